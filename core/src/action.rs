@@ -1,0 +1,130 @@
+//! What comes out of a [`Session`](crate::Session) besides reply bytes.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+
+use crate::event::RequestId;
+use crate::listing::ListingFormat;
+use crate::storage::StorageRequest;
+
+/// Something the driver must do, in the order in which it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Check a name and a password; answer with [`Event::Authenticated`](crate::Event::Authenticated).
+    Authenticate {
+        /// The request.
+        id: RequestId,
+        /// The name, as the client gave it.
+        user: Vec<u8>,
+        /// The password, as the client gave it.
+        password: Password,
+    },
+    /// Forget the account: the session is as before its login.
+    Logout,
+    /// Carry out a file operation; answer with [`Event::Storage`](crate::Event::Storage).
+    Storage {
+        /// The request.
+        id: RequestId,
+        /// The operation.
+        request: StorageRequest,
+    },
+    /// Drop the file or directory that was opened under this id. No answer. A file opened for
+    /// writing is treated as with [`Disposition::Discard`](crate::Disposition::Discard).
+    Release(RequestId),
+    /// Run a SITE command of the embedding program; answer with [`Event::Site`](crate::Event::Site).
+    Site {
+        /// The request.
+        id: RequestId,
+        /// The command's index in [`SessionConfig::site_commands`](crate::SessionConfig).
+        command: usize,
+        /// What stood behind the command's name.
+        argument: Vec<u8>,
+    },
+    /// Open a passive port on the control connection's own address; answer with
+    /// [`Event::Listening`](crate::Event::Listening), then
+    /// [`Event::DataArrived`](crate::Event::DataArrived) for each who connects.
+    Listen {
+        /// The request.
+        id: RequestId,
+    },
+    /// Take the connection that arrived as the data connection, and close the passive port.
+    AcceptData,
+    /// Drop the connection that arrived, and go on listening.
+    RefuseData,
+    /// Connect to the client, from the control connection's own address; answer with
+    /// [`Event::Connected`](crate::Event::Connected).
+    Connect {
+        /// The request.
+        id: RequestId,
+        /// Where to.
+        to: SocketAddr,
+    },
+    /// Close whatever there is of passive port and data connection. No answer.
+    CloseData,
+    /// Move bytes over the data connection that stands; report
+    /// [`Event::Progress`](crate::Event::Progress) and at last
+    /// [`Event::TransferEnded`](crate::Event::TransferEnded).
+    Transfer {
+        /// Names the transfer.
+        id: RequestId,
+        /// What moves where.
+        plan: Plan,
+    },
+    /// Break the transfer off and close its data connection; answer with
+    /// [`Event::TransferEnded`](crate::Event::TransferEnded) and
+    /// [`TransferEnd::Stopped`](crate::TransferEnd::Stopped).
+    StopTransfer,
+    /// Close the control connection and everything that belongs to it. Nothing follows.
+    Close,
+}
+
+/// What a transfer moves. The file named is the id of the request that opened it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// From a file to the data connection. The file is dropped at the end.
+    Send {
+        /// The open file.
+        file: RequestId,
+        /// TYPE: binary is the identity, ASCII converts line ends.
+        filter: Filter,
+        /// Bytes to leave out at the beginning; counted as they would travel, that is, behind the
+        /// filter.
+        offset: u64,
+    },
+    /// From the data connection to a file. The file stays open.
+    Receive {
+        /// The open file.
+        file: RequestId,
+        /// TYPE: binary is the identity, ASCII converts line ends.
+        filter: Filter,
+    },
+    /// A listing to the data connection. The directory is dropped at the end.
+    List {
+        /// Lines that Session wrote itself; they go first.
+        head: Vec<u8>,
+        /// The open directory whose entries follow, each as a line.
+        directory: Option<RequestId>,
+        /// How a line looks, and which entries are listed.
+        format: ListingFormat,
+    },
+}
+
+/// What happens to file bytes on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// TYPE I: nothing.
+    Identity,
+    /// TYPE A: line ends are LF in the file and CRLF on the wire.
+    Ascii,
+}
+
+/// A password: bytes that no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub Vec<u8>);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}

@@ -1,0 +1,113 @@
+//! The settings that a session obeys.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+/// What every session of a server has in common.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Text of the 220 greeting.
+    pub greeting: String,
+    /// How long a session may sit without a command, once logged in.
+    pub idle_timeout: Duration,
+    /// How long a client may take from connecting to being logged in.
+    pub login_timeout: Duration,
+    /// How long a data connection may take to come, and how long it may stand still.
+    pub data_timeout: Duration,
+    /// Failed logins until the session is closed.
+    pub login_attempts: u32,
+    /// How late a failed login is answered.
+    pub login_delay: Duration,
+    /// The address that PASV names, where the control connection's own is not reachable (NAT).
+    pub public_address: Option<Ipv4Addr>,
+    /// Allows data connections to and from other addresses than the client's (FXP). Opens the
+    /// bounce attack of RFC 2577 section 3.
+    pub allow_foreign_data: bool,
+    /// Allows PORT and EPRT to name ports below 1024.
+    pub allow_privileged_ports: bool,
+    /// A file that is replaced keeps its old content for readers until the new one is whole.
+    pub atomic_uploads: bool,
+    /// Minutes east of UTC in which LIST shows times; MLSD, MLST and MDTM are in UTC always.
+    pub list_utc_offset_minutes: i16,
+    /// SITE commands that the embedding program brings.
+    pub site_commands: Vec<SiteCommand>,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            greeting: String::from("wharf FTP server ready."),
+            idle_timeout: Duration::from_secs(300),
+            login_timeout: Duration::from_secs(60),
+            data_timeout: Duration::from_secs(60),
+            login_attempts: 3,
+            login_delay: Duration::from_secs(3),
+            public_address: None,
+            allow_foreign_data: false,
+            allow_privileged_ports: false,
+            atomic_uploads: true,
+            list_utc_offset_minutes: 0,
+            site_commands: Vec::new(),
+        }
+    }
+}
+
+/// A SITE command that the embedding program answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteCommand {
+    /// Its name, in capitals: `SITE NAME argument`.
+    pub name: String,
+    /// Its arguments in the manner of a syntax line, such as `<path>`; may be empty.
+    pub syntax: String,
+}
+
+/// The two ends of a control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    local: SocketAddr,
+    peer: SocketAddr,
+    admission: Admission,
+}
+
+/// Whether there is room for another session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// There is.
+    Welcome,
+    /// The server has as many sessions as it may have.
+    ServerFull,
+    /// The client's address has as many sessions as it may have.
+    AddressFull,
+}
+
+impl Endpoint {
+    /// Names the server's and the client's address; an IPv4 address in IPv6 clothes
+    /// (`::ffff:1.2.3.4`) counts as IPv4.
+    pub fn new(local: SocketAddr, peer: SocketAddr, admission: Admission) -> Self {
+        Self { local: canonical(local), peer: canonical(peer), admission }
+    }
+
+    /// Returns the server's address.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Returns the client's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Tells whether there is room.
+    pub fn admission(&self) -> Admission {
+        self.admission
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        IpAddr::V6(_) => address,
+    }
+}

@@ -1,0 +1,135 @@
+//! What goes into a [`Session`](crate::Session) besides control bytes.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use crate::permissions::Permissions;
+use crate::storage::{StorageAnswer, StorageError};
+use crate::time::Instant;
+
+/// Names a request, so that its completion can be told from another's.
+///
+/// Session counts them up, never gives one twice, and ignores a completion that it no longer waits
+/// for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Something that happened outside the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The instant that [`poll_timeout`](crate::Session::poll_timeout) named has come.
+    Timeout,
+    /// The client closed its side of the control connection in order: no more commands come, but
+    /// it may still read. A transfer stops.
+    ControlClosed,
+    /// The control connection broke: nothing can be sent any more.
+    ControlLost,
+    /// The server stops: idle sessions end now, transfers may go on until `deadline`.
+    Shutdown {
+        /// When transfers are broken off.
+        deadline: Instant,
+    },
+    /// The outcome of [`Action::Authenticate`](crate::Action::Authenticate).
+    Authenticated {
+        /// The request.
+        id: RequestId,
+        /// What the account may do, or why there is none.
+        outcome: Result<Grant, Denial>,
+    },
+    /// The outcome of [`Action::Storage`](crate::Action::Storage).
+    Storage {
+        /// The request.
+        id: RequestId,
+        /// What came of it.
+        outcome: Result<StorageAnswer, StorageError>,
+    },
+    /// The outcome of [`Action::Site`](crate::Action::Site).
+    Site {
+        /// The request.
+        id: RequestId,
+        /// What the embedding program answers.
+        reply: SiteReply,
+    },
+    /// The outcome of [`Action::Listen`](crate::Action::Listen): the passive port, or `None` when
+    /// none is free.
+    Listening {
+        /// The request.
+        id: RequestId,
+        /// The TCP port.
+        port: Option<u16>,
+    },
+    /// Somebody connected to the passive port. Session answers with
+    /// [`Action::AcceptData`](crate::Action::AcceptData) or
+    /// [`Action::RefuseData`](crate::Action::RefuseData); the driver holds further ones back until
+    /// then.
+    DataArrived {
+        /// The request that opened the port.
+        id: RequestId,
+        /// Whose connection it is.
+        peer: IpAddr,
+    },
+    /// The outcome of [`Action::Connect`](crate::Action::Connect).
+    Connected {
+        /// The request.
+        id: RequestId,
+        /// Whether the connection stands.
+        established: bool,
+    },
+    /// The transfer moved bytes over the data connection.
+    Progress {
+        /// The transfer.
+        id: RequestId,
+        /// Bytes over the data connection since its beginning.
+        bytes: u64,
+    },
+    /// The transfer is over and its data connection closed. A file opened for writing is still
+    /// open under its id, and waits for [`StorageRequest::Finish`](crate::StorageRequest::Finish).
+    TransferEnded {
+        /// The transfer.
+        id: RequestId,
+        /// Bytes over the data connection in all.
+        bytes: u64,
+        /// How it ended.
+        end: TransferEnd,
+    },
+}
+
+/// What a successful login grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What the account may do.
+    pub permissions: Permissions,
+}
+
+/// Why a login failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Unknown user or wrong password: nobody outside learns which.
+    Refused,
+    /// The accounts could not be asked.
+    Unavailable,
+}
+
+/// What an embedding program answers to a SITE command of its own.
+///
+/// The text may have several lines, parted by LF; Session makes a proper multi-line reply of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteReply {
+    /// A completion reply code, 200 to 599; any other becomes 451.
+    pub code: u16,
+    /// The text.
+    pub text: Vec<u8>,
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferEnd {
+    /// All bytes moved, and the data connection was closed in order.
+    Complete,
+    /// The client broke the data connection, or it failed.
+    DataLost,
+    /// Reading or writing the file failed.
+    Storage(StorageError),
+    /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer).
+    Stopped,
+}

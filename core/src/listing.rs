@@ -1,0 +1,284 @@
+//! Directory listings, line by line: LIST and NLST (RFC 959), MLST and MLSD (RFC 3659).
+
+use alloc::vec::Vec;
+
+use crate::facts::{Facts, Role, append};
+use crate::glob;
+use crate::name;
+use crate::permissions::Permissions;
+use crate::storage::{Entry, Kind, Metadata};
+use crate::time::{Civil, WallTime};
+
+/// How the lines of a listing look, and which entries have one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListingFormat {
+    /// The shape of a line.
+    pub style: Style,
+    /// Only entries whose name matches this pattern are listed, see [`glob`](crate::glob).
+    pub pattern: Option<Vec<u8>>,
+    /// What stands before each name, such as `dir/`; raw bytes like the names themselves.
+    pub prefix: Vec<u8>,
+    /// The account's permissions, for the `perm` fact.
+    pub permissions: Permissions,
+    /// The wall clock, by which LIST chooses between time of day and year.
+    pub now: WallTime,
+    /// Minutes east of UTC in which LIST shows times.
+    pub utc_offset_minutes: i16,
+}
+
+/// The shape of a listing line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// LIST: the shape of `/bin/ls -l`.
+    Long,
+    /// NLST: the name alone.
+    Names,
+    /// MLSD and MLST: facts, a space, the name.
+    Facts(Facts),
+}
+
+/// How long LIST shows the time of day of a change; behind that, and for the future, the year.
+const RECENT_SECONDS: i64 = 180 * DAY_SECONDS;
+const DAY_SECONDS: i64 = 86_400;
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+impl ListingFormat {
+    /// Appends the entry's line with its CRLF, or nothing where the pattern leaves it out.
+    ///
+    /// Whatever the name, the line holds no CRLF and no LF but those at its end.
+    pub fn write(&self, entry: &Entry, out: &mut Vec<u8>) {
+        let listed =
+            self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, &entry.name));
+        if listed {
+            self.write_as(Role::Entry, &entry.name, &entry.metadata, out);
+        }
+    }
+
+    /// Appends a line with its CRLF, whatever the pattern: for the directory itself, its parent,
+    /// and what MLST asks for. `name` need not be a single component.
+    pub(crate) fn write_as(&self, role: Role, name: &[u8], metadata: &Metadata, out: &mut Vec<u8>) {
+        match self.style {
+            Style::Long => self.write_long(metadata, out),
+            Style::Names => {}
+            Style::Facts(facts) => {
+                facts.write(role, metadata, self.permissions, out);
+                out.push(b' ');
+            }
+        }
+        name::encode(&self.prefix, out);
+        name::encode(name, out);
+        if let (Style::Long, Kind::Symlink { target: Some(target), .. }) =
+            (self.style, &metadata.kind)
+        {
+            out.extend_from_slice(b" -> ");
+            name::encode(target, out);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends what stands before the name in the shape of `/bin/ls -l`, with the columns where
+    /// clients that count them look.
+    fn write_long(&self, metadata: &Metadata, out: &mut Vec<u8>) {
+        out.extend_from_slice(&mode_string(metadata));
+        let Metadata { links, owner, group, size, .. } = metadata;
+        append(out, format_args!(" {links:>3} {owner:<8} {group:<8} {size:>8} "));
+        self.write_date(metadata.modified, out);
+        out.push(b' ');
+    }
+
+    /// Appends `Mon DD HH:MM` for a recent time, else `Mon DD  YYYY`, both twelve columns wide.
+    fn write_date(&self, time: WallTime, out: &mut Vec<u8>) {
+        let age = self.now.seconds.saturating_sub(time.seconds);
+        let offset = i64::from(self.utc_offset_minutes) * 60;
+        let date = Civil::from_seconds(time.seconds.saturating_add(offset));
+        append(out, format_args!("{} {:>2} ", MONTHS[usize::from(date.month) - 1], date.day));
+        // A clock that is a little ahead, or in another zone, does not make a file a thing of the
+        // far future: up to a day is taken as recent.
+        if (-DAY_SECONDS..=RECENT_SECONDS).contains(&age) {
+            append(out, format_args!("{:02}:{:02}", date.hour, date.minute));
+        } else {
+            append(out, format_args!(" {:04}", date.year.clamp(0, 9999)));
+        }
+    }
+}
+
+/// Returns type and mode as `ls -l` draws them, such as `-rw-r--r--`.
+fn mode_string(metadata: &Metadata) -> [u8; 10] {
+    let mut drawn = *b"?rwxrwxrwx";
+    drawn[0] = match metadata.kind {
+        Kind::File => b'-',
+        Kind::Directory => b'd',
+        Kind::Symlink { .. } => b'l',
+        // Which of the special kinds it is nobody knows here; clients leave a pipe alone.
+        Kind::Other => b'p',
+    };
+    for bit in 0..9 {
+        if metadata.mode & 0o400 >> bit == 0 {
+            drawn[bit + 1] = b'-';
+        }
+    }
+    // Set-user-id, set-group-id and sticky share a column with the execute bit: small when both
+    // are set, a capital when that one is not.
+    for (bit, column, both, alone) in
+        [(0o4000, 3, b's', b'S'), (0o2000, 6, b's', b'S'), (0o1000, 9, b't', b'T')]
+    {
+        if metadata.mode & bit != 0 {
+            drawn[column] = if drawn[column] == b'x' { both } else { alone };
+        }
+    }
+    drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Access, Target};
+    use alloc::string::String;
+    use proptest::prelude::*;
+
+    /// 2024-11-21 07:40:00 UTC.
+    const NOW: i64 = 1_732_174_800;
+
+    fn format(style: Style) -> ListingFormat {
+        ListingFormat {
+            style,
+            pattern: None,
+            prefix: Vec::new(),
+            permissions: Permissions::ALL,
+            now: WallTime::from_seconds(NOW),
+            utc_offset_minutes: 0,
+        }
+    }
+
+    fn entry(name: &[u8], kind: Kind, mode: u32, seconds: i64) -> Entry {
+        let metadata = Metadata {
+            kind,
+            size: 1234,
+            modified: WallTime::from_seconds(seconds),
+            mode,
+            links: 1,
+            owner: 1000,
+            group: 1000,
+            unique: None,
+            access: Access { read: true, write: true, remove: true },
+        };
+        Entry { name: name.to_vec(), metadata }
+    }
+
+    fn line(format: &ListingFormat, entry: &Entry) -> String {
+        let mut out = Vec::new();
+        format.write(entry, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn long(kind: Kind, mode: u32, seconds: i64) -> String {
+        line(&format(Style::Long), &entry(b"name", kind, mode, seconds))
+    }
+
+    #[test]
+    fn long_lines() {
+        assert_eq!(
+            long(Kind::File, 0o644, NOW),
+            "-rw-r--r--   1 1000     1000         1234 Nov 21 07:40 name\r\n"
+        );
+        assert_eq!(
+            long(Kind::Directory, 0o1777, 0),
+            "drwxrwxrwt   1 1000     1000         1234 Jan  1  1970 name\r\n"
+        );
+        let mut wide = entry(b"name", Kind::Other, 0, NOW);
+        wide.metadata.size = u64::MAX;
+        (wide.metadata.owner, wide.metadata.group) = (u32::MAX, u32::MAX);
+        assert_eq!(
+            line(&format(Style::Long), &wide),
+            "p---------   1 4294967295 4294967295 18446744073709551615 Nov 21 07:40 name\r\n"
+        );
+    }
+
+    #[test]
+    fn long_lines_show_where_links_lead() {
+        let target = Some(b"a\nb".to_vec());
+        let known = Kind::Symlink { target, leads_to: Some(Target::Directory) };
+        assert!(long(known, 0o777, NOW).ends_with(" name -> a\0b\r\n"));
+        let unknown = Kind::Symlink { target: None, leads_to: None };
+        let shown = long(unknown, 0o777, NOW);
+        assert!(shown.starts_with("lrwxrwxrwx ") && shown.ends_with(":40 name\r\n"));
+    }
+
+    #[test]
+    fn modes() {
+        let expect = |mode, drawn: &str| assert_eq!(&long(Kind::File, mode, NOW)[..10], drawn);
+        expect(0o4755, "-rwsr-xr-x");
+        expect(0o4644, "-rwSr--r--");
+        expect(0o2755, "-rwxr-sr-x");
+        expect(0o3644, "-rw-r-Sr-T");
+        expect(0o100_421, "-r---w---x");
+    }
+
+    #[test]
+    fn dates() {
+        let date = |seconds| String::from(&long(Kind::File, 0, seconds)[42..54]);
+        assert_eq!(date(NOW - RECENT_SECONDS), "May 25 07:40");
+        assert_eq!(date(NOW - RECENT_SECONDS - 1), "May 25  2024");
+        assert_eq!(date(NOW + DAY_SECONDS), "Nov 22 07:40");
+        assert_eq!(date(NOW + DAY_SECONDS + 1), "Nov 22  2024");
+        assert!(date(i64::MAX).ends_with("  9999") && date(i64::MIN).ends_with("  0000"));
+        let shifted = ListingFormat { utc_offset_minutes: -480, ..format(Style::Long) };
+        let shown = line(&shifted, &entry(b"name", Kind::File, 0, NOW));
+        assert_eq!(&shown[42..54], "Nov 20 23:40");
+    }
+
+    #[test]
+    fn names_have_the_prefix() {
+        let names = ListingFormat { prefix: b"dir/".to_vec(), ..format(Style::Names) };
+        assert_eq!(line(&names, &entry("ä b".as_bytes(), Kind::File, 0, 0)), "dir/ä b\r\n");
+    }
+
+    #[test]
+    fn facts_and_roles() {
+        let format = format(Style::Facts(Facts::parse(b"type;size")));
+        let directory = entry(b"/a/b", Kind::Directory, 0, 0);
+        assert_eq!(line(&format, &directory), "type=dir; /a/b\r\n");
+        let mut out = Vec::new();
+        format.write_as(Role::Listed, b"/a/b", &directory.metadata, &mut out);
+        format.write_as(Role::Parent, b"..", &directory.metadata, &mut out);
+        assert_eq!(out, b"type=cdir; /a/b\r\ntype=pdir; ..\r\n");
+        let none = ListingFormat { style: Style::Facts(Facts::parse(b"")), ..format };
+        assert_eq!(line(&none, &directory), " /a/b\r\n");
+    }
+
+    #[test]
+    fn the_pattern_chooses() {
+        let some = ListingFormat { pattern: Some(b"*.txt".to_vec()), ..format(Style::Names) };
+        assert_eq!(line(&some, &entry(b"a.txt", Kind::File, 0, 0)), "a.txt\r\n");
+        assert_eq!(line(&some, &entry(b"a.bin", Kind::File, 0, 0)), "");
+        let mut out = Vec::new();
+        some.write_as(Role::Listed, b".", &entry(b"", Kind::Directory, 0, 0).metadata, &mut out);
+        assert_eq!(out, b".\r\n");
+    }
+
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>()], 0..16)
+    }
+
+    fn style() -> impl Strategy<Value = Style> {
+        prop_oneof![Just(Style::Long), Just(Style::Names), Just(Style::Facts(Facts::ALL))]
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_ends_once(
+            style in style(), name in name(), target in name(), prefix in name(),
+            mode: u32, seconds: i64, now: i64, utc_offset_minutes: i16,
+        ) {
+            let now = WallTime::from_seconds(now);
+            let format = ListingFormat { prefix, now, utc_offset_minutes, ..format(style) };
+            let kind = Kind::Symlink { target: Some(target), leads_to: None };
+            let mut out = Vec::new();
+            format.write(&entry(&name, kind, mode, seconds), &mut out);
+            prop_assert!(out.ends_with(b"\r\n"));
+            prop_assert_eq!(memchr::memchr_iter(b'\n', &out).count(), 1);
+        }
+    }
+}

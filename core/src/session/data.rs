@@ -1,0 +1,215 @@
+//! Where the data connection comes from: PORT, PASV, EPRT, EPSV.
+//!
+//! RFC 959 section 4.1.2, RFC 2428; the defences are those of RFC 2577 sections 3 and 4.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::action::Action;
+use crate::event::RequestId;
+use crate::time::Now;
+
+use super::state::{Data, Then, Work};
+use super::{Session, number, trim};
+
+impl Session {
+    /// PORT.
+    pub(super) fn port(&mut self, argument: &[u8]) {
+        match parse_port(trim(argument)) {
+            Some(address) => self.go_active(address, "PORT"),
+            None => self.reply(501, "Invalid PORT format: h1,h2,h3,h4,p1,p2 is wanted."),
+        }
+    }
+
+    /// EPRT (RFC 2428 section 2).
+    pub(super) fn eprt(&mut self, argument: &[u8]) {
+        match parse_eprt(trim(argument)) {
+            Ok(address) if address.is_ipv4() == self.endpoint.peer().is_ipv4() => {
+                self.go_active(address, "EPRT");
+            }
+            Ok(_) => self.reply(522, self.other_family()),
+            Err(BadEprt::Family) => {
+                self.reply(522, "Network protocol not supported, use (1,2).");
+            }
+            Err(BadEprt::Syntax) => {
+                self.reply(501, "Invalid EPRT format: |family|address|port| is wanted.");
+            }
+        }
+    }
+
+    fn go_active(&mut self, to: SocketAddr, command: &str) {
+        self.close_data();
+        if self.parameters.epsv_all {
+            return self.reply(501, format_args!("{command} not allowed after EPSV ALL."));
+        }
+        if to.port() == 0 || to.port() < 1024 && !self.config.allow_privileged_ports {
+            return self.reply(501, "Can't connect over a privileged port.");
+        }
+        if !self.may_be_data(to.ip()) {
+            log::warn!("{}: {command} to foreign {to} refused", self.endpoint.peer().ip());
+            return self.reply(501, "Rejected data connection to foreign address.");
+        }
+        self.data = Data::Active(to);
+        self.reply(200, format_args!("{command} command successful."));
+    }
+
+    /// PASV. Its reply has no room for an IPv6 address.
+    pub(super) fn pasv(&mut self) {
+        self.close_data();
+        if self.parameters.epsv_all {
+            self.reply(501, "PASV not allowed after EPSV ALL.");
+        } else if self.endpoint.local().is_ipv6() {
+            self.reply(522, "PASV cannot name an IPv6 address; use EPSV.");
+        } else {
+            self.listen(Then::Passive);
+        }
+    }
+
+    /// EPSV (RFC 2428 section 3).
+    pub(super) fn epsv(&mut self, argument: &[u8]) {
+        self.close_data();
+        let argument = trim(argument);
+        if argument.eq_ignore_ascii_case(b"ALL") {
+            self.parameters.epsv_all = true;
+            return self.reply(200, "Only EPSV is accepted from now on.");
+        }
+        let own_family: u64 = if self.endpoint.local().is_ipv4() { 1 } else { 2 };
+        match number(argument) {
+            None if !argument.is_empty() => {
+                self.reply(501, "Invalid EPSV argument: 1, 2 or ALL is wanted.");
+            }
+            Some(family) if family != own_family => self.reply(522, self.other_family()),
+            _ => self.listen(Then::ExtendedPassive),
+        }
+    }
+
+    fn other_family(&self) -> &'static str {
+        if self.endpoint.local().is_ipv4() {
+            "Network protocol not supported, use (1)."
+        } else {
+            "Network protocol not supported, use (2)."
+        }
+    }
+
+    fn listen(&mut self, then: Then) {
+        let id = self.next_id();
+        self.actions.push_back(Action::Listen { id });
+        self.work = Work::Waiting(id, then);
+    }
+
+    /// The passive port is open, or none was free.
+    pub(super) fn listening(&mut self, then: Then, id: RequestId, port: Option<u16>) {
+        let Some(port) = port else {
+            return self.reply(425, "No passive port is free; try later.");
+        };
+        self.data = Data::Listening(id);
+        if let Then::ExtendedPassive = then {
+            return self.reply(229, format_args!("Entering Extended Passive Mode (|||{port}|)."));
+        }
+        let own = match self.endpoint.local().ip() {
+            IpAddr::V4(ip) => ip,
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        };
+        let [a, b, c, d] = self.config.public_address.unwrap_or(own).octets();
+        let (high, low) = (port / 256, port % 256);
+        self.reply(227, format_args!("Entering Passive Mode ({a},{b},{c},{d},{high},{low})."));
+    }
+
+    /// Somebody connected to the passive port: only the client itself is let in.
+    pub(super) fn data_arrived(&mut self, id: RequestId, peer: IpAddr, now: Now) {
+        if self.data != Data::Listening(id) {
+            return;
+        }
+        if !self.may_be_data(peer.to_canonical()) {
+            log::warn!("{}: data connection from {peer} dropped", self.endpoint.peer().ip());
+            self.actions.push_back(Action::RefuseData);
+            return;
+        }
+        self.actions.push_back(Action::AcceptData);
+        self.data = Data::Arrived;
+        self.data_established(now);
+    }
+
+    /// Closes passive port and data connection, whatever there is.
+    pub(super) fn close_data(&mut self) {
+        if core::mem::replace(&mut self.data, Data::None) != Data::None {
+            self.actions.push_back(Action::CloseData);
+        }
+    }
+
+    /// Tells whether a data connection may lead there, or come from there.
+    fn may_be_data(&self, ip: IpAddr) -> bool {
+        ip == self.endpoint.peer().ip() || self.config.allow_foreign_data
+    }
+}
+
+/// Reads `h1,h2,h3,h4,p1,p2`.
+fn parse_port(argument: &[u8]) -> Option<SocketAddr> {
+    let mut numbers = [0; 6];
+    let mut fields = argument.split(|&byte| byte == b',');
+    for slot in &mut numbers {
+        *slot = u8::try_from(number(fields.next()?)?).ok()?;
+    }
+    let [a, b, c, d, high, low] = numbers;
+    let port = u16::from_be_bytes([high, low]);
+    fields.next().is_none().then(|| (Ipv4Addr::new(a, b, c, d), port).into())
+}
+
+/// Why an EPRT argument is refused.
+#[derive(Debug, PartialEq, Eq)]
+enum BadEprt {
+    Syntax,
+    /// A network protocol other than 1 (IPv4) and 2 (IPv6).
+    Family,
+}
+
+/// Reads `|family|address|port|`, with any delimiter from 33 to 126.
+fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
+    let delimiter = *argument.first().ok_or(BadEprt::Syntax)?;
+    if !(33..=126).contains(&delimiter) {
+        return Err(BadEprt::Syntax);
+    }
+    let mut fields = argument.split(|&byte| byte == delimiter);
+    let mut field = || fields.next().ok_or(BadEprt::Syntax);
+    let (before, family, address, port, after) = (field()?, field()?, field()?, field()?, field()?);
+    if !before.is_empty() || !after.is_empty() || fields.next().is_some() {
+        return Err(BadEprt::Syntax);
+    }
+    let family = number(family).ok_or(BadEprt::Syntax)?;
+    if !matches!(family, 1 | 2) {
+        return Err(BadEprt::Family);
+    }
+    let address = core::str::from_utf8(address).map_err(|_| BadEprt::Syntax)?;
+    let ip = match family {
+        1 => IpAddr::V4(address.parse::<Ipv4Addr>().map_err(|_| BadEprt::Syntax)?),
+        _ => IpAddr::V6(address.parse::<Ipv6Addr>().map_err(|_| BadEprt::Syntax)?),
+    };
+    let port = number(port).and_then(|port| u16::try_from(port).ok()).ok_or(BadEprt::Syntax)?;
+    Ok(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_arguments() {
+        let good = parse_port(b"127,0,0,1,4,1").unwrap();
+        assert_eq!(good, "127.0.0.1:1025".parse().unwrap());
+        for bad in ["1,2,3,4,5", "1,2,3,4,5,6,7", "256,0,0,1,4,1", "1,2,3,4,5,", "a,2,3,4,5,6", ""]
+        {
+            assert_eq!(parse_port(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn eprt_arguments() {
+        let good = |text: &str| parse_eprt(text.as_bytes()).unwrap();
+        assert_eq!(good("|1|127.0.0.1|1025|"), "127.0.0.1:1025".parse().unwrap());
+        assert_eq!(good("!2!::1!1025!"), "[::1]:1025".parse().unwrap());
+        assert_eq!(parse_eprt(b"|3|x|1|"), Err(BadEprt::Family));
+        for bad in ["", "|", "|1|::1|80|", "|1|127.0.0.1|70000|", "|1|127.0.0.1|80", "1|1|1|1|1|1"]
+        {
+            assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Syntax), "{bad}");
+        }
+    }
+}

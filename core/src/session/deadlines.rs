@@ -1,0 +1,73 @@
+//! When something takes too long: the one place that knows all timers.
+
+use crate::time::{Instant, Now};
+
+use super::Session;
+use super::state::{Data, Login, Work};
+use super::transfer::Stop;
+
+/// What happens when a deadline passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deadline {
+    /// A failed login is answered.
+    LoginDelay,
+    /// The client has not logged in.
+    Login,
+    /// The client has sent no command.
+    Idle,
+    /// The data connection has not come, or stands still.
+    Data,
+    /// The server waits no longer for the transfer.
+    Shutdown,
+    /// The last reply has not left.
+    Farewell,
+}
+
+impl Session {
+    /// Returns when [`Event::Timeout`](crate::Event::Timeout) is due; `None` when nothing is.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.next_deadline().map(|(at, _)| at)
+    }
+
+    fn next_deadline(&self) -> Option<(Instant, Deadline)> {
+        match &self.work {
+            Work::Idle => {
+                let idle = (self.active + self.config.idle_timeout, Deadline::Idle);
+                let login = (self.login_deadline, Deadline::Login);
+                match self.login {
+                    Login::In { .. } => Some(idle),
+                    _ => Some(if login.0 <= idle.0 { login } else { idle }),
+                }
+            }
+            Work::Delaying { until } => Some((*until, Deadline::LoginDelay)),
+            Work::Transferring(transfer) => {
+                let data = transfer.deadline()?;
+                match self.shutdown {
+                    Some(shutdown) if shutdown < data => Some((shutdown, Deadline::Shutdown)),
+                    _ => Some((data, Deadline::Data)),
+                }
+            }
+            Work::Ending { until } => Some((*until, Deadline::Farewell)),
+            Work::Waiting(..) | Work::Ended => None,
+        }
+    }
+
+    /// Acts on the deadline that has passed, if one has.
+    pub(super) fn check_deadlines(&mut self, now: Now) {
+        let Some((at, deadline)) = self.next_deadline() else { return };
+        if now.instant < at {
+            return;
+        }
+        match deadline {
+            Deadline::LoginDelay => self.login_failed(now),
+            Deadline::Login => self.end(421, "Login timed out.", now),
+            Deadline::Idle => self.end(421, "Idle for too long.", now),
+            Deadline::Data if matches!(self.data, Data::Arrived) => {
+                self.stop_transfer(Stop::Stalled, now);
+            }
+            Deadline::Data => self.connecting_timed_out(),
+            Deadline::Shutdown => self.stop_transfer(Stop::Shutdown, now),
+            Deadline::Farewell => self.replies.shut(),
+        }
+    }
+}

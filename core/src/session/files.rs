@@ -1,0 +1,186 @@
+//! Single files and directories: CWD, CDUP, PWD, MKD, RMD, DELE, RNFR, RNTO, SIZE, MDTM, MLST.
+
+use alloc::vec::Vec;
+
+use crate::action::Filter;
+use crate::event::RequestId;
+use crate::facts::{self, Role};
+use crate::listing::Style;
+use crate::path::VirtualPath;
+use crate::reply::Text;
+use crate::storage::{Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
+use crate::time::Now;
+
+use super::state::Then;
+use super::{Session, failure, store_failure};
+
+impl Session {
+    /// CWD.
+    pub(super) fn cwd(&mut self, argument: &[u8]) {
+        if let Some(path) = self.resolve(argument) {
+            self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
+        }
+    }
+
+    /// CDUP: the root is its own parent.
+    pub(super) fn cdup(&mut self) {
+        let path = self.parameters.directory.parent();
+        self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
+    }
+
+    /// PWD.
+    pub(super) fn pwd(&mut self) {
+        let directory = self.parameters.directory.as_bytes();
+        let text = Text::quoting(directory, " is the current directory.");
+        self.reply(257, text);
+    }
+
+    /// MKD.
+    pub(super) fn mkd(&mut self, argument: &[u8]) {
+        let Some(path) = self.resolve(argument) else { return };
+        let done = Then::Reply(257, Text::quoting(path.as_bytes(), " directory created."));
+        self.ask(StorageRequest::CreateDirectory(path), done);
+    }
+
+    /// RMD.
+    pub(super) fn rmd(&mut self, argument: &[u8]) {
+        let Some(path) = self.resolve(argument) else { return };
+        if path.is_root() {
+            return self.reply(550, "The root directory cannot be removed.");
+        }
+        let done = Then::Reply(250, "Directory removed.".into());
+        self.ask(StorageRequest::RemoveDirectory(path), done);
+    }
+
+    /// DELE.
+    pub(super) fn dele(&mut self, argument: &[u8]) {
+        let Some(path) = self.resolve(argument) else { return };
+        self.ask(StorageRequest::RemoveFile(path), Then::Reply(250, "File removed.".into()));
+    }
+
+    /// RNFR.
+    pub(super) fn rnfr(&mut self, argument: &[u8]) {
+        let Some(path) = self.resolve(argument) else { return };
+        if path.is_root() {
+            return self.reply(550, "The root directory cannot be renamed.");
+        }
+        self.ask(StorageRequest::LinkMetadata(path.clone()), Then::RenameFrom(path));
+    }
+
+    /// RNTO: only directly behind RNFR.
+    pub(super) fn rnto(&mut self, argument: &[u8], from: Option<VirtualPath>) {
+        let Some(from) = from else {
+            return self.reply(503, "Send RNFR first.");
+        };
+        let Some(to) = self.resolve(argument) else { return };
+        if to.is_root() {
+            return self.reply(553, "The root directory cannot be replaced.");
+        }
+        self.ask(StorageRequest::Rename { from, to }, Then::RenameTo);
+    }
+
+    /// SIZE (RFC 3659 section 4). In TYPE A it would have to convert the whole file to tell.
+    pub(super) fn size(&mut self, argument: &[u8]) {
+        if self.parameters.filter == Filter::Ascii {
+            return self.reply(550, "SIZE not allowed in ASCII mode; send TYPE I first.");
+        }
+        if let Some(path) = self.resolve(argument) {
+            self.ask(StorageRequest::Metadata(path.clone()), Then::Size(path));
+        }
+    }
+
+    /// MDTM (RFC 3659 section 3).
+    pub(super) fn mdtm(&mut self, argument: &[u8]) {
+        if let Some(path) = self.resolve(argument) {
+            self.ask(StorageRequest::Metadata(path.clone()), Then::ModificationTime(path));
+        }
+    }
+
+    /// MLST (RFC 3659 section 7).
+    pub(super) fn mlst(&mut self, argument: &[u8]) {
+        if let Some(path) = self.resolve(argument) {
+            self.ask(StorageRequest::Metadata(path.clone()), Then::Facts(path));
+        }
+    }
+
+    /// The storage has answered the request that a command waited for.
+    pub(super) fn storage_answered(
+        &mut self,
+        then: Then,
+        outcome: Result<StorageAnswer, StorageError>,
+        id: RequestId,
+    ) {
+        let (answer, then) = match (outcome, then) {
+            (outcome, Then::StatLook(listing)) => return self.stat_answered(listing, id, outcome),
+            (outcome, Then::StatEntries { directory, format, allowance }) => {
+                return self.stat_entries(directory, format, allowance, outcome);
+            }
+            (Ok(answer), then) => (answer, then),
+            (Err(error), Then::RenameTo) => {
+                let (code, text) = store_failure(error);
+                return self.reply(code, text);
+            }
+            (Err(error), _) => {
+                let (code, text) = failure(error);
+                return self.reply(code, text);
+            }
+        };
+        match (then, answer) {
+            (Then::ChangeDirectory(path), StorageAnswer::Metadata(metadata)) => {
+                self.change_directory(path, &metadata);
+            }
+            (Then::Size(path), StorageAnswer::Metadata(metadata)) => {
+                if self.is_retrievable(&path, &metadata) {
+                    self.reply(213, format_args!("{}", metadata.size));
+                }
+            }
+            (Then::ModificationTime(path), StorageAnswer::Metadata(metadata)) => {
+                if self.is_retrievable(&path, &metadata) {
+                    let mut time = Vec::new();
+                    facts::timestamp(metadata.modified, &mut time);
+                    self.reply(213, Text::of(&[&time]));
+                }
+            }
+            (Then::Facts(path), StorageAnswer::Metadata(metadata)) => {
+                self.show_facts(&path, &metadata);
+            }
+            (Then::RenameFrom(path), _) => {
+                self.parameters.rename_from = Some(path);
+                self.reply(350, "Ready for the new name.");
+            }
+            (Then::RenameTo, _) => self.reply(250, "Renamed."),
+            (Then::Reply(code, text), _) => self.reply(code, text),
+            _ => self.reply(451, "The storage gave an answer to another question."),
+        }
+    }
+
+    fn change_directory(&mut self, path: VirtualPath, metadata: &Metadata) {
+        if metadata.kind != Kind::Directory {
+            return self.reply(550, "Not a directory.");
+        }
+        if !metadata.access.read {
+            return self.reply(550, "Permission denied.");
+        }
+        let text = Text::quoting(path.as_bytes(), " is the current directory.");
+        self.parameters.directory = path;
+        self.reply(250, text);
+    }
+
+    fn is_retrievable(&mut self, path: &VirtualPath, metadata: &Metadata) -> bool {
+        let is_file = metadata.kind == Kind::File;
+        if !is_file {
+            self.reply(550, Text::of(&[path.as_bytes(), b" is not retrievable."]));
+        }
+        is_file
+    }
+
+    fn show_facts(&mut self, path: &VirtualPath, metadata: &Metadata) {
+        // Facts do not depend on the time of day.
+        let format = self.listing_format(Style::Facts(self.parameters.facts), Now::default());
+        let mut line = Vec::new();
+        format.write_as(Role::Entry, path.as_bytes(), metadata, &mut line);
+        self.replies.open(250, Text::of(&[b"Listing ", path.as_bytes(), b":"]));
+        self.replies.listing(&line);
+        self.reply(250, "End.");
+    }
+}

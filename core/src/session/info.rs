@@ -1,0 +1,138 @@
+//! What the server tells about itself and the session: FEAT, HELP, SITE, STAT.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::action::{Action, Filter};
+use crate::command::{COMMANDS, Spec};
+use crate::event::SiteReply;
+use crate::reply::Text;
+use crate::time::Now;
+
+use super::state::{Data, Login, Then, Work};
+use super::{Session, trim};
+
+impl Session {
+    /// FEAT (RFC 2389 section 3): what works in this session and is not in RFC 959.
+    pub(super) fn feat(&mut self) {
+        let facts = self.parameters.facts.feature();
+        self.replies.open(211, "Features:");
+        for feature in ["EPRT", "EPSV", "MDTM", &format!("MLST {facts}")] {
+            self.replies.inner(feature);
+        }
+        for feature in ["REST STREAM", "SIZE", "TVFS", "UTF8"] {
+            self.replies.inner(feature);
+        }
+        self.reply(211, "End.");
+    }
+
+    /// HELP (RFC 959 section 4.1.3).
+    pub(super) fn help(&mut self, argument: &[u8]) {
+        let name = trim(argument);
+        if name.is_empty() {
+            self.replies.open(214, "The following commands are implemented:");
+            let implemented = COMMANDS.iter().filter(|spec| spec.is_implemented());
+            let names: alloc::vec::Vec<&str> = implemented.map(|spec| spec.name).collect();
+            for row in names.chunks(10) {
+                self.replies.inner(row.join(" ").as_str());
+            }
+            return self.reply(214, "HELP <command> shows its syntax.");
+        }
+        match Spec::find(name) {
+            Some(spec) if spec.is_implemented() => {
+                self.reply(214, format_args!("Syntax: {}", spec.usage()));
+            }
+            Some(spec) => self.reply(502, format_args!("{} is not implemented.", spec.name)),
+            None => self.reply(501, "Unrecognized command."),
+        }
+    }
+
+    /// SITE: HELP, and what the embedding program brings.
+    pub(super) fn site(&mut self, argument: &[u8]) {
+        let end = memchr::memchr(b' ', argument).unwrap_or(argument.len());
+        let (word, rest) = (&argument[..end], argument.get(end + 1..).unwrap_or_default());
+        if word.eq_ignore_ascii_case(b"HELP") {
+            return self.site_help(trim(rest));
+        }
+        match self.find_site_command(word) {
+            Some(command) => {
+                let id = self.next_id();
+                self.actions.push_back(Action::Site { id, command, argument: rest.to_vec() });
+                self.work = Work::Waiting(id, Then::Site);
+            }
+            None => {
+                let word = &word[..word.len().min(32)];
+                self.reply(504, Text::of(&[b"SITE ", word, b" not understood."]));
+            }
+        }
+    }
+
+    fn site_help(&mut self, name: &[u8]) {
+        if name.is_empty() {
+            self.replies.open(214, "The following SITE commands are implemented:");
+            self.replies.inner("HELP");
+            for command in &self.config.site_commands {
+                self.replies.inner(command.name.as_str());
+            }
+            return self.reply(214, "SITE HELP <command> shows its syntax.");
+        }
+        let usage = if name.eq_ignore_ascii_case(b"HELP") {
+            Some(String::from("HELP [<command>]"))
+        } else {
+            self.find_site_command(name).map(|index| {
+                let command = &self.config.site_commands[index];
+                format!("{} {}", command.name, command.syntax)
+            })
+        };
+        match usage {
+            Some(usage) => self.reply(214, format_args!("Syntax: SITE {}", usage.trim_end())),
+            None => self.reply(501, "Unrecognized SITE command."),
+        }
+    }
+
+    fn find_site_command(&self, name: &[u8]) -> Option<usize> {
+        let commands = &self.config.site_commands;
+        commands.iter().position(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The embedding program has answered its SITE command.
+    pub(super) fn site_answered(&mut self, reply: &SiteReply) {
+        match reply.code {
+            200..=599 => self.replies.lines(reply.code, &reply.text),
+            _ => self.reply(451, "The SITE command gave an invalid reply."),
+        }
+    }
+
+    /// STAT (RFC 959 section 4.1.3): with a path a listing, without one the session itself.
+    pub(super) fn stat(&mut self, argument: &[u8], now: Now) {
+        if !argument.is_empty() {
+            return self.stat_path(argument, now);
+        }
+        let login = match &self.login {
+            Login::In { user, .. } => Text::of(&[b"Logged in as ", user]),
+            Login::Named { .. } => "Waiting for the password".into(),
+            Login::Nobody => "Not logged in".into(),
+        };
+        let data = match self.data {
+            Data::None => "No data connection",
+            Data::Listening(_) => "Passive port open",
+            Data::Active(_) => "Active data address set",
+            Data::Connecting(_) => "Connecting to the active data address",
+            Data::Arrived => "Data connection established",
+        };
+        let kind = match self.parameters.filter {
+            Filter::Ascii => "ASCII",
+            Filter::Identity => "binary",
+        };
+        self.replies.open(211, "Status of the session:");
+        self.replies.inner(format_args!("Connected from {}", self.endpoint.peer().ip()));
+        self.replies.inner(login);
+        self.replies.inner(format_args!("TYPE: {kind}; STRU: file; MODE: stream"));
+        if let Work::Transferring(transfer) = &self.work {
+            let status = transfer.status();
+            self.replies.inner(status);
+        }
+        self.replies.inner(data);
+        self.reply(211, "End of status.");
+    }
+}

@@ -1,0 +1,348 @@
+//! Listings: LIST, NLST, MLSD over the data connection, STAT with a path over the control
+//! connection.
+
+use alloc::vec::Vec;
+
+use crate::action::{Action, Plan};
+use crate::event::RequestId;
+use crate::facts::Role;
+use crate::glob;
+use crate::listing::{ListingFormat, Style};
+use crate::path::{PathError, VirtualPath};
+use crate::reply::Text;
+use crate::storage::{Entry, Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
+use crate::time::Now;
+
+use super::state::Then;
+use super::{Session, failure};
+
+/// How much STAT sends at the most: it waits in memory until the client reads it.
+const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
+
+/// How many entries STAT asks for at once.
+const STAT_BATCH: usize = 128;
+
+/// What STAT may still send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Allowance {
+    /// Takes a line off; `None` when there is no room for it.
+    fn less(self, line: &[u8]) -> Option<Self> {
+        let lines = self.lines.checked_sub(1)?;
+        Some(Self { lines, bytes: self.bytes.checked_sub(line.len())? })
+    }
+}
+
+/// What is listed, from the path name to the lines.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// The path name as the client gave it.
+    given: Vec<u8>,
+    path: VirtualPath,
+    /// What names in a listed directory are preceded by.
+    directory_prefix: Vec<u8>,
+    /// The option -d: the entry itself, not what is in it.
+    itself: bool,
+    format: ListingFormat,
+    found: Found,
+}
+
+#[derive(Debug)]
+enum Found {
+    /// The storage is asked what stands there.
+    Nothing,
+    /// A directory whose parent is being looked at, for MLSD.
+    Parent { head: Vec<u8> },
+    /// A directory, being opened; these lines go before its entries.
+    Directory { head: Vec<u8> },
+    /// A directory, open.
+    Open { head: Vec<u8>, directory: RequestId },
+    /// A single entry.
+    One { line: Vec<u8> },
+}
+
+impl Listing {
+    /// What the storage is asked first.
+    pub(super) fn first_request(&self) -> StorageRequest {
+        match self.itself {
+            true => StorageRequest::LinkMetadata(self.path.clone()),
+            false => StorageRequest::Metadata(self.path.clone()),
+        }
+    }
+
+    /// Takes the storage's answer to the last request: there is a next one, or all is there.
+    pub(super) fn answered(
+        &mut self,
+        id: RequestId,
+        outcome: Result<StorageAnswer, StorageError>,
+    ) -> Result<Option<StorageRequest>, (u16, &'static str)> {
+        match (core::mem::replace(&mut self.found, Found::Nothing), outcome) {
+            (Found::Nothing, Ok(StorageAnswer::Metadata(metadata))) => self.looked(metadata),
+            (Found::Nothing, Err(StorageError::NotFound)) if self.is_pattern() => {
+                Ok(Some(self.match_pattern()))
+            }
+            (Found::Parent { mut head }, outcome) => {
+                if let Ok(StorageAnswer::Metadata(parent)) = outcome {
+                    self.format.write_as(Role::Parent, b"..", &parent, &mut head);
+                }
+                Ok(Some(self.open(head)))
+            }
+            (Found::Directory { head }, Ok(StorageAnswer::Opened(_))) => {
+                self.found = Found::Open { head, directory: id };
+                Ok(None)
+            }
+            (_, outcome) => Err(failure(outcome.err().unwrap_or(StorageError::Other))),
+        }
+    }
+
+    fn looked(
+        &mut self,
+        metadata: Metadata,
+    ) -> Result<Option<StorageRequest>, (u16, &'static str)> {
+        let facts = matches!(self.format.style, Style::Facts(_));
+        if metadata.kind == Kind::Directory && !self.itself {
+            self.format.prefix = core::mem::take(&mut self.directory_prefix);
+            let next = if facts { self.begin_facts(&metadata) } else { self.open(Vec::new()) };
+            return Ok(Some(next));
+        }
+        if facts {
+            return Err((501, "Not a directory; use MLST."));
+        }
+        let name = if self.given.is_empty() { b".".to_vec() } else { self.given.clone() };
+        let mut line = Vec::new();
+        self.format.write(&Entry { name, metadata }, &mut line);
+        self.found = Found::One { line };
+        Ok(None)
+    }
+
+    /// Begins MLSD with the directory itself, and asks for its parent (RFC 3659 section 7.5.1).
+    fn begin_facts(&mut self, metadata: &Metadata) -> StorageRequest {
+        let mut head = Vec::new();
+        self.format.write_as(Role::Listed, b".", metadata, &mut head);
+        if self.path.is_root() {
+            return self.open(head);
+        }
+        self.found = Found::Parent { head };
+        StorageRequest::Metadata(self.path.parent())
+    }
+
+    fn open(&mut self, head: Vec<u8>) -> StorageRequest {
+        self.found = Found::Directory { head };
+        StorageRequest::OpenDirectory(self.path.clone())
+    }
+
+    /// Tells whether the last component may be meant as a pattern: `*.txt`, but not `*.txt/`.
+    fn is_pattern(&self) -> bool {
+        let last = self.path.file_name().filter(|name| self.given.ends_with(name));
+        !self.itself
+            && !matches!(self.format.style, Style::Facts(_))
+            && last.is_some_and(glob::has_wildcards)
+    }
+
+    /// Nothing is called like that: it is a pattern for what is in the directory before it.
+    fn match_pattern(&mut self) -> StorageRequest {
+        self.format.pattern = self.path.file_name().map(Vec::from);
+        let before_name = self.given.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
+        self.format.prefix = self.given[..before_name].to_vec();
+        self.found = Found::Directory { head: Vec::new() };
+        StorageRequest::OpenDirectory(self.path.parent())
+    }
+
+    /// The directory that is open.
+    pub(super) fn directory(&self) -> Option<RequestId> {
+        match self.found {
+            Found::Open { directory, .. } => Some(directory),
+            _ => None,
+        }
+    }
+
+    /// Says what goes over the data connection.
+    pub(super) fn plan(&mut self) -> Plan {
+        let directory = self.directory();
+        let head = match &mut self.found {
+            Found::Open { head, .. } | Found::One { line: head } => core::mem::take(head),
+            Found::Nothing | Found::Parent { .. } | Found::Directory { .. } => Vec::new(),
+        };
+        Plan::List { head, directory, format: self.format.clone() }
+    }
+}
+
+impl Session {
+    /// LIST: the shape of `ls -l`, with a path after options such as `-la`.
+    pub(super) fn list(&mut self, argument: &[u8], now: Now) {
+        let listing = self.listing(argument, Style::Long, now);
+        self.send_listing(listing);
+    }
+
+    /// NLST: names that can be given back, so those in a directory carry its name as given.
+    pub(super) fn nlst(&mut self, argument: &[u8], now: Now) {
+        let mut listing = self.listing(argument, Style::Names, now);
+        if let Ok(Listing { given, directory_prefix, .. }) = &mut listing
+            && !given.is_empty()
+            && given != b"."
+        {
+            directory_prefix.clone_from(given);
+            if !given.ends_with(b"/") {
+                directory_prefix.push(b'/');
+            }
+        }
+        self.send_listing(listing);
+    }
+
+    /// MLSD (RFC 3659 section 7): no options, no patterns.
+    pub(super) fn mlsd(&mut self, argument: &[u8], now: Now) {
+        let style = Style::Facts(self.parameters.facts);
+        let listing = self.listing_of(argument, false, style, now);
+        self.send_listing(listing);
+    }
+
+    /// STAT with a path.
+    pub(super) fn stat_path(&mut self, argument: &[u8], now: Now) {
+        match self.listing(argument, Style::Long, now) {
+            Ok(listing) => self.ask(listing.first_request(), Then::StatLook(listing)),
+            Err(_) => self.reply(550, "File name not allowed."),
+        }
+    }
+
+    fn listing(&self, argument: &[u8], style: Style, now: Now) -> Result<Listing, PathError> {
+        let (itself, path) = split_options(argument);
+        self.listing_of(path, itself, style, now)
+    }
+
+    fn listing_of(
+        &self,
+        given: &[u8],
+        itself: bool,
+        style: Style,
+        now: Now,
+    ) -> Result<Listing, PathError> {
+        Ok(Listing {
+            given: given.to_vec(),
+            path: self.parameters.directory.resolve(given)?,
+            directory_prefix: Vec::new(),
+            itself,
+            format: self.listing_format(style, now),
+            found: Found::Nothing,
+        })
+    }
+
+    pub(super) fn listing_format(&self, style: Style, now: Now) -> ListingFormat {
+        ListingFormat {
+            style,
+            pattern: None,
+            prefix: Vec::new(),
+            permissions: self.permissions().unwrap_or_default(),
+            now: now.wall,
+            utc_offset_minutes: self.config.list_utc_offset_minutes,
+        }
+    }
+
+    /// STAT: the storage has told what stands there, or opened the directory.
+    pub(super) fn stat_answered(
+        &mut self,
+        mut listing: Listing,
+        id: RequestId,
+        outcome: Result<StorageAnswer, StorageError>,
+    ) {
+        match listing.answered(id, outcome) {
+            Ok(Some(request)) => self.ask(request, Then::StatLook(listing)),
+            Ok(None) => {
+                let code = if listing.directory().is_some() { 212 } else { 213 };
+                self.replies.open(code, Text::of(&[b"Status of ", listing.path.as_bytes(), b":"]));
+                match listing.plan() {
+                    Plan::List { directory: Some(directory), format, .. } => {
+                        self.next_stat_entries(directory, format, STAT_ALLOWANCE);
+                    }
+                    Plan::List { head, .. } => {
+                        self.replies.listing(&head);
+                        self.reply(code, "End of status.");
+                    }
+                    _ => {}
+                }
+            }
+            Err((code, text)) => self.reply(code, text),
+        }
+    }
+
+    /// STAT: some entries of the directory.
+    pub(super) fn stat_entries(
+        &mut self,
+        directory: RequestId,
+        format: ListingFormat,
+        mut allowance: Allowance,
+        outcome: Result<StorageAnswer, StorageError>,
+    ) {
+        let Ok(StorageAnswer::Entries(entries)) = outcome else {
+            self.actions.push_back(Action::Release(directory));
+            return self.reply(212, "The rest could not be read.");
+        };
+        for entry in &entries {
+            let mut line = Vec::new();
+            format.write(entry, &mut line);
+            if line.is_empty() {
+                continue;
+            }
+            let Some(left) = allowance.less(&line) else {
+                self.actions.push_back(Action::Release(directory));
+                return self.reply(212, "There are more; LIST shows them all.");
+            };
+            allowance = left;
+            self.replies.listing(&line);
+        }
+        if entries.is_empty() {
+            self.actions.push_back(Action::Release(directory));
+            return self.reply(212, "End of status.");
+        }
+        self.next_stat_entries(directory, format, allowance);
+    }
+
+    fn next_stat_entries(
+        &mut self,
+        directory: RequestId,
+        format: ListingFormat,
+        allowance: Allowance,
+    ) {
+        let request = StorageRequest::NextEntries { directory, count: STAT_BATCH };
+        self.ask(request, Then::StatEntries { directory, format, allowance });
+    }
+}
+
+/// Takes options such as `-la` off the argument of LIST, NLST and STAT. Only `-d` means something
+/// here: the entry itself. `--` ends them, so that what begins with a dash can be named.
+fn split_options(argument: &[u8]) -> (bool, &[u8]) {
+    let mut rest = argument;
+    let mut itself = false;
+    while rest.len() > 1 && rest[0] == b'-' {
+        let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+        let option = &rest[1..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if option == b"-" {
+            break;
+        }
+        itself |= option.contains(&b'd');
+        rest = rest.trim_ascii_start();
+    }
+    (itself, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_options;
+
+    #[test]
+    fn options_are_told_from_names() {
+        let split = |text: &'static str| split_options(text.as_bytes());
+        assert_eq!(split(""), (false, &b""[..]));
+        assert_eq!(split("-la"), (false, &b""[..]));
+        assert_eq!(split("-l -a my dir"), (false, &b"my dir"[..]));
+        assert_eq!(split("-d x"), (true, &b"x"[..]));
+        assert_eq!(split("-a -- -x"), (false, &b"-x"[..]));
+        assert_eq!(split("./-x"), (false, &b"./-x"[..]));
+        assert_eq!(split("-"), (false, &b"-"[..]));
+        assert_eq!(split(" x"), (false, &b" x"[..]));
+    }
+}

@@ -1,0 +1,101 @@
+//! Transfer parameters: TYPE, STRU, MODE, REST, ALLO, OPTS.
+
+use alloc::format;
+
+use crate::action::Filter;
+use crate::facts::Facts;
+
+use super::{Session, number, trim};
+
+/// Largest offset and size: the largest that operating systems know.
+const LARGEST: u64 = i64::MAX as u64;
+
+impl Session {
+    /// TYPE (RFC 959 section 3.1.1, RFC 1123 section 4.1.2.1).
+    pub(super) fn set_type(&mut self, argument: &[u8]) {
+        let (filter, text) = match trim(argument).to_ascii_uppercase().as_slice() {
+            b"A" | b"A N" | b"AN" => (Filter::Ascii, "Type set to ASCII."),
+            b"I" | b"L 8" | b"L8" => (Filter::Identity, "Type set to binary."),
+            _ => return self.reply(504, "Unsupported type; A, A N, I and L 8 are supported."),
+        };
+        self.parameters.filter = filter;
+        self.reply(200, text);
+    }
+
+    /// STRU (RFC 959 section 3.1.2).
+    pub(super) fn set_structure(&mut self, argument: &[u8]) {
+        match trim(argument).to_ascii_uppercase().as_slice() {
+            b"F" => self.reply(200, "Structure set to file."),
+            b"R" | b"P" => self.reply(504, "Unimplemented structure; F is supported."),
+            _ => self.reply(501, "Unrecognized structure; F is supported."),
+        }
+    }
+
+    /// MODE (RFC 959 section 3.4).
+    pub(super) fn set_mode(&mut self, argument: &[u8]) {
+        match trim(argument).to_ascii_uppercase().as_slice() {
+            b"S" => self.reply(200, "Mode set to stream."),
+            b"B" | b"C" | b"Z" => self.reply(504, "Unimplemented mode; S is supported."),
+            _ => self.reply(501, "Unrecognized mode; S is supported."),
+        }
+    }
+
+    /// REST (RFC 3659 section 5). The marker waits for the next transfer command; what comes in
+    /// between (PASV, TYPE, SIZE ...) keeps it.
+    pub(super) fn restart(&mut self, argument: &[u8]) {
+        match number(trim(argument)).filter(|&offset| offset <= LARGEST) {
+            Some(offset) => {
+                self.parameters.restart = offset;
+                self.reply(350, format_args!("Restarting at {offset}."));
+            }
+            None => self.reply(501, "Invalid parameter: an offset in bytes is wanted."),
+        }
+    }
+
+    /// ALLO (RFC 959 section 4.1.3): nothing needs to be allocated.
+    pub(super) fn allo(&mut self, argument: &[u8]) {
+        let words = || trim(argument).split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+        let is_size = |word: &[u8]| number(word).is_some_and(|size| size <= LARGEST);
+        let mut two = words();
+        let valid = match (two.next(), two.next(), two.next(), two.next()) {
+            (Some(size), None, ..) => is_size(size),
+            (Some(size), Some(r), Some(record), None) => {
+                is_size(size) && r.eq_ignore_ascii_case(b"R") && is_size(record)
+            }
+            _ => false,
+        };
+        if valid {
+            self.reply(202, "No storage allocation necessary.");
+        } else {
+            self.reply(501, "Invalid parameter: a size in bytes is wanted.");
+        }
+    }
+
+    /// OPTS (RFC 2389 section 4).
+    pub(super) fn opts(&mut self, argument: &[u8]) {
+        let mut words = trim(argument).splitn(2, |&byte| byte == b' ');
+        let command = words.next().unwrap_or_default().to_ascii_uppercase();
+        let options = trim(words.next().unwrap_or_default());
+        match command.as_slice() {
+            b"MLST" => self.opts_mlst(options),
+            b"UTF8" if options.is_empty() || options.eq_ignore_ascii_case(b"ON") => {
+                self.reply(200, "UTF8 is always on.");
+            }
+            b"UTF8" => self.reply(501, "Invalid argument: UTF8 is always on."),
+            _ => self.reply(501, "Unsupported command for OPTS."),
+        }
+    }
+
+    /// OPTS MLST (RFC 3659 section 7.9).
+    fn opts_mlst(&mut self, options: &[u8]) {
+        if options.contains(&b' ') {
+            self.reply(501, "Invalid number of arguments: facts are parted by semicolons.");
+        } else if !options.is_empty() && !options.ends_with(b";") {
+            self.reply(501, "Invalid argument: each fact ends with a semicolon.");
+        } else {
+            let facts = Facts::parse(options);
+            self.parameters.facts = facts;
+            self.reply(200, format!("MLST OPTS {facts}").trim_end());
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Where a session stands: everything that it remembers between two calls.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::action::Filter;
+use crate::event::RequestId;
+use crate::facts::Facts;
+use crate::listing::ListingFormat;
+use crate::path::VirtualPath;
+use crate::permissions::Permissions;
+use crate::reply::Text;
+use crate::time::Instant;
+
+use super::listing::{Allowance, Listing};
+use super::transfer::Transfer;
+
+/// Who is there.
+#[derive(Debug)]
+pub(crate) enum Login {
+    /// Nobody yet.
+    Nobody,
+    /// USER has come, PASS has not.
+    Named { user: Vec<u8> },
+    /// Logged in.
+    In { user: Vec<u8>, permissions: Permissions },
+}
+
+/// What the session is doing. One command at a time: the next is taken when this is `Idle`, but
+/// for the few that overtake a transfer.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Nothing: the next command may come.
+    Idle,
+    /// A command waits for the outcome of a request.
+    Waiting(RequestId, Then),
+    /// A failed login is answered late.
+    Delaying { until: Instant },
+    /// A data transfer, from its command to its last reply.
+    Transferring(Transfer),
+    /// The last reply is on its way; closed when it has left, or at `until`.
+    Ending { until: Instant },
+    /// Closed.
+    Ended,
+}
+
+/// What a command does once its request has been carried out.
+#[derive(Debug)]
+pub(crate) enum Then {
+    /// PASS.
+    LogIn { user: Vec<u8> },
+    /// CWD, CDUP.
+    ChangeDirectory(VirtualPath),
+    /// SIZE.
+    Size(VirtualPath),
+    /// MDTM.
+    ModificationTime(VirtualPath),
+    /// MLST.
+    Facts(VirtualPath),
+    /// RNFR.
+    RenameFrom(VirtualPath),
+    /// Just a reply: MKD, RMD, DELE.
+    Reply(u16, Text),
+    /// RNTO.
+    RenameTo,
+    /// PASV.
+    Passive,
+    /// EPSV.
+    ExtendedPassive,
+    /// A SITE command of the embedding program.
+    Site,
+    /// STAT with a path, until the directory is open.
+    StatLook(Listing),
+    /// STAT with a path: the directory's entries, as they come.
+    StatEntries { directory: RequestId, format: ListingFormat, allowance: Allowance },
+}
+
+impl Then {
+    /// Tells whether this continues with the outcome of a storage request.
+    pub(crate) fn waits_for_storage(&self) -> bool {
+        !matches!(self, Then::LogIn { .. } | Then::Site) && !self.waits_for_port()
+    }
+
+    /// Tells whether this continues with the outcome of listening.
+    pub(crate) fn waits_for_port(&self) -> bool {
+        matches!(self, Then::Passive | Then::ExtendedPassive)
+    }
+}
+
+/// Whence the data connection comes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    /// No PASV, EPSV, PORT or EPRT yet.
+    None,
+    /// A passive port is open.
+    Listening(RequestId),
+    /// The client has connected to it.
+    Arrived,
+    /// PORT or EPRT has named an address.
+    Active(SocketAddr),
+    /// That address is being connected to.
+    Connecting(RequestId),
+}
+
+/// What transfer parameters the client has chosen.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    /// TYPE.
+    pub(crate) filter: Filter,
+    /// REST: where the next transfer begins.
+    pub(crate) restart: u64,
+    /// OPTS MLST.
+    pub(crate) facts: Facts,
+    /// EPSV ALL: no other data port command from now on (RFC 2428 section 4).
+    pub(crate) epsv_all: bool,
+    /// The working directory.
+    pub(crate) directory: VirtualPath,
+    /// The path of RNFR, when that was the command just before.
+    pub(crate) rename_from: Option<VirtualPath>,
+}
+
+impl Parameters {
+    /// What a new session starts with (RFC 959 section 5.1: ASCII Non-print, Stream, File).
+    pub(crate) fn new() -> Self {
+        Self {
+            filter: Filter::Ascii,
+            restart: 0,
+            facts: Facts::default(),
+            epsv_all: false,
+            directory: VirtualPath::root(),
+            rename_from: None,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The vocabulary in which Session asks for file operations, and hears their outcome.
+//!
+//! Core never touches a file: it names the operation, the host carries it out.
+
+use alloc::vec::Vec;
+
+use crate::path::VirtualPath;
+use crate::time::WallTime;
+
+/// What a directory entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link that was not followed.
+    Symlink {
+        /// Where it says that it leads; `None` where that is not for clients to know.
+        target: Option<Vec<u8>>,
+        /// What it leads to, as far as the tree reaches; never itself a symlink.
+        leads_to: Option<Target>,
+    },
+    /// A device, socket, FIFO or the like: visible, but not to be opened.
+    Other,
+}
+
+/// What a symbolic link leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A regular file, with its size in bytes.
+    File {
+        /// Size in bytes.
+        size: u64,
+    },
+    /// A directory.
+    Directory,
+}
+
+/// What the process may do with an entry, the account's permissions aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// A file can be read; a directory can be listed and entered.
+    pub read: bool,
+    /// A file can be written; entries can be created in a directory.
+    pub write: bool,
+    /// The entry can be removed and renamed: the directory that holds it is writable.
+    pub remove: bool,
+}
+
+/// What is known of a file or directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// What it is.
+    pub kind: Kind,
+    /// Size in bytes.
+    pub size: u64,
+    /// When its content last changed.
+    pub modified: WallTime,
+    /// Unix permission bits, the lowest twelve, such as `0o644`.
+    pub mode: u32,
+    /// Number of hard links.
+    pub links: u64,
+    /// Numeric user id of its owner.
+    pub owner: u32,
+    /// Numeric group id.
+    pub group: u32,
+    /// A pair that tells this file from every other (device and inode), where there is one.
+    pub unique: Option<(u64, u64)>,
+    /// What the process may do with it.
+    pub access: Access,
+}
+
+/// A name in a directory, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// One path component, any bytes but `/` and NUL; never `.` or `..`.
+    pub name: Vec<u8>,
+    /// What it is; of a symbolic link the link itself.
+    pub metadata: Metadata,
+}
+
+/// How a file is opened for writing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// A whole new content. When `atomic`, readers see the old file until
+    /// [`Disposition::Publish`]; else it is truncated and written in place.
+    Replace {
+        /// Write beside the old file, then put it in its place in one step.
+        atomic: bool,
+    },
+    /// In place, from this offset in bytes on; what lies behind stays. The file must exist and
+    /// reach that far, else [`StorageError::BadOffset`].
+    ResumeAt(u64),
+    /// At the end, wherever that is; created when missing.
+    Append,
+    /// A file that did not exist before, in the directory that the path names, under a name that
+    /// the storage invents from this hint (RFC 959 STOU). The hint may be empty.
+    Unique {
+        /// What the name should begin with.
+        hint: Vec<u8>,
+    },
+}
+
+/// What becomes of a written file when its transfer has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// The content is whole: it is the file from now on.
+    Publish,
+    /// The transfer was cut off where no file was before: what arrived becomes the file, unless
+    /// another has come to stand under the name meanwhile.
+    KeepPartial,
+    /// The transfer was cut off where a file was: that one stays as it was. What was written in
+    /// place (resumed, appended, unique, not atomic) is there already and stays.
+    Discard,
+}
+
+/// A file operation that Session wants done. Paths are absolute within the session's tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageRequest {
+    /// Tell what is there, a symbolic link followed. Answer: [`StorageAnswer::Metadata`].
+    Metadata(VirtualPath),
+    /// Tell what is there without following a symbolic link in the last component. Answer:
+    /// [`StorageAnswer::Metadata`].
+    LinkMetadata(VirtualPath),
+    /// Open a directory for listing; it stays open under the id of the request. Answer:
+    /// [`StorageAnswer::Opened`].
+    OpenDirectory(VirtualPath),
+    /// Read the next entries, at most `count`, of the directory opened under `directory`. Answer:
+    /// [`StorageAnswer::Entries`].
+    NextEntries {
+        /// The id under which the directory was opened.
+        directory: crate::RequestId,
+        /// How many at the most.
+        count: usize,
+    },
+    /// Open a regular file for reading; it stays open under the id of the request. Answer:
+    /// [`StorageAnswer::Opened`].
+    OpenRead(VirtualPath),
+    /// Open a file for writing; it stays open under the id of the request. Answer:
+    /// [`StorageAnswer::Opened`].
+    OpenWrite(VirtualPath, WriteMode),
+    /// End the writing of the file opened under `file`. Answer: [`StorageAnswer::Done`].
+    Finish {
+        /// The id under which the file was opened.
+        file: crate::RequestId,
+        /// What becomes of it.
+        disposition: Disposition,
+    },
+    /// Create a directory. Answer: [`StorageAnswer::Done`].
+    CreateDirectory(VirtualPath),
+    /// Remove a file or a symbolic link, not a directory. Answer: [`StorageAnswer::Done`].
+    RemoveFile(VirtualPath),
+    /// Remove an empty directory. Answer: [`StorageAnswer::Done`].
+    RemoveDirectory(VirtualPath),
+    /// Rename, replacing a file that stands at the new name. Answer: [`StorageAnswer::Done`].
+    Rename {
+        /// What it is called now.
+        from: VirtualPath,
+        /// What it shall be called.
+        to: VirtualPath,
+    },
+}
+
+/// The good outcome of a [`StorageRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageAnswer {
+    /// It is done.
+    Done,
+    /// What is there.
+    Metadata(Metadata),
+    /// It is open under the id of the request.
+    Opened(Opened),
+    /// The next entries; an empty list says that there are no more.
+    Entries(Vec<Entry>),
+}
+
+/// What is known of a file that was just opened. For a directory all is unset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Size in bytes of a file opened for reading.
+    pub size: u64,
+    /// Opened for writing: a file stood under that name before.
+    pub existed: bool,
+    /// The name that the storage invented for [`WriteMode::Unique`].
+    pub unique_name: Option<Vec<u8>>,
+}
+
+/// The bad outcome of a [`StorageRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StorageError {
+    /// There is nothing under that name, or a directory on the way is missing.
+    NotFound,
+    /// The operating system, or the tree's boundary, forbids it.
+    PermissionDenied,
+    /// Something stands there already.
+    AlreadyExists,
+    /// It, or something on the way, is not a directory.
+    NotADirectory,
+    /// It is a directory where a file is wanted.
+    IsADirectory,
+    /// It is neither a file nor a directory.
+    NotRegular,
+    /// The directory is not empty.
+    NotEmpty,
+    /// The name cannot be stored here (too long, reserved, or with bytes that are not allowed).
+    BadName,
+    /// The offset lies beyond the end of the file.
+    BadOffset,
+    /// The disk is full.
+    NoSpace,
+    /// The quota, or the largest file size, is reached.
+    QuotaExceeded,
+    /// The storage is read-only.
+    ReadOnly,
+    /// Source and target lie on different file systems.
+    CrossesDevices,
+    /// The system is short of something (file descriptors, memory): it may work later.
+    Busy,
+    /// The storage cannot do this.
+    Unsupported,
+    /// Anything else; the host has logged what.
+    Other,
+}
