@@ -1,0 +1,296 @@
+//! The passive port, the data connection, and the transfer over it.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use wharf_core::{Event, Now, Plan, RequestId, Session, TransferEnd};
+
+use crate::files::Files;
+use crate::job::Job;
+use crate::listener::{Accepted, accept};
+use crate::passive::PassivePorts;
+use crate::pump::{Pump, Pumped, Step};
+use crate::wire::{Readiness, Wire};
+
+/// The passive port or the data connection of a session: at most one socket at a time.
+pub(super) struct DataChannel {
+    state: State,
+    /// Tells one socket from the next.
+    generation: u64,
+    /// A socket was given up: the driver must let go of it before another is opened.
+    replaced: bool,
+    transfer: Option<Transfer>,
+}
+
+enum State {
+    None,
+    Listening { id: RequestId, socket: Arc<Socket>, readable: bool, offered: Option<Socket> },
+    Connecting { id: RequestId, socket: Arc<Socket>, writable: bool },
+    Open { socket: Arc<Socket>, wire: Wire },
+}
+
+struct Transfer {
+    id: RequestId,
+    pump: Pump,
+    /// Over the data connection so far.
+    bytes: u64,
+    /// A job is out; nothing goes on before it is back.
+    working: bool,
+}
+
+/// The socket that a driver must watch beside the control connection's.
+#[derive(Clone, Copy, Debug)]
+pub struct DataSocket<'a> {
+    /// Changes when another socket takes the place of this one.
+    pub generation: u64,
+    /// The socket.
+    pub socket: &'a Arc<Socket>,
+    /// What is waited for.
+    pub interest: Readiness,
+}
+
+impl DataChannel {
+    pub(super) fn new() -> Self {
+        Self { state: State::None, generation: 0, replaced: false, transfer: None }
+    }
+
+    pub(super) fn socket(&self) -> Option<DataSocket<'_>> {
+        let (socket, interest) = match &self.state {
+            State::None => return None,
+            State::Listening { socket, readable, offered, .. } => {
+                let readable = !readable && offered.is_none();
+                (socket, Readiness { readable, writable: false })
+            }
+            State::Connecting { socket, writable, .. } => {
+                (socket, Readiness { readable: false, writable: !writable })
+            }
+            State::Open { socket, wire } => {
+                let interest = match &self.transfer {
+                    Some(Transfer { pump, working: false, .. }) => Readiness {
+                        readable: pump.reads() && !wire.can_read(),
+                        writable: !pump.reads() && !wire.can_write(),
+                    },
+                    _ => Readiness::NEITHER,
+                };
+                (socket, interest)
+            }
+        };
+        Some(DataSocket { generation: self.generation, socket, interest })
+    }
+
+    pub(super) fn set_ready(&mut self, ready: Readiness) {
+        match &mut self.state {
+            State::None => {}
+            State::Listening { readable, .. } => *readable |= ready.readable,
+            State::Connecting { writable, .. } => *writable |= ready.writable,
+            State::Open { wire, .. } => wire.set_ready(ready),
+        }
+    }
+
+    /// Tells whether a socket was given up since the driver last looked.
+    pub(super) fn was_replaced(&self) -> bool {
+        self.replaced
+    }
+
+    /// Like [`was_replaced`](Self::was_replaced), and the driver looks now.
+    pub(super) fn take_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.replaced)
+    }
+
+    fn set(&mut self, state: State) {
+        self.replaced |= !matches!(self.state, State::None);
+        self.generation += 1;
+        self.state = state;
+    }
+
+    /// Opens a passive port; returns its number.
+    pub(super) fn listen(&mut self, id: RequestId, ip: IpAddr, ports: PassivePorts) -> Option<u16> {
+        let opened = ports.listen(ip).and_then(|listener| {
+            let port = listener.local_addr()?.port();
+            Ok((port, Arc::new(Socket::from(listener))))
+        });
+        match opened {
+            Ok((port, socket)) => {
+                self.set(State::Listening { id, socket, readable: true, offered: None });
+                Some(port)
+            }
+            Err(error) => {
+                log::warn!("no passive port: {error}");
+                None
+            }
+        }
+    }
+
+    /// The client who connected is the right one: the port has served.
+    pub(super) fn accept_offered(&mut self) {
+        if let State::Listening { offered, .. } = &mut self.state
+            && let Some(socket) = offered.take()
+        {
+            self.set(State::Open { socket: Arc::new(socket), wire: Wire::new() });
+        }
+    }
+
+    pub(super) fn refuse_offered(&mut self) {
+        if let State::Listening { offered, .. } = &mut self.state {
+            *offered = None;
+        }
+    }
+
+    /// Begins to connect to the client; `false` when that cannot even begin.
+    pub(super) fn connect(&mut self, id: RequestId, from: IpAddr, to: SocketAddr) -> bool {
+        match start_connecting(from, to) {
+            Ok(socket) => {
+                self.set(State::Connecting { id, socket: Arc::new(socket), writable: false });
+                true
+            }
+            Err(error) => {
+                log::debug!("cannot connect to {to}: {error}");
+                false
+            }
+        }
+    }
+
+    /// Closes whatever there is.
+    pub(super) fn close(&mut self) {
+        if !matches!(self.state, State::None) {
+            self.set(State::None);
+        }
+        self.transfer = None;
+    }
+
+    /// Starts the transfer; `false` when the connection is gone, or the file.
+    pub(super) fn start(&mut self, id: RequestId, plan: Plan, files: &mut Files) -> bool {
+        if !matches!(self.state, State::Open { .. }) {
+            return false;
+        }
+        let pump = Pump::new(plan, files);
+        self.transfer = pump.map(|pump| Transfer { id, pump, bytes: 0, working: false });
+        self.transfer.is_some()
+    }
+
+    /// Breaks the transfer off.
+    pub(super) fn stop(&mut self) {
+        if let Some(transfer) = &mut self.transfer {
+            transfer.pump.stop();
+        }
+    }
+
+    pub(super) fn complete(&mut self, pumped: Pumped) {
+        if let Some(transfer) = &mut self.transfer {
+            transfer.working = false;
+            transfer.pump.complete(pumped);
+        }
+    }
+
+    /// Goes one step on; tells whether anything happened.
+    pub(super) fn advance(
+        &mut self,
+        session: &mut Session,
+        files: &mut Files,
+        jobs: &mut VecDeque<Job>,
+        now: Now,
+    ) -> bool {
+        match &mut self.state {
+            State::None => false,
+            State::Listening { id, socket, readable, offered } => {
+                if !*readable || offered.is_some() {
+                    return false;
+                }
+                match accept(socket) {
+                    Accepted::Client(client, peer) => {
+                        *offered = Some(client);
+                        session.handle(Event::DataArrived { id: *id, peer: peer.ip() }, now);
+                        true
+                    }
+                    Accepted::Nobody => {
+                        *readable = false;
+                        false
+                    }
+                    // Waiting would spin, and the port's own descriptor is wanted elsewhere.
+                    Accepted::Exhausted(error) => {
+                        log::warn!("data connection lost: {error}");
+                        self.close();
+                        true
+                    }
+                }
+            }
+            State::Connecting { id, socket, writable } => {
+                if !*writable {
+                    return false;
+                }
+                let id = *id;
+                let established = matches!(socket.take_error(), Ok(None));
+                if established {
+                    let socket = socket.clone();
+                    // The same socket goes on: the driver need not know.
+                    self.state = State::Open { socket, wire: Wire::new() };
+                } else {
+                    self.close();
+                }
+                session.handle(Event::Connected { id, established }, now);
+                true
+            }
+            State::Open { .. } => self.pump(session, files, jobs, now),
+        }
+    }
+
+    fn pump(
+        &mut self,
+        session: &mut Session,
+        files: &mut Files,
+        jobs: &mut VecDeque<Job>,
+        now: Now,
+    ) -> bool {
+        let (State::Open { socket, wire }, Some(transfer)) = (&mut self.state, &mut self.transfer)
+        else {
+            return false;
+        };
+        if transfer.working {
+            return false;
+        }
+        match transfer.pump.step(wire, socket) {
+            Step::Moved(count) => {
+                transfer.bytes += count as u64;
+                let (id, bytes) = (transfer.id, transfer.bytes);
+                session.handle(Event::Progress { id, bytes }, now);
+                true
+            }
+            Step::Job(job) => {
+                transfer.working = true;
+                jobs.push_back(job);
+                true
+            }
+            Step::Blocked | Step::Waiting => false,
+            Step::Ended(end) => {
+                self.end(end, session, files, now);
+                true
+            }
+        }
+    }
+
+    /// The data connection is closed before Session hears of the end.
+    fn end(&mut self, end: TransferEnd, session: &mut Session, files: &mut Files, now: Now) {
+        let Some(Transfer { id, pump, bytes, .. }) = self.transfer.take() else { return };
+        if let Some((file, open)) = pump.into_file() {
+            files.insert(file, open);
+        }
+        self.close();
+        session.handle(Event::TransferEnded { id, bytes, end }, now);
+    }
+}
+
+fn start_connecting(from: IpAddr, to: SocketAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    match socket.connect(&to.into()) {
+        Err(error)
+            if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
+        {
+            Err(error)
+        }
+        _ => Ok(socket),
+    }
+}

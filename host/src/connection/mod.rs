@@ -1,0 +1,283 @@
+//! A control connection and everything that belongs to it, over sockets that do not block.
+//!
+//! This is what the drivers have in common: it carries out what Session decides. A driver is left
+//! with three things: to wait until a socket is ready, to run [`Job`]s where they harm nobody, and
+//! to call [`Connection::turn`] when something has happened.
+
+mod control;
+mod data;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::Socket;
+use wharf_core::{Action, Endpoint, Event, Instant, Now, Session, StorageError, TransferEnd};
+
+use crate::accounts::Account;
+use crate::admission::Seat;
+use crate::files::Files;
+use crate::job::{Done, Job, Outcome};
+use crate::server::Server;
+use crate::wire::Readiness;
+
+use control::Control;
+use data::DataChannel;
+
+pub use data::DataSocket;
+
+/// How often a turn goes round before others have theirs.
+const ROUNDS: usize = 8;
+
+/// How long a client may take to close its side, once the last reply has been sent.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// One client's session: its sockets, its open files, and the [`Session`] that decides.
+pub struct Connection {
+    server: Arc<Server>,
+    session: Session,
+    control: Control,
+    data: DataChannel,
+    files: Files,
+    account: Option<Account>,
+    peer: SocketAddr,
+    local: SocketAddr,
+    jobs: VecDeque<Job>,
+    life: Life,
+    _seat: Seat,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// The session goes on.
+    Alive,
+    /// The last reply has been sent, the client has not closed its side yet.
+    Lingering(Instant),
+    /// Nothing more will happen.
+    Over,
+}
+
+/// What a driver does after a [`turn`](Connection::turn).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Give others their turn, then call again without waiting.
+    Again,
+    /// Wait for one of: readiness of a socket in its interest, a finished job, the deadline.
+    Wait,
+    /// Drop the connection.
+    Over,
+}
+
+impl Connection {
+    /// Takes a client that has been accepted; `None` where it is not even to be told why not.
+    pub fn open(server: &Arc<Server>, socket: Socket, peer: SocketAddr) -> Option<Self> {
+        let (admission, seat) = server.sessions.enter(peer.ip())?;
+        let local = socket.local_addr().ok()?.as_socket()?;
+        let endpoint = Endpoint::new(local, peer, admission);
+        let session = Session::new(server.session.clone(), endpoint, server.clock.now());
+        Some(Self {
+            server: server.clone(),
+            session,
+            control: Control::new(socket),
+            data: DataChannel::new(),
+            files: Files::default(),
+            account: None,
+            peer: endpoint.peer(),
+            local: endpoint.local(),
+            jobs: VecDeque::new(),
+            life: Life::Alive,
+            _seat: seat,
+        })
+    }
+
+    /// Does all that can be done without waiting, up to a bound.
+    ///
+    /// Afterwards, whatever it returns, take the [jobs](Self::next_job); unless it is over, look at
+    /// the [data socket](Self::data_socket) too: it may be another one, or gone.
+    pub fn turn(&mut self) -> Turn {
+        let now = self.server.clock.now();
+        if self.life != Life::Alive {
+            return self.linger(now);
+        }
+        if self.session.poll_timeout().is_some_and(|deadline| deadline <= now.instant) {
+            self.session.handle(Event::Timeout, now);
+        }
+        for _ in 0..ROUNDS {
+            let mut moved = self.control.receive(&mut self.session, now);
+            moved |= self.act(now);
+            moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
+            moved |= self.act(now);
+            moved |= self.control.transmit(&mut self.session, now);
+            if self.life != Life::Alive || self.data.take_replaced() {
+                return Turn::Again;
+            }
+            if !moved {
+                return Turn::Wait;
+            }
+        }
+        Turn::Again
+    }
+
+    /// Takes the next blocking work to run. There may be several.
+    pub fn next_job(&mut self) -> Option<Job> {
+        self.jobs.pop_front()
+    }
+
+    /// Takes the outcome of a job.
+    pub fn complete(&mut self, done: Done) {
+        let now = self.server.clock.now();
+        match done.0 {
+            Outcome::Event(event) => self.session.handle(event, now),
+            Outcome::LoggedIn(event, account) => {
+                self.account = Some(account);
+                self.session.handle(event, now);
+            }
+            Outcome::File(event, id, file) => {
+                self.files.insert(id, file);
+                self.session.handle(event, now);
+            }
+            Outcome::Pumped(pumped) => self.data.complete(pumped),
+            Outcome::Nothing => {}
+            Outcome::Panicked => {
+                log::error!("{}: a storage, accounts or SITE call panicked", self.peer.ip());
+                self.close(Life::Over);
+            }
+        }
+    }
+
+    /// Tells the session that the server stops; transfers may go on until `deadline`.
+    pub fn shut_down(&mut self, deadline: Instant) {
+        self.session.handle(Event::Shutdown { deadline }, self.server.clock.now());
+    }
+
+    /// Returns when [`turn`](Self::turn) is due, even if nothing happens until then.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.life {
+            Life::Alive => self.session.poll_timeout(),
+            Life::Lingering(until) => Some(until),
+            Life::Over => None,
+        }
+    }
+
+    /// Returns the control connection's socket; it is the same all the time.
+    pub fn control_socket(&self) -> &Arc<Socket> {
+        self.control.socket()
+    }
+
+    /// Returns what is waited for on the control connection.
+    pub fn control_interest(&self) -> Readiness {
+        match self.life {
+            Life::Alive => self.control.interest(&self.session),
+            Life::Lingering(_) => Readiness { readable: true, writable: false },
+            Life::Over => Readiness::NEITHER,
+        }
+    }
+
+    /// Takes note of what can be done on the control connection.
+    pub fn control_ready(&mut self, ready: Readiness) {
+        self.control.set_ready(ready);
+    }
+
+    /// Returns the passive port or data connection that there is at the moment.
+    pub fn data_socket(&self) -> Option<DataSocket<'_>> {
+        self.data.socket()
+    }
+
+    /// Takes note of what can be done on the data socket.
+    pub fn data_ready(&mut self, ready: Readiness) {
+        self.data.set_ready(ready);
+    }
+
+    /// Carries out what Session wants; tells whether there was anything.
+    fn act(&mut self, now: Now) -> bool {
+        let mut acted = false;
+        while !self.data.was_replaced()
+            && let Some(action) = self.session.poll()
+        {
+            acted = true;
+            self.carry_out(action, now);
+        }
+        acted
+    }
+
+    fn carry_out(&mut self, action: Action, now: Now) {
+        match action {
+            Action::Authenticate { id, user, password } => {
+                let accounts = self.server.accounts.clone();
+                let peer = self.peer.ip();
+                self.jobs.push_back(Job::new(move || {
+                    match accounts.login(&user, &password, peer) {
+                        Ok(account) => {
+                            let grant = wharf_core::Grant { permissions: account.permissions };
+                            Outcome::LoggedIn(
+                                Event::Authenticated { id, outcome: Ok(grant) },
+                                account,
+                            )
+                        }
+                        Err(denial) => {
+                            Outcome::Event(Event::Authenticated { id, outcome: Err(denial) })
+                        }
+                    }
+                }));
+            }
+            Action::Logout => self.account = None,
+            Action::Storage { id, request } => match &self.account {
+                Some(account) => {
+                    self.jobs.push_back(self.files.job(account.storage.clone(), id, request));
+                }
+                None => {
+                    let outcome = Err(StorageError::PermissionDenied);
+                    self.session.handle(Event::Storage { id, outcome }, now);
+                }
+            },
+            Action::Release(id) => self.jobs.extend(self.files.release(id)),
+            Action::Site { id, command, argument } => {
+                let Some(handler) = self.server.site_handlers.get(command).cloned() else { return };
+                self.jobs.push_back(Job::new(move || {
+                    Outcome::Event(Event::Site { id, reply: handler(&argument) })
+                }));
+            }
+            Action::Listen { id } => {
+                let port = self.data.listen(id, self.local.ip(), self.server.passive_ports);
+                self.session.handle(Event::Listening { id, port }, now);
+            }
+            Action::AcceptData => self.data.accept_offered(),
+            Action::RefuseData => self.data.refuse_offered(),
+            Action::Connect { id, to } => {
+                if !self.data.connect(id, self.local.ip(), to) {
+                    self.session.handle(Event::Connected { id, established: false }, now);
+                }
+            }
+            Action::CloseData => self.data.close(),
+            Action::Transfer { id, plan } => {
+                if !self.data.start(id, plan, &mut self.files) {
+                    let end = TransferEnd::DataLost;
+                    self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
+                }
+            }
+            Action::StopTransfer => self.data.stop(),
+            Action::Close => {
+                let until = Life::Lingering(now.instant + LINGER);
+                self.close(if self.control.is_broken() { Life::Over } else { until });
+            }
+        }
+    }
+
+    /// Lets go of all but the control connection itself.
+    fn close(&mut self, life: Life) {
+        self.life = life;
+        self.control.finish();
+        self.data.close();
+        self.jobs.extend(self.files.release_all());
+    }
+
+    /// Waits for the client's end: closing before it has read the last reply could destroy that.
+    fn linger(&mut self, now: Now) -> Turn {
+        match self.life {
+            Life::Lingering(until) if now.instant < until && !self.control.drain() => Turn::Wait,
+            _ => Turn::Over,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The files that a session has open, and the storage calls that concern them.
+
+use std::sync::Arc;
+
+use wharf_core::{
+    Event, Opened, RequestId, StorageAnswer, StorageError, StorageRequest as Request,
+};
+
+use crate::job::{Job, Outcome};
+use crate::storage::{Entries, ReadFile, Storage, WriteFile};
+
+/// A file or directory that is open.
+pub(crate) enum OpenFile {
+    Read(Box<dyn ReadFile>),
+    Write(Box<dyn WriteFile>),
+    Directory(Box<dyn Entries>),
+}
+
+/// The open files of a session by the id of the request that opened them; seldom more than one.
+#[derive(Default)]
+pub(crate) struct Files(Vec<(RequestId, OpenFile)>);
+
+impl Files {
+    pub(crate) fn insert(&mut self, id: RequestId, file: OpenFile) {
+        self.0.push((id, file));
+    }
+
+    pub(crate) fn take(&mut self, id: RequestId) -> Option<OpenFile> {
+        let at = self.0.iter().position(|(held, _)| *held == id)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    /// Makes the job that drops the file: even that may block.
+    pub(crate) fn release(&mut self, id: RequestId) -> Option<Job> {
+        let file = self.take(id)?;
+        Some(Job::new(move || {
+            drop(file);
+            Outcome::Nothing
+        }))
+    }
+
+    /// Makes the job that drops all files.
+    pub(crate) fn release_all(&mut self) -> Option<Job> {
+        let files = std::mem::take(&mut self.0);
+        (!files.is_empty()).then(|| {
+            Job::new(move || {
+                drop(files);
+                Outcome::Nothing
+            })
+        })
+    }
+
+    /// Makes the job that carries out a storage request.
+    pub(crate) fn job(
+        &mut self,
+        storage: Arc<dyn Storage>,
+        id: RequestId,
+        request: Request,
+    ) -> Job {
+        let used = match &request {
+            Request::Finish { file: used, .. } | Request::NextEntries { directory: used, .. } => {
+                self.take(*used)
+            }
+            _ => None,
+        };
+        Job::new(move || carry_out(&*storage, id, request, used))
+    }
+}
+
+fn carry_out(
+    storage: &dyn Storage,
+    id: RequestId,
+    request: Request,
+    used: Option<OpenFile>,
+) -> Outcome {
+    let answer = match request {
+        Request::Metadata(path) => storage.metadata(&path).map(StorageAnswer::Metadata),
+        Request::LinkMetadata(path) => storage.link_metadata(&path).map(StorageAnswer::Metadata),
+        Request::CreateDirectory(path) => done(storage.create_directory(&path)),
+        Request::RemoveFile(path) => done(storage.remove_file(&path)),
+        Request::RemoveDirectory(path) => done(storage.remove_directory(&path)),
+        Request::Rename { from, to } => done(storage.rename(&from, &to)),
+        Request::Finish { disposition, .. } => match used {
+            Some(OpenFile::Write(file)) => done(file.finish(disposition)),
+            _ => Err(StorageError::Other),
+        },
+        Request::NextEntries { directory, count } => {
+            return next_entries(id, directory, count, used);
+        }
+        Request::OpenDirectory(path) => {
+            let opened = storage.open_directory(&path);
+            return opened_as(
+                id,
+                opened.map(|entries| (Opened::default(), OpenFile::Directory(entries))),
+            );
+        }
+        Request::OpenRead(path) => {
+            let opened = storage.open_read(&path);
+            return opened_as(
+                id,
+                opened.map(|file| {
+                    let opened = Opened { size: file.size(), ..Opened::default() };
+                    (opened, OpenFile::Read(file))
+                }),
+            );
+        }
+        Request::OpenWrite(path, mode) => {
+            let opened = storage.open_write(&path, &mode);
+            return opened_as(
+                id,
+                opened.map(|file| {
+                    let unique_name = file.unique_name().map(<[u8]>::to_vec);
+                    let opened = Opened { existed: file.existed(), unique_name, size: 0 };
+                    (opened, OpenFile::Write(file))
+                }),
+            );
+        }
+    };
+    Outcome::Event(Event::Storage { id, outcome: answer })
+}
+
+fn done(outcome: Result<(), StorageError>) -> Result<StorageAnswer, StorageError> {
+    outcome.map(|()| StorageAnswer::Done)
+}
+
+fn opened_as(id: RequestId, opened: Result<(Opened, OpenFile), StorageError>) -> Outcome {
+    match opened {
+        Ok((opened, file)) => {
+            let outcome = Ok(StorageAnswer::Opened(opened));
+            Outcome::File(Event::Storage { id, outcome }, id, file)
+        }
+        Err(error) => Outcome::Event(Event::Storage { id, outcome: Err(error) }),
+    }
+}
+
+fn next_entries(
+    id: RequestId,
+    directory: RequestId,
+    count: usize,
+    used: Option<OpenFile>,
+) -> Outcome {
+    let Some(OpenFile::Directory(mut entries)) = used else {
+        return Outcome::Event(Event::Storage { id, outcome: Err(StorageError::Other) });
+    };
+    let mut found = Vec::new();
+    let mut outcome = Ok(());
+    while found.len() < count {
+        match entries.next() {
+            Ok(Some(entry)) => found.push(entry),
+            Ok(None) => break,
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
+    }
+    let outcome = outcome.map(|()| StorageAnswer::Entries(found));
+    Outcome::File(Event::Storage { id, outcome }, directory, OpenFile::Directory(entries))
+}

@@ -1,0 +1,46 @@
+//! What every wharf driver needs from the machine: storage, accounts, limits, and the pumps that
+//! move file bytes.
+//!
+//! Core decides, a driver waits; what lies between is here, written once:
+//!
+//! | module | has |
+//! |---|---|
+//! | [`storage`] | where the files are: [`Storage`], [`Directory`], [`Memory`] |
+//! | [`accounts`] | who may come in: [`Accounts`], [`SimpleAccounts`] |
+//! | `admission` | how many may be in at once: [`Sessions`] |
+//! | `passive` | where passive ports are opened: [`PassivePorts`] |
+//! | `listener` | where clients come in: [`Listener`] |
+//! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
+//! | `wire` | the bytes of one TCP connection |
+//! | `pump` | file bytes to the data connection and back |
+//! | `files`, `job` | blocking work, and where its outcome goes: [`Job`] |
+//! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
+
+#![forbid(unsafe_code)]
+
+pub mod accounts;
+mod admission;
+mod clock;
+mod connection;
+mod files;
+mod job;
+mod listener;
+mod passive;
+mod pump;
+mod server;
+mod stop;
+pub mod storage;
+mod wire;
+
+pub use accounts::{Account, Accounts, SimpleAccounts};
+pub use admission::{Seat, Sessions};
+pub use clock::Clock;
+pub use connection::{Connection, DataSocket, Turn};
+pub use job::{Done, Job};
+pub use listener::{Accepted, EXHAUSTION_PAUSE, Listener};
+pub use passive::{PassivePorts, PassivePortsError};
+pub use server::{Server, SiteHandler};
+pub use stop::Stop;
+pub use storage::{Directory, Entries, Memory, ReadFile, Storage, WriteFile};
+pub use wharf_core as core;
+pub use wire::Readiness;

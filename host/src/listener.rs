@@ -1,0 +1,99 @@
+//! Where clients come in.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How long to leave off accepting when the system is [exhausted](Accepted::Exhausted).
+pub const EXHAUSTION_PAUSE: Duration = Duration::from_millis(250);
+
+/// How many connections the system keeps until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// A listening TCP socket that does not block.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    address: SocketAddr,
+}
+
+/// What came of accepting.
+#[derive(Debug)]
+pub enum Accepted {
+    /// A client.
+    Client(Socket, SocketAddr),
+    /// Nobody is waiting.
+    Nobody,
+    /// The system is short of file descriptors or memory: try again a little later, and not before.
+    Exhausted(io::Error),
+}
+
+impl Listener {
+    /// Opens a listening socket; port 0 stands for any free one. An IPv6 address means IPv6 alone.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // So that a server can start again at once where another has just ended.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Self::from_std(socket.into())
+    }
+
+    /// Takes a listener that somebody else has opened.
+    pub fn from_std(listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { socket: listener.into(), address })
+    }
+
+    /// Returns the address, with the port that the system chose.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts the next client.
+    pub fn accept(&self) -> Accepted {
+        accept(&self.socket)
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Accepts the next connection; it does not block either.
+pub(crate) fn accept(listener: &Socket) -> Accepted {
+    loop {
+        let error = match listener.accept() {
+            Ok((socket, address)) => match (socket.set_nonblocking(true), address.as_socket()) {
+                (Ok(()), Some(address)) => return Accepted::Client(socket, address),
+                _ => continue,
+            },
+            Err(error) => error,
+        };
+        match error.kind() {
+            io::ErrorKind::WouldBlock => return Accepted::Nobody,
+            _ if is_exhaustion(&error) => return Accepted::Exhausted(error),
+            // Whatever went wrong concerns that one connection (accept(2), "Error handling").
+            _ => log::debug!("a connection went away before it was accepted: {error}"),
+        }
+        if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) {
+            return Accepted::Nobody;
+        }
+    }
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}

@@ -1,0 +1,144 @@
+//! The pumps: what moves file bytes between a file and the data connection.
+//!
+//! A pump goes step by step. A step moves what can move without blocking, or hands out a [`Job`]
+//! when the file is to be read or written; it holds one bounded buffer.
+
+mod receive;
+mod send;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod send_file;
+mod source;
+
+use socket2::Socket;
+use wharf_core::{Plan, RequestId, StorageError, TransferEnd};
+
+use crate::files::{Files, OpenFile};
+use crate::job::Job;
+use crate::wire::Wire;
+
+use receive::Receive;
+use send::Send;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use send_file::SendFile;
+use source::Source;
+
+/// How much a pump holds, and moves in a step.
+const BUFFER: usize = 256 * 1024;
+
+/// A transfer in motion.
+pub(crate) enum Pump {
+    /// From a file to the socket within the kernel.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    SendFile(SendFile),
+    /// From a file or a directory to the socket.
+    Send(Send),
+    /// From the socket to a file.
+    Receive(Receive),
+}
+
+/// What a step came to.
+pub(crate) enum Step {
+    /// So many bytes moved over the wire; there may be more to do.
+    Moved(usize),
+    /// The wire cannot move: wait for the driver.
+    Blocked,
+    /// The file is to be read or written: wait for the outcome.
+    Job(Job),
+    /// A job is still out: wait for it.
+    Waiting,
+    /// It is over; the last byte has been handed over.
+    Ended(TransferEnd),
+}
+
+/// What a pump's job comes back with.
+pub(crate) enum Pumped {
+    /// The source, the buffer it filled, and whether there is more to come.
+    Filled(Source, Vec<u8>, Result<bool, StorageError>),
+    /// The sink, the buffer it emptied.
+    Emptied(receive::Sink, Vec<u8>, Result<(), StorageError>),
+}
+
+impl Pump {
+    /// Makes the pump for a plan, whose file is taken out of `files`.
+    pub(crate) fn new(plan: Plan, files: &mut Files) -> Option<Self> {
+        Some(match plan {
+            Plan::Send { file, filter, offset } => {
+                let Some(OpenFile::Read(file)) = files.take(file) else { return None };
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                if filter == wharf_core::Filter::Identity && file.as_file().is_some() {
+                    return Some(Pump::SendFile(SendFile::new(file, offset)));
+                }
+                Pump::Send(Send::new(Source::file(file, filter, offset)))
+            }
+            Plan::Receive { file, filter } => {
+                let Some(OpenFile::Write(write)) = files.take(file) else { return None };
+                Pump::Receive(Receive::new(file, write, filter))
+            }
+            Plan::List { head, directory, format } => {
+                let entries = match directory.and_then(|id| files.take(id)) {
+                    Some(OpenFile::Directory(entries)) => Some(entries),
+                    _ => None,
+                };
+                Pump::Send(Send::new(Source::listing(head, entries, format)))
+            }
+        })
+    }
+
+    /// Moves what can move without blocking, about a buffer's worth.
+    pub(crate) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+        match self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Pump::SendFile(send) => {
+                let step = send.step(wire, socket);
+                match step {
+                    Some(step) => step,
+                    // This file system cannot do it within the kernel: by hand, then.
+                    None => {
+                        if let Some(source) = send.take_source() {
+                            *self = Pump::Send(Send::new(source));
+                        }
+                        self.step(wire, socket)
+                    }
+                }
+            }
+            Pump::Send(send) => send.step(wire, socket),
+            Pump::Receive(receive) => receive.step(wire, socket),
+        }
+    }
+
+    /// Takes note that the transfer is to end: nothing more moves over the wire.
+    pub(crate) fn stop(&mut self) {
+        match self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Pump::SendFile(send) => send.stop(),
+            Pump::Send(send) => send.stop(),
+            Pump::Receive(receive) => receive.stop(),
+        }
+    }
+
+    /// Takes what a job came back with.
+    pub(crate) fn complete(&mut self, pumped: Pumped) {
+        match (self, pumped) {
+            (Pump::Send(send), Pumped::Filled(source, buffer, outcome)) => {
+                send.filled(source, buffer, outcome);
+            }
+            (Pump::Receive(receive), Pumped::Emptied(sink, buffer, outcome)) => {
+                receive.emptied(sink, buffer, outcome);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells whether the next step waits for bytes from the client (else for room towards it).
+    pub(crate) fn reads(&self) -> bool {
+        matches!(self, Pump::Receive(_))
+    }
+
+    /// Gives up the file, once the pump has ended; written ones are to be finished under their id.
+    pub(crate) fn into_file(self) -> Option<(RequestId, OpenFile)> {
+        match self {
+            Pump::Receive(receive) => receive.into_file(),
+            _ => None,
+        }
+    }
+}

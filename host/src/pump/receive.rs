@@ -1,0 +1,132 @@
+//! From the socket to a file, through a buffer.
+
+use socket2::Socket;
+use wharf_core::{Filter, RequestId, StorageError, TransferEnd, ascii};
+
+use crate::files::OpenFile;
+use crate::job::{Job, Outcome};
+use crate::storage::WriteFile;
+use crate::wire::{Flow, Wire};
+
+use super::{BUFFER, Pumped, Step};
+
+/// Fills a buffer from the socket, writes it by a job, and so on.
+///
+/// While the job writes, the kernel receives: when the client is fast, each turn moves a whole
+/// buffer; when it is slow, what there is.
+pub(crate) struct Receive {
+    id: RequestId,
+    /// The file, while no job has it.
+    sink: Option<Sink>,
+    /// `filled` bytes, and room behind them.
+    buffer: Vec<u8>,
+    filled: usize,
+    /// How it ends, once all that came has been written.
+    end: Option<TransferEnd>,
+    /// The filter has given out what it held back.
+    flushed: bool,
+}
+
+/// Something that empties buffers. Its calls may block.
+pub(crate) struct Sink {
+    file: Box<dyn WriteFile>,
+    /// The conversion of TYPE A, and its output.
+    ascii: Option<(ascii::FromNetwork, Vec<u8>)>,
+}
+
+impl Receive {
+    pub(super) fn new(id: RequestId, file: Box<dyn WriteFile>, filter: Filter) -> Self {
+        let ascii = (filter == Filter::Ascii).then(Default::default);
+        Self {
+            id,
+            sink: Some(Sink { file, ascii }),
+            buffer: Vec::new(),
+            filled: 0,
+            end: None,
+            flushed: false,
+        }
+    }
+
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+        if self.sink.is_none() {
+            return Step::Waiting;
+        }
+        if let Some(end) = self.end {
+            return if self.flushed { Step::Ended(end) } else { self.write() };
+        }
+        if self.buffer.is_empty() {
+            self.buffer.resize(BUFFER, 0);
+        }
+        if self.filled == self.buffer.len() {
+            return self.write();
+        }
+        match wire.read(socket, &mut self.buffer[self.filled..]) {
+            Flow::Moved(count) => {
+                self.filled += count;
+                Step::Moved(count)
+            }
+            Flow::Blocked if self.filled > 0 => self.write(),
+            Flow::Blocked => Step::Blocked,
+            Flow::Ended => {
+                self.end = Some(TransferEnd::Complete);
+                wire.close(socket);
+                self.write()
+            }
+            Flow::Broken(error) => {
+                log::debug!("data connection lost: {error}");
+                self.end = Some(TransferEnd::DataLost);
+                self.write()
+            }
+        }
+    }
+
+    /// Makes the job that writes what is in the buffer, and at the end what the filter holds.
+    fn write(&mut self) -> Step {
+        let Some(mut sink) = self.sink.take() else { return Step::Waiting };
+        let buffer = std::mem::take(&mut self.buffer);
+        let filled = std::mem::take(&mut self.filled);
+        let last = self.end.is_some();
+        self.flushed = last;
+        Step::Job(Job::new(move || {
+            let outcome = sink.write(&buffer[..filled], last);
+            Outcome::Pumped(Pumped::Emptied(sink, buffer, outcome))
+        }))
+    }
+
+    pub(super) fn emptied(
+        &mut self,
+        sink: Sink,
+        buffer: Vec<u8>,
+        outcome: Result<(), StorageError>,
+    ) {
+        self.sink = Some(sink);
+        self.buffer = buffer;
+        if let Err(error) = outcome {
+            // Even a transfer that was stopped meanwhile: that the disk is full says more.
+            self.end = Some(TransferEnd::Storage(error));
+            self.flushed = true;
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.end.get_or_insert(TransferEnd::Stopped);
+    }
+
+    pub(super) fn into_file(self) -> Option<(RequestId, OpenFile)> {
+        Some((self.id, OpenFile::Write(self.sink?.file)))
+    }
+}
+
+impl Sink {
+    fn write(&mut self, bytes: &[u8], last: bool) -> Result<(), StorageError> {
+        let Some((filter, converted)) = &mut self.ascii else {
+            return if bytes.is_empty() { Ok(()) } else { self.file.write(bytes) };
+        };
+        converted.clear();
+        filter.convert(bytes, converted);
+        if last {
+            filter.finish(converted);
+        }
+        if converted.is_empty() { Ok(()) } else { self.file.write(converted) }
+    }
+}

@@ -1,0 +1,83 @@
+//! From a file or a directory to the socket, through a buffer.
+
+use socket2::Socket;
+use wharf_core::{StorageError, TransferEnd};
+
+use crate::job::{Job, Outcome};
+use crate::wire::{Flow, Wire};
+
+use super::{Pumped, Source, Step};
+
+/// Fills a buffer by a job, sends it, and so on.
+pub(crate) struct Send {
+    /// The source, while no job has it.
+    source: Option<Source>,
+    buffer: Vec<u8>,
+    /// How many bytes of the buffer have been sent.
+    sent: usize,
+    /// How it ends, once the buffer is empty.
+    end: Option<TransferEnd>,
+}
+
+impl Send {
+    pub(super) fn new(source: Source) -> Self {
+        Self { source: Some(source), buffer: Vec::new(), sent: 0, end: None }
+    }
+
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+        if self.sent < self.buffer.len() {
+            return match wire.write(socket, &self.buffer[self.sent..]) {
+                Flow::Moved(count) => {
+                    self.sent += count;
+                    Step::Moved(count)
+                }
+                Flow::Blocked => Step::Blocked,
+                Flow::Ended | Flow::Broken(_) => Step::Ended(TransferEnd::DataLost),
+            };
+        }
+        if let Some(end) = self.end {
+            if self.source.is_none() {
+                return Step::Waiting;
+            }
+            if end == TransferEnd::Complete {
+                wire.close(socket);
+            }
+            return Step::Ended(end);
+        }
+        let Some(mut source) = self.source.take() else { return Step::Waiting };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.sent = 0;
+        Step::Job(Job::new(move || {
+            buffer.clear();
+            let outcome = source.fill(&mut buffer);
+            Outcome::Pumped(Pumped::Filled(source, buffer, outcome))
+        }))
+    }
+
+    pub(super) fn filled(
+        &mut self,
+        source: Source,
+        buffer: Vec<u8>,
+        outcome: Result<bool, StorageError>,
+    ) {
+        self.source = Some(source);
+        if self.end.is_some() {
+            return;
+        }
+        self.buffer = buffer;
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => self.end = Some(TransferEnd::Complete),
+            Err(error) => {
+                self.buffer.clear();
+                self.end = Some(TransferEnd::Storage(error));
+            }
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.buffer.clear();
+        self.sent = 0;
+        self.end = Some(TransferEnd::Stopped);
+    }
+}

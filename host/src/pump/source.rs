@@ -1,0 +1,106 @@
+//! Where the bytes that are sent come from: a file, or the lines of a listing.
+
+use wharf_core::{Filter, ListingFormat, StorageError, ascii};
+
+use crate::storage::{Entries, ReadFile};
+
+use super::BUFFER;
+
+/// How many entries of a directory are looked at before the lines so far are sent.
+const ENTRIES_AT_ONCE: usize = 256;
+
+/// Something that fills buffers. Its calls may block.
+pub(crate) enum Source {
+    /// A file.
+    File {
+        /// The open file.
+        file: Box<dyn ReadFile>,
+        /// Where the next read begins.
+        offset: u64,
+        /// What happens to the bytes.
+        filter: Filter,
+        /// How many converted bytes are still to be left out.
+        skip: u64,
+        /// Raw bytes, before they are converted.
+        raw: Vec<u8>,
+    },
+    /// A listing.
+    Listing {
+        /// Lines that go first.
+        head: Vec<u8>,
+        /// The directory, until it has been read.
+        entries: Option<Box<dyn Entries>>,
+        /// How a line looks.
+        format: ListingFormat,
+    },
+}
+
+impl Source {
+    /// A file from `offset` on; with ASCII the offset counts converted bytes.
+    pub(super) fn file(file: Box<dyn ReadFile>, filter: Filter, offset: u64) -> Self {
+        let (offset, skip) = match filter {
+            Filter::Identity => (offset, 0),
+            Filter::Ascii => (0, offset),
+        };
+        Self::File { file, offset, filter, skip, raw: Vec::new() }
+    }
+
+    /// A listing: lines, then a directory's entries.
+    pub(super) fn listing(
+        head: Vec<u8>,
+        entries: Option<Box<dyn Entries>>,
+        format: ListingFormat,
+    ) -> Self {
+        Self::Listing { head, entries, format }
+    }
+
+    /// Fills the empty buffer; returns whether there is more to come. An empty buffer need not
+    /// mean the end.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, StorageError> {
+        match self {
+            Self::File { file, offset, filter: Filter::Identity, .. } => {
+                let count = read(&mut **file, offset, buffer, BUFFER)?;
+                Ok(count > 0)
+            }
+            Self::File { file, offset, filter: Filter::Ascii, skip, raw } => {
+                let count = read(&mut **file, offset, raw, BUFFER / 2)?;
+                ascii::to_network(raw, buffer);
+                let left_out = usize::try_from(*skip).map_or(buffer.len(), |n| n.min(buffer.len()));
+                buffer.drain(..left_out);
+                *skip -= left_out as u64;
+                if count == 0 && *skip > 0 {
+                    return Err(StorageError::BadOffset);
+                }
+                Ok(count > 0)
+            }
+            Self::Listing { head, entries, format } => {
+                buffer.append(head);
+                let Some(directory) = entries else { return Ok(false) };
+                for _ in 0..ENTRIES_AT_ONCE {
+                    if buffer.len() >= BUFFER / 2 {
+                        break;
+                    }
+                    match directory.next()? {
+                        Some(entry) => format.write(&entry, buffer),
+                        None => return Ok(false),
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// Reads up to `most` bytes into the buffer, in place of what it held.
+fn read(
+    file: &mut dyn ReadFile,
+    offset: &mut u64,
+    buffer: &mut Vec<u8>,
+    most: usize,
+) -> Result<usize, StorageError> {
+    buffer.resize(most, 0);
+    let count = file.read_at(*offset, buffer)?;
+    buffer.truncate(count);
+    *offset += count as u64;
+    Ok(count)
+}

@@ -1,0 +1,48 @@
+//! What all sessions of a server share.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_core::{SessionConfig, SiteReply};
+
+use crate::accounts::Accounts;
+use crate::admission::Sessions;
+use crate::clock::Clock;
+use crate::passive::PassivePorts;
+
+/// Answers a SITE command of the embedding program, given what stood behind its name. It may block.
+pub type SiteHandler = Arc<dyn Fn(&[u8]) -> SiteReply + Send + Sync>;
+
+/// What all sessions of a server share.
+#[derive(Clone)]
+pub struct Server {
+    /// The settings that core obeys.
+    pub session: Arc<SessionConfig>,
+    /// Who may come in.
+    pub accounts: Arc<dyn Accounts>,
+    /// How many may be in at once.
+    pub sessions: Arc<Sessions>,
+    /// Where passive ports are opened.
+    pub passive_ports: PassivePorts,
+    /// The answers to [`SessionConfig::site_commands`], in the same order.
+    pub site_handlers: Vec<SiteHandler>,
+    /// How long transfers may go on when the server is told to stop.
+    pub shutdown_grace: Duration,
+    /// The clock that sessions are told.
+    pub clock: Clock,
+}
+
+impl Server {
+    /// Returns when sessions that have not ended by then are dropped, if the server stops now: a
+    /// while after the last transfer was broken off.
+    pub fn last_call(&self) -> wharf_core::Instant {
+        self.clock.now().instant + self.shutdown_grace + Duration::from_secs(5)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("session", &self.session).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! What is known of an entry of a folder, and what the process may do with it.
+
+use std::ffi::OsStr;
+use std::io;
+
+use cap_std::fs::{Dir, Metadata as Stat, MetadataExt};
+use rustix::fs::{Access as Check, AtFlags};
+use rustix::io::Errno;
+use wharf_core::{Access, Kind, Metadata, StorageError, Target, VirtualPath, WallTime};
+
+use super::{Directory, Spot, storage_error};
+
+const ENTER_AND_LIST: Check = Check::READ_OK.union(Check::EXEC_OK);
+const ENTER_AND_CHANGE: Check = Check::WRITE_OK.union(Check::EXEC_OK);
+
+/// Describes what stands at `path`, a link followed.
+///
+/// Whether it can be removed is the link's own matter: removing the path removes the link.
+pub(super) fn followed(tree: &Directory, path: &VirtualPath) -> Result<Metadata, StorageError> {
+    let link = tree.locate(path)?;
+    let removable = !path.is_root() && can_change(&link.dir, OsStr::new("."));
+    let stat = link.stat().map_err(|e| storage_error(&e))?;
+    let (Spot { dir, name }, stat) =
+        if stat.is_symlink() { tree.follow(path)? } else { (link, stat) };
+    Ok(describe(&stat, kind(&stat), access(&dir, &name, &stat, removable)))
+}
+
+/// Describes the entry `name` of `dir`, which is at `path` in the tree; a link is not followed.
+pub(super) fn unfollowed(
+    tree: &Directory,
+    path: &VirtualPath,
+    dir: &Dir,
+    name: &OsStr,
+    removable: bool,
+) -> io::Result<Metadata> {
+    let stat = dir.symlink_metadata(name)?;
+    if !stat.is_symlink() {
+        return Ok(describe(&stat, kind(&stat), access(dir, name, &stat, removable)));
+    }
+    let followed = tree.follow(path);
+    let leads_to = match &followed {
+        Ok((_, stat)) if stat.is_dir() => Some(Target::Directory),
+        Ok((_, stat)) if stat.is_file() => Some(Target::File { size: stat.len() }),
+        _ => None,
+    };
+    // Where the link leads out of the tree, or is absolute, its text would show the machine's
+    // layout.
+    let target = match &followed {
+        Err(StorageError::PermissionDenied) => None,
+        _ => rustix::fs::readlinkat(dir, name, Vec::new()).ok().map(|text| text.into_bytes()),
+    };
+    let kind = Kind::Symlink { target: target.filter(|text| !text.starts_with(b"/")), leads_to };
+    let access = match &followed {
+        Ok((spot, stat)) => access(&spot.dir, &spot.name, stat, removable),
+        Err(_) => Access { read: false, write: false, remove: removable },
+    };
+    Ok(describe(&stat, kind, access))
+}
+
+/// Tells whether entries can be created in, and removed from, the directory `name` of `dir`.
+pub(super) fn can_change(dir: &Dir, name: &OsStr) -> bool {
+    may(dir, name, ENTER_AND_CHANGE)
+}
+
+/// Tells whether the file `name` of `dir` can be written.
+pub(super) fn can_write(dir: &Dir, name: &OsStr) -> bool {
+    may(dir, name, Check::WRITE_OK)
+}
+
+/// Refuses what is not a regular file.
+pub(super) fn regular(stat: &Stat) -> Result<(), StorageError> {
+    match kind(stat) {
+        Kind::File => Ok(()),
+        Kind::Directory => Err(StorageError::IsADirectory),
+        Kind::Symlink { .. } | Kind::Other => Err(StorageError::NotRegular),
+    }
+}
+
+fn kind(stat: &Stat) -> Kind {
+    if stat.is_file() {
+        Kind::File
+    } else if stat.is_dir() {
+        Kind::Directory
+    } else {
+        Kind::Other
+    }
+}
+
+fn access(dir: &Dir, name: &OsStr, stat: &Stat, remove: bool) -> Access {
+    let (read, write) = match kind(stat) {
+        Kind::Directory => (ENTER_AND_LIST, ENTER_AND_CHANGE),
+        Kind::File => (Check::READ_OK, Check::WRITE_OK),
+        Kind::Symlink { .. } | Kind::Other => return Access { read: false, write: false, remove },
+    };
+    // Most often all is allowed, and one question is enough.
+    if may(dir, name, read.union(write)) {
+        return Access { read: true, write: true, remove };
+    }
+    Access { read: may(dir, name, read), write: may(dir, name, write), remove }
+}
+
+/// Asks for the process's effective rights; a link that has come to stand there is not followed.
+fn may(dir: &Dir, name: &OsStr, what: Check) -> bool {
+    let strict = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
+    match rustix::fs::accessat(dir, name, what, strict) {
+        // Linux before 5.8 cannot leave links alone here. The answer is advice in any case: the
+        // operation itself is what decides.
+        Err(Errno::NOSYS | Errno::INVAL) => {
+            rustix::fs::accessat(dir, name, what, AtFlags::EACCESS).is_ok()
+        }
+        answer => answer.is_ok(),
+    }
+}
+
+fn describe(stat: &Stat, kind: Kind, access: Access) -> Metadata {
+    Metadata {
+        kind,
+        size: stat.len(),
+        modified: WallTime {
+            seconds: stat.mtime(),
+            nanoseconds: u32::try_from(stat.mtime_nsec()).unwrap_or(0),
+        },
+        mode: stat.mode() & 0o7777,
+        links: stat.nlink(),
+        owner: stat.uid(),
+        group: stat.gid(),
+        unique: Some((stat.dev(), stat.ino())),
+        access,
+    }
+}

@@ -1,0 +1,224 @@
+//! A folder of the machine as a storage.
+
+mod listing;
+mod metadata;
+mod read;
+mod upload;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::{fs, io};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata as Stat, Permissions};
+use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, UTIME_OMIT};
+use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
+
+use super::errors::{errno, storage_error};
+use super::names::{check_new, check_path, is_reserved};
+use super::{Entries, ReadFile, Storage, WriteFile};
+
+/// A folder of the machine, held as a capability: neither `..` nor a symbolic link leads out of it.
+///
+/// Symbolic links that stay within the folder are followed; others are seen, but not followed.
+/// Names that begin with `.wharf-upload-` belong to unfinished uploads: clients neither see nor
+/// touch them. Cloning gives another handle on the same folder.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    root: Arc<Dir>,
+}
+
+/// Where an entry stands: a name in an open directory.
+///
+/// The name is one component, so that operations on it that follow no link cannot leave the
+/// directory. The root of the tree is `.` in itself.
+struct Spot {
+    dir: Dir,
+    name: OsString,
+}
+
+impl Spot {
+    fn stat(&self) -> io::Result<Stat> {
+        self.dir.symlink_metadata(&self.name)
+    }
+}
+
+impl Directory {
+    /// Opens the folder at `path`, relative to the process's working directory.
+    ///
+    /// The folder stays the same one should it be renamed later. The error is the operating
+    /// system's: the path does not exist, is not a directory, or may not be entered.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        let root = Dir::open_ambient_dir(path, ambient_authority())?;
+        Ok(Self { root: Arc::new(root) })
+    }
+
+    /// Finds the directory that holds `path`; links on the way there are followed within the tree.
+    fn locate(&self, path: &VirtualPath) -> Result<Spot, StorageError> {
+        check_path(path)?;
+        let parent = path.parent();
+        let dir = if parent.is_root() { self.root.try_clone() } else { self.open_dir(&parent) };
+        let name = OsStr::from_bytes(path.file_name().unwrap_or(b".")).to_owned();
+        Ok(Spot { dir: dir.map_err(|e| storage_error(&e))?, name })
+    }
+
+    /// Does the same for a name that is to come into being.
+    fn locate_new(&self, path: &VirtualPath) -> Result<Spot, StorageError> {
+        check_new(path)?;
+        self.locate(path)
+    }
+
+    /// Finds what a symbolic link leads to within the tree, which is never itself a link.
+    ///
+    /// Resolving and looking are two steps. Where the tree changes between them the outcome may
+    /// name something that is gone, or a link again; then it is done anew, a few times.
+    fn follow(&self, path: &VirtualPath) -> Result<(Spot, Stat), StorageError> {
+        for _ in 0..4 {
+            let real = self.root.canonicalize(relative(path)).map_err(|e| storage_error(&e))?;
+            let name = real.file_name().unwrap_or(OsStr::new("."));
+            if is_reserved(name.as_bytes()) {
+                break;
+            }
+            let dir = match real.parent() {
+                Some(parent) if parent != Path::new("") => self.root.open_dir(parent),
+                _ => self.root.try_clone(),
+            };
+            let spot = Spot { dir: dir.map_err(|e| storage_error(&e))?, name: name.to_owned() };
+            match spot.stat() {
+                Ok(stat) if !stat.is_symlink() => return Ok((spot, stat)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(storage_error(&error));
+                }
+                _ => {}
+            }
+        }
+        Err(StorageError::NotFound)
+    }
+
+    /// Finds `path`, and what it leads to if it is a link.
+    fn locate_followed(&self, path: &VirtualPath) -> Result<(Spot, Stat), StorageError> {
+        let spot = self.locate(path)?;
+        let stat = spot.stat().map_err(|e| storage_error(&e))?;
+        if stat.is_symlink() { self.follow(path) } else { Ok((spot, stat)) }
+    }
+
+    fn open_dir(&self, path: &VirtualPath) -> io::Result<Dir> {
+        self.root.open_dir(relative(path))
+    }
+}
+
+impl Storage for Directory {
+    fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+        metadata::followed(self, path)
+    }
+
+    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+        let spot = self.locate(path)?;
+        // The root cannot be removed, whoever may write in the directory that holds it.
+        let removable = !path.is_root() && metadata::can_change(&spot.dir, OsStr::new("."));
+        metadata::unfollowed(self, path, &spot.dir, &spot.name, removable)
+            .map_err(|e| storage_error(&e))
+    }
+
+    fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
+        check_path(path)?;
+        let dir = self.open_dir(path).map_err(|e| storage_error(&e))?;
+        Ok(Box::new(listing::Listing::new(self.clone(), path.clone(), dir)?))
+    }
+
+    fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
+        let (spot, stat) = self.locate_followed(path)?;
+        metadata::regular(&stat)?;
+        Ok(Box::new(read::Reader::open(&spot)?))
+    }
+
+    fn open_write(
+        &self,
+        path: &VirtualPath,
+        mode: &WriteMode,
+    ) -> Result<Box<dyn WriteFile>, StorageError> {
+        upload::open(self, path, mode)
+    }
+
+    fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        if path.is_root() {
+            return Err(StorageError::AlreadyExists);
+        }
+        let spot = self.locate_new(path)?;
+        rustix::fs::mkdirat(&spot.dir, &spot.name, Mode::from_raw_mode(0o777)).map_err(errno)
+    }
+
+    fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        let spot = self.locate(path)?;
+        if spot.stat().map_err(|e| storage_error(&e))?.is_dir() {
+            return Err(StorageError::IsADirectory);
+        }
+        rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::empty()).map_err(errno)
+    }
+
+    fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        if path.is_root() {
+            return Err(StorageError::PermissionDenied);
+        }
+        let spot = self.locate(path)?;
+        rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::REMOVEDIR).map_err(errno)
+    }
+
+    /// Renames `from` to `to`; the root takes no part in it.
+    ///
+    /// A file replaces a file, a link itself is moved and replaced. A directory replaces nothing:
+    /// neither a file ([`StorageError::NotADirectory`]) nor another directory
+    /// ([`StorageError::AlreadyExists`]), and does not go into itself ([`StorageError::BadName`]).
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
+        if from.is_root() || to.is_root() {
+            return Err(StorageError::PermissionDenied);
+        }
+        let old = self.locate(from)?;
+        let old_stat = old.stat().map_err(|e| storage_error(&e))?;
+        let new = self.locate_new(to)?;
+        if old_stat.is_dir() && from != to && new.stat().is_ok_and(|stat| stat.is_dir()) {
+            return Err(StorageError::AlreadyExists);
+        }
+        rustix::fs::renameat(&old.dir, &old.name, &new.dir, &new.name).map_err(errno)
+    }
+
+    fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {
+        let (spot, _) = self.locate_followed(path)?;
+        let times = Timestamps {
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            last_modification: Timespec {
+                tv_sec: to.seconds,
+                tv_nsec: to.nanoseconds.min(999_999_999).into(),
+            },
+        };
+        rustix::fs::utimensat(&spot.dir, &spot.name, &times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(errno)
+    }
+
+    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), StorageError> {
+        let (spot, stat) = self.locate_followed(path)?;
+        // cap-std may have to open what it changes, which is not to happen to a FIFO or a device.
+        if !stat.is_dir() {
+            metadata::regular(&stat)?;
+        }
+        let permissions = Permissions::from_std(fs::Permissions::from_mode(mode & 0o777));
+        spot.dir.set_permissions(&spot.name, permissions).map_err(|e| storage_error(&e))
+    }
+
+    fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError> {
+        let (spot, stat) = self.locate_followed(path)?;
+        let below = if stat.is_dir() { spot.dir.open_dir(&spot.name) } else { Ok(spot.dir) };
+        let below = below.map_err(|e| storage_error(&e))?;
+        let space = rustix::fs::fstatvfs(&below).map_err(errno)?;
+        Ok(Some(space.f_bavail.saturating_mul(space.f_frsize)))
+    }
+}
+
+/// The same path as cap-std wants it: relative, and never empty.
+fn relative(path: &VirtualPath) -> &Path {
+    let bytes = if path.is_root() { b"." } else { &path.as_bytes()[1..] };
+    Path::new(OsStr::from_bytes(bytes))
+}

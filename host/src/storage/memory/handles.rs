@@ -1,0 +1,133 @@
+//! Open files and directories of a tree in memory.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::vec;
+
+use wharf_core::{Disposition, Entry, StorageError, VirtualPath};
+
+use super::file::{SharedFile, lock_file};
+use super::tree::Tree;
+use crate::storage::{Entries, ReadFile, WriteFile};
+
+/// The entries that a directory had when it was opened.
+pub(super) struct Listing(vec::IntoIter<Entry>);
+
+impl Listing {
+    pub(super) fn new(entries: Vec<Entry>) -> Self {
+        Self(entries.into_iter())
+    }
+}
+
+impl Entries for Listing {
+    fn next(&mut self) -> Result<Option<Entry>, StorageError> {
+        Ok(self.0.next())
+    }
+}
+
+/// The content that a file had when it was opened.
+pub(super) struct Snapshot(Arc<Vec<u8>>);
+
+impl Snapshot {
+    pub(super) fn new(content: Arc<Vec<u8>>) -> Self {
+        Self(content)
+    }
+}
+
+impl ReadFile for Snapshot {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, StorageError> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let rest = self.0.get(offset..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}
+
+/// A file that is written in place.
+pub(super) struct Writer {
+    file: SharedFile,
+    /// Where the next bytes go, or `None` for the end, wherever that is by then.
+    position: Option<usize>,
+    existed: bool,
+    unique_name: Option<Vec<u8>>,
+}
+
+impl Writer {
+    pub(super) fn new(file: SharedFile, position: Option<usize>, existed: bool) -> Self {
+        Self { file, position, existed, unique_name: None }
+    }
+
+    pub(super) fn unique(file: SharedFile, name: Vec<u8>) -> Self {
+        Self { file, position: Some(0), existed: false, unique_name: Some(name) }
+    }
+}
+
+impl WriteFile for Writer {
+    fn existed(&self) -> bool {
+        self.existed
+    }
+
+    fn unique_name(&self) -> Option<&[u8]> {
+        self.unique_name.as_deref()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        let mut file = lock_file(&self.file);
+        let position = self.position.unwrap_or(file.content().len());
+        file.write(position, bytes)?;
+        if let Some(position) = &mut self.position {
+            *position += bytes.len();
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: Disposition) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+/// A file that is written where nobody sees it, and put in its place in the end.
+pub(super) struct Aside {
+    tree: Arc<Mutex<Tree>>,
+    path: VirtualPath,
+    file: SharedFile,
+    existed: bool,
+}
+
+impl Aside {
+    pub(super) fn new(
+        tree: Arc<Mutex<Tree>>,
+        path: VirtualPath,
+        file: SharedFile,
+        existed: bool,
+    ) -> Self {
+        Self { tree, path, file, existed }
+    }
+}
+
+impl WriteFile for Aside {
+    fn existed(&self) -> bool {
+        self.existed
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        let mut file = lock_file(&self.file);
+        let end = file.content().len();
+        file.write(end, bytes)
+    }
+
+    fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
+        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        match disposition {
+            Disposition::Publish => tree.attach_file(&self.path, self.file),
+            Disposition::KeepPartial if !tree.exists(&self.path) => {
+                tree.attach_file(&self.path, self.file)
+            }
+            Disposition::KeepPartial | Disposition::Discard => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A storage that lives in memory.
+
+mod file;
+mod handles;
+mod tree;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
+
+use self::file::lock_file;
+use self::handles::{Aside, Listing, Snapshot, Writer};
+use self::tree::{Node, Tree};
+use super::names::UniqueNames;
+use super::{Entries, ReadFile, Storage, WriteFile};
+
+/// A tree of files in memory, for tests and for programs that have no disk to offer.
+///
+/// It begins with an empty root. Cloning gives another handle on the same tree. Modes are obeyed
+/// as if the process owned every file and were not root; there are no symbolic links. A file
+/// being read keeps the content that it had when it was opened, and so does a directory being
+/// listed.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    tree: Arc<Mutex<Tree>>,
+}
+
+impl Memory {
+    /// Makes a tree that holds nothing but its root.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Limits how many bytes all files hold together; whatever exceeds it is
+    /// [`StorageError::NoSpace`]. Names and directories cost nothing.
+    pub fn with_capacity_bytes(self, limit: u64) -> Self {
+        self.lock().space().limit(limit);
+        self
+    }
+
+    /// Adds a file; see [`write`](Self::write).
+    pub fn with_file(self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.write(path, content);
+        self
+    }
+
+    /// Creates or replaces a file, and the directories on the way to it.
+    ///
+    /// # Panics
+    ///
+    /// Panics where that is not possible: the path is the root or a directory, leads through a
+    /// file, or the capacity is too small.
+    pub fn write(&self, path: &str, content: impl Into<Vec<u8>>) {
+        let path = resolve(path).unwrap_or_else(|| panic!("{path:?} is not a path"));
+        let mut tree = self.lock();
+        let file = tree.nameless_file(None);
+        let written = lock_file(&file).write(0, &content.into());
+        let result = written
+            .and_then(|()| tree.create_parents(&path))
+            .and_then(|()| tree.attach_file(&path, file));
+        if let Err(error) = result {
+            panic!("cannot write {path}: {error:?}");
+        }
+    }
+
+    /// Returns the content of a file, or `None` where no file is.
+    pub fn read(&self, path: &str) -> Option<Vec<u8>> {
+        match self.lock().find(&resolve(path)?).ok()? {
+            Node::File(file) => Some(lock_file(file).content().to_vec()),
+            Node::Directory(_) => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tree> {
+        // A thread that panicked has left the tree as whole as any other call would.
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_unique(
+        &self,
+        path: &VirtualPath,
+        hint: &[u8],
+    ) -> Result<Box<dyn WriteFile>, StorageError> {
+        let mut names = UniqueNames::new(hint)?;
+        let mut tree = self.lock();
+        tree.find_directory(path)?;
+        loop {
+            let name = names.next(|| Ok::<_, StorageError>(tree.next_number().to_string()))?;
+            match tree.create_file(&path.join(&name)) {
+                Ok(file) => return Ok(Box::new(Writer::unique(file, name))),
+                Err(StorageError::AlreadyExists) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Storage for Memory {
+    fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+        self.lock().metadata(path)
+    }
+
+    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+        self.lock().metadata(path)
+    }
+
+    fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
+        Ok(Box::new(Listing::new(self.lock().entries(path)?)))
+    }
+
+    fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
+        let tree = self.lock();
+        let file = lock_file(tree.find_file(path)?);
+        if !file.attributes.allows(0o400) {
+            return Err(StorageError::PermissionDenied);
+        }
+        Ok(Box::new(Snapshot::new(file.share())))
+    }
+
+    fn open_write(
+        &self,
+        path: &VirtualPath,
+        mode: &WriteMode,
+    ) -> Result<Box<dyn WriteFile>, StorageError> {
+        if let WriteMode::Unique { hint } = mode {
+            return self.open_unique(path, hint);
+        }
+        let mut tree = self.lock();
+        let old = match tree.find_file(path) {
+            Ok(file) => Some(Arc::clone(file)),
+            Err(StorageError::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+        let existed = old.is_some();
+        if old.as_ref().is_some_and(|old| !lock_file(old).attributes.allows(0o200)) {
+            return Err(StorageError::PermissionDenied);
+        }
+        if *mode == (WriteMode::Replace { atomic: true }) {
+            tree.check_change(path)?;
+            let file = tree.nameless_file(old.as_ref());
+            let tree = Arc::clone(&self.tree);
+            return Ok(Box::new(Aside::new(tree, path.clone(), file, existed)));
+        }
+        let file = match old {
+            Some(file) => file,
+            None if matches!(mode, WriteMode::ResumeAt(1..)) => {
+                return Err(StorageError::NotFound);
+            }
+            None => tree.create_file(path)?,
+        };
+        let mut state = lock_file(&file);
+        let size = state.content().len();
+        let position = match *mode {
+            WriteMode::ResumeAt(offset) => match usize::try_from(offset) {
+                Ok(offset) if offset <= size => Some(offset),
+                _ => return Err(StorageError::BadOffset),
+            },
+            WriteMode::Append => None,
+            _ => {
+                state.truncate();
+                Some(0)
+            }
+        };
+        drop(state);
+        Ok(Box::new(Writer::new(file, position, existed)))
+    }
+
+    fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        self.lock().create_directory(path)
+    }
+
+    fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        let mut tree = self.lock();
+        tree.find_file(path)?;
+        tree.detach(path).map(drop)
+    }
+
+    fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        if path.is_root() {
+            return Err(StorageError::PermissionDenied);
+        }
+        let mut tree = self.lock();
+        if !tree.find_directory(path)?.is_empty() {
+            return Err(StorageError::NotEmpty);
+        }
+        tree.detach(path).map(drop)
+    }
+
+    /// Renames `from` to `to`; the same rules as with [`Directory`](super::Directory).
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
+        self.lock().rename(from, to)
+    }
+
+    fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {
+        self.lock().set_modified(path, to)
+    }
+
+    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), StorageError> {
+        self.lock().set_mode(path, mode & 0o777)
+    }
+
+    fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError> {
+        let tree = self.lock();
+        tree.find(path)?;
+        Ok(tree.space().left())
+    }
+}
+
+fn resolve(path: &str) -> Option<VirtualPath> {
+    VirtualPath::root().resolve(path.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_the_tree() {
+        let memory = Memory::new().with_file("/a/b", "x");
+        memory.clone().write("c", *b"y");
+        assert_eq!(memory.read("/a/b").as_deref(), Some(&b"x"[..]));
+        assert_eq!(memory.read("c").as_deref(), Some(&b"y"[..]));
+        assert_eq!(memory.read("/a"), None);
+        assert_eq!(memory.read("/d"), None);
+    }
+
+    #[test]
+    fn capacity_comes_back() {
+        let memory = Memory::new().with_capacity_bytes(10).with_file("a", "12345678");
+        let root = VirtualPath::root();
+        assert_eq!(memory.space_left(&root), Ok(Some(2)));
+        let open = memory.open_read(&root.join(b"a")).unwrap();
+        memory.write("a", "1");
+        assert_eq!(memory.space_left(&root), Ok(Some(9)));
+        memory.remove_file(&root.join(b"a")).unwrap();
+        assert_eq!(memory.space_left(&root), Ok(Some(10)));
+        assert_eq!(open.size(), 8);
+    }
+}

@@ -1,0 +1,116 @@
+//! Where the files are: the [`Storage`] trait, and the two storages that wharf brings.
+
+mod directory;
+mod errors;
+mod memory;
+mod names;
+
+use std::fs::File;
+use std::time::SystemTime;
+
+use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
+
+pub use directory::Directory;
+pub use memory::Memory;
+
+/// A tree of files and directories, as a session sees it.
+///
+/// Calls may block: drivers run them where that harms nobody. Paths are absolute within the tree.
+/// Storages outside [`Directory`] need not have anything to do with a local disk.
+pub trait Storage: Send + Sync {
+    /// Tells what stands at `path`, a symbolic link followed.
+    fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError>;
+
+    /// Tells what stands at `path` without following a symbolic link in its last component.
+    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError>;
+
+    /// Opens a directory for listing.
+    fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError>;
+
+    /// Opens a regular file for reading.
+    fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError>;
+
+    /// Opens a file for writing; see [`WriteMode`].
+    fn open_write(
+        &self,
+        path: &VirtualPath,
+        mode: &WriteMode,
+    ) -> Result<Box<dyn WriteFile>, StorageError>;
+
+    /// Creates a directory.
+    fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
+
+    /// Removes a file or a symbolic link.
+    fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError>;
+
+    /// Removes an empty directory.
+    fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
+
+    /// Renames `from` to `to`, replacing a file that stands there.
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError>;
+
+    /// Sets when the content of the file at `path` last changed.
+    fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError>;
+
+    /// Sets the Unix permission bits of `path`, the lowest nine.
+    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), StorageError>;
+
+    /// Returns how many bytes can still be stored below `path`, or `None` where that is unknown.
+    fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError>;
+}
+
+/// The entries of an open directory, each once, in the storage's own order; never `.` or `..`.
+pub trait Entries: Send {
+    /// Returns the next entry, or `None` behind the last.
+    fn next(&mut self) -> Result<Option<Entry>, StorageError>;
+}
+
+/// A file open for reading.
+pub trait ReadFile: Send {
+    /// Returns the size in bytes.
+    fn size(&self) -> u64;
+
+    /// Reads from `offset` on into `buffer`; returns how many bytes, 0 only at the end.
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, StorageError>;
+
+    /// Returns the file of the operating system, where it is one: its bytes then go from the disk
+    /// to the network within the kernel.
+    fn as_file(&self) -> Option<&File> {
+        None
+    }
+}
+
+/// A file open for writing. Dropped without [`finish`](Self::finish), it is discarded.
+pub trait WriteFile: Send {
+    /// Tells whether a file stood under the name before.
+    fn existed(&self) -> bool;
+
+    /// Returns the name that the storage invented for [`WriteMode::Unique`].
+    fn unique_name(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Writes all of `bytes` behind what was written before.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Ends the writing; see [`Disposition`].
+    fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError>;
+}
+
+/// Converts a system time; times that do not fit become the nearest that does.
+pub(crate) fn wall_time(time: SystemTime) -> WallTime {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => WallTime {
+            seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+            nanoseconds: after.subsec_nanos(),
+        },
+        Err(before) => {
+            let before = before.duration();
+            let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+            match before.subsec_nanos() {
+                0 => WallTime::from_seconds(-seconds),
+                part => WallTime { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - part },
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Reading and writing.
+
+use std::collections::HashSet;
+use std::thread;
+
+use wharf_core::{Kind, StorageError, WallTime, WriteMode};
+use wharf_host::Storage;
+
+use crate::*;
+use Disposition::{Discard, KeepPartial, Publish};
+
+pub(crate) fn files_are_stored_and_read(storage: &dyn Storage) {
+    let before = storage.metadata(&path("/")).unwrap();
+    put(storage, "/empty", "");
+    put(storage, "/some", "hello, world");
+    assert_eq!(read(storage, "/empty").unwrap(), "");
+    assert_eq!(read(storage, "/some").unwrap(), "hello, world");
+
+    let some = storage.metadata(&path("/some")).unwrap();
+    assert_eq!((some.kind, some.size), (Kind::File, 12));
+    assert!(some.access.read && some.access.write && some.access.remove);
+    assert!(some.modified >= WallTime::from_seconds(before.modified.seconds - 1));
+    let empty = storage.metadata(&path("/empty")).unwrap();
+    assert_ne!(some.unique, empty.unique);
+    assert_eq!(storage.link_metadata(&path("/some")).unwrap().unique, some.unique);
+
+    let mut file = storage.open_read(&path("/some")).unwrap();
+    let mut buffer = [0; 100];
+    assert_eq!(file.read_at(7, &mut buffer[..3]), Ok(3));
+    assert_eq!(&buffer[..3], b"wor");
+    assert_eq!(file.read_at(7, &mut buffer), Ok(5));
+    assert_eq!(file.read_at(12, &mut buffer), Ok(0));
+    assert_eq!(file.read_at(1 << 40, &mut buffer), Ok(0));
+}
+
+pub(crate) fn replacing_in_one_step(storage: &dyn Storage) {
+    put(storage, "/f", "the old");
+    let mut early = storage.open_read(&path("/f")).unwrap();
+    let mut file = storage.open_write(&path("/f"), &ATOMIC).unwrap();
+    assert!(file.existed());
+    assert_eq!(file.unique_name(), None);
+    file.write(b"a new and longer content").unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "the old");
+    assert_eq!(names(storage, "/"), ["f"]);
+    file.finish(Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "a new and longer content");
+    assert_eq!(names(storage, "/"), ["f"]);
+
+    let mut buffer = [0; 100];
+    assert_eq!(early.read_at(0, &mut buffer), Ok(7));
+    assert_eq!(&buffer[..7], b"the old");
+    assert_eq!(early.size(), 7);
+    assert!(!storage.open_write(&path("/g"), &ATOMIC).unwrap().existed());
+    assert_eq!(names(storage, "/"), ["f"]);
+}
+
+pub(crate) fn replacing_in_place(storage: &dyn Storage) {
+    put(storage, "/f", "the old one");
+    let unique = storage.metadata(&path("/f")).unwrap().unique;
+    let mut file = storage.open_write(&path("/f"), &IN_PLACE).unwrap();
+    assert!(file.existed());
+    assert_eq!(read(storage, "/f").unwrap(), "");
+    file.write(b"new").unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "new");
+    file.finish(Publish).unwrap();
+    assert_eq!(storage.metadata(&path("/f")).unwrap().unique, unique);
+
+    let file = storage.open_write(&path("/g"), &IN_PLACE).unwrap();
+    assert!(!file.existed());
+    assert_eq!(read(storage, "/g").unwrap(), "");
+}
+
+pub(crate) fn cut_off_where_no_file_was(storage: &dyn Storage) {
+    write(storage, "/kept", &ATOMIC, "half", KeepPartial).unwrap();
+    assert_eq!(read(storage, "/kept").unwrap(), "half");
+    write(storage, "/gone", &ATOMIC, "half", Discard).unwrap();
+    drop(storage.open_write(&path("/dropped"), &ATOMIC).unwrap());
+    assert_eq!(names(storage, "/"), ["kept"]);
+
+    // Another came first.
+    let mut late = storage.open_write(&path("/race"), &ATOMIC).unwrap();
+    late.write(b"late").unwrap();
+    put(storage, "/race", "first");
+    late.finish(KeepPartial).unwrap();
+    assert_eq!(read(storage, "/race").unwrap(), "first");
+    // Publishing is another matter: the last one whole wins.
+    let mut late = storage.open_write(&path("/race2"), &ATOMIC).unwrap();
+    late.write(b"late").unwrap();
+    put(storage, "/race2", "first");
+    late.finish(Publish).unwrap();
+    assert_eq!(read(storage, "/race2").unwrap(), "late");
+    // Unless a directory has come to stand there.
+    let late = storage.open_write(&path("/race3"), &ATOMIC).unwrap();
+    storage.create_directory(&path("/race3")).unwrap();
+    assert_eq!(late.finish(Publish), Err(StorageError::IsADirectory));
+    assert_eq!(names(storage, "/"), ["kept", "race", "race2", "race3"]);
+}
+
+pub(crate) fn cut_off_where_a_file_was(storage: &dyn Storage) {
+    put(storage, "/f", "whole");
+    for disposition in [Discard, KeepPartial] {
+        write(storage, "/f", &ATOMIC, "half", disposition).unwrap();
+        assert_eq!(read(storage, "/f").unwrap(), "whole");
+    }
+    let mut dropped = storage.open_write(&path("/f"), &ATOMIC).unwrap();
+    dropped.write(b"half").unwrap();
+    drop(dropped);
+    assert_eq!(read(storage, "/f").unwrap(), "whole");
+    assert_eq!(names(storage, "/"), ["f"]);
+}
+
+pub(crate) fn in_place_what_was_written_stays(storage: &dyn Storage) {
+    put(storage, "/f", "0123456789");
+    write(storage, "/f", &WriteMode::ResumeAt(2), "ab", Discard).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "01ab456789");
+    write(storage, "/f", &WriteMode::Append, "!", KeepPartial).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "01ab456789!");
+    write(storage, "/f", &IN_PLACE, "new", Discard).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "new");
+    let hint = b"u".to_vec();
+    write(storage, "/", &WriteMode::Unique { hint }, "part", Discard).unwrap();
+    assert_eq!(read(storage, "/u").unwrap(), "part");
+}
+
+pub(crate) fn resuming(storage: &dyn Storage) {
+    put(storage, "/f", "01234");
+    write(storage, "/f", &WriteMode::ResumeAt(5), "56", Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "0123456");
+    write(storage, "/f", &WriteMode::ResumeAt(6), "abc", Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "012345abc");
+    write(storage, "/f", &WriteMode::ResumeAt(0), "X", Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "X12345abc");
+
+    let open = |at, offset| storage.open_write(&path(at), &WriteMode::ResumeAt(offset));
+    assert!(open("/f", 9).unwrap().existed());
+    assert_eq!(open("/f", 10).err(), Some(StorageError::BadOffset));
+    assert_eq!(open("/f", u64::MAX).err(), Some(StorageError::BadOffset));
+    assert_eq!(open("/none", 1).err(), Some(StorageError::NotFound));
+    assert_eq!(names(storage, "/"), ["f"]);
+    assert!(!open("/none", 0).unwrap().existed());
+    assert_eq!(read(storage, "/none").unwrap(), "");
+}
+
+pub(crate) fn appending(storage: &dyn Storage) {
+    let mut file = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    assert!(!file.existed());
+    file.write(b"one").unwrap();
+    let mut other = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    assert!(other.existed());
+    other.write(b" two").unwrap();
+    file.write(b" three").unwrap();
+    file.finish(Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "one two three");
+}
+
+pub(crate) fn unique_names(storage: &dyn Storage) {
+    storage.create_directory(&path("/d")).unwrap();
+    put(storage, "/file", "");
+    let open =
+        |at, hint: &[u8]| storage.open_write(&path(at), &WriteMode::Unique { hint: hint.to_vec() });
+    let mut seen = HashSet::new();
+    for hint in ["", "", "a", "a", "a", "a b"] {
+        let mut file = open("/d", hint.as_bytes()).unwrap();
+        assert!(!file.existed());
+        let name = String::from_utf8(file.unique_name().unwrap().to_vec()).unwrap();
+        assert!(name.starts_with(if hint.is_empty() { "upload." } else { hint }), "{name}");
+        file.write(name.as_bytes()).unwrap();
+        file.finish(Publish).unwrap();
+        assert_eq!(read(storage, format!("/d/{name}")).unwrap(), name);
+        assert!(seen.insert(name));
+    }
+    assert!(seen.contains("a") && seen.contains("a b"));
+    for hint in ["/", "a/b", "../a", ".", ".."] {
+        assert_eq!(open("/d", hint.as_bytes()).err(), Some(StorageError::BadName), "{hint}");
+    }
+    let long = [b'n'; 300];
+    assert_eq!(open("/d", &long).err(), Some(StorageError::BadName));
+    assert_eq!(open("/none", b"a").err(), Some(StorageError::NotFound));
+    assert_eq!(open("/file", b"a").err(), Some(StorageError::NotADirectory));
+    assert_eq!(names(storage, "/"), ["d", "file"]);
+}
+
+pub(crate) fn unique_names_among_threads(storage: &dyn Storage) {
+    let mode = WriteMode::Unique { hint: b"same".to_vec() };
+    let invent = || -> Vec<Vec<u8>> {
+        let name = |_| {
+            let file = storage.open_write(&path("/"), &mode).unwrap();
+            file.unique_name().unwrap().to_vec()
+        };
+        (0..50).map(name).collect()
+    };
+    let all: Vec<Vec<u8>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(invent)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let distinct: HashSet<_> = all.iter().collect();
+    assert_eq!((all.len(), distinct.len()), (200, 200));
+    assert_eq!(list(storage, "/").unwrap().len(), 200);
+}
+
+pub(crate) fn a_mode_outlives_its_content(storage: &dyn Storage) {
+    put(storage, "/f", "f");
+    for mode in [0o600, 0o666, 0o755] {
+        storage.set_mode(&path("/f"), mode).unwrap();
+        put(storage, "/f", "new");
+        assert_eq!(storage.metadata(&path("/f")).unwrap().mode, mode);
+    }
+}
+
+pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
+    put(storage, "/f", "f");
+    storage.set_mode(&path("/f"), 0o444).unwrap();
+    if storage.metadata(&path("/f")).unwrap().access.write {
+        // Nothing is read-only to root on a real disk.
+        return;
+    }
+    for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+        let error = storage.open_write(&path("/f"), &mode).err();
+        assert_eq!(error, Some(StorageError::PermissionDenied), "{mode:?}");
+    }
+    assert_eq!(read(storage, "/f").unwrap(), "f");
+    storage.set_mode(&path("/f"), 0o000).unwrap();
+    assert_eq!(storage.open_read(&path("/f")).err(), Some(StorageError::PermissionDenied));
+    storage.remove_file(&path("/f")).unwrap();
+
+    storage.create_directory(&path("/d")).unwrap();
+    put(storage, "/d/f", "f");
+    storage.set_mode(&path("/d"), 0o555).unwrap();
+    let entry = &list(storage, "/d").unwrap()[0];
+    assert!(!entry.metadata.access.remove);
+    let denied = Err(StorageError::PermissionDenied);
+    assert_eq!(storage.remove_file(&path("/d/f")), denied);
+    assert_eq!(storage.create_directory(&path("/d/x")), denied);
+    assert_eq!(storage.rename(&path("/d/f"), &path("/f")), denied);
+    assert_eq!(write(storage, "/d/x", &ATOMIC, "", Publish), denied);
+    storage.set_mode(&path("/d"), 0o755).unwrap();
+}
