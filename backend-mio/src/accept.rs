@@ -1,0 +1,78 @@
+//! Taking clients in: the first reactor accepts them all and deals them out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wharf_host::{Accepted, EXHAUSTION_PAUSE, Listener};
+
+use crate::reactor::{Mailbox, Message};
+
+/// How many clients are accepted before the sessions have a turn.
+const AT_ONCE: usize = 64;
+
+/// The listeners, and the reactors in turn.
+pub(crate) struct Acceptor {
+    listeners: Vec<Watched>,
+    mailboxes: Vec<Arc<Mailbox>>,
+    next: usize,
+    /// The system is exhausted: not before then.
+    pause: Option<Instant>,
+}
+
+struct Watched {
+    listener: Listener,
+    /// Somebody may be waiting.
+    ready: bool,
+}
+
+impl Acceptor {
+    pub(crate) fn new(listeners: Vec<Listener>, mailboxes: Vec<Arc<Mailbox>>) -> Self {
+        let listeners =
+            listeners.into_iter().map(|listener| Watched { listener, ready: true }).collect();
+        Self { listeners, mailboxes, next: 0, pause: None }
+    }
+
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter().map(|watched| &watched.listener)
+    }
+
+    /// Somebody is waiting at this listener.
+    pub(crate) fn set_ready(&mut self, index: usize) {
+        if let Some(watched) = self.listeners.get_mut(index) {
+            watched.ready = true;
+        }
+    }
+
+    /// When to call [`accept`](Self::accept) even if nothing happens; in the past: at once.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let waiting = self.listeners.iter().any(|watched| watched.ready);
+        waiting.then(|| self.pause.unwrap_or_else(Instant::now))
+    }
+
+    /// Accepts whoever waits, up to a bound.
+    pub(crate) fn accept(&mut self) {
+        if self.pause.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        self.pause = None;
+        for watched in self.listeners.iter_mut().filter(|watched| watched.ready) {
+            for _ in 0..AT_ONCE {
+                match watched.listener.accept() {
+                    Accepted::Client(socket, peer) => {
+                        self.mailboxes[self.next].send(Message::Client(socket, peer));
+                        self.next = (self.next + 1) % self.mailboxes.len();
+                    }
+                    Accepted::Nobody => {
+                        watched.ready = false;
+                        break;
+                    }
+                    Accepted::Exhausted(error) => {
+                        log::warn!("cannot accept clients for now: {error}");
+                        self.pause = Some(Instant::now() + EXHAUSTION_PAUSE);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The mio driver of wharf: reactor threads over edge-triggered readiness.
+//!
+//! The default: thousands of sessions on as many threads as there are cores, and a small pool for
+//! blocking work. The others are `wharf-smol` and `wharf-threaded`; all three behave alike.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod pool;
+mod reactor;
+mod session;
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use wharf_host::{Listener, Server, Stop};
+
+use accept::Acceptor;
+use pool::Pool;
+use reactor::Reactor;
+
+/// Serves clients until `stop` is called, and returns when the last session has ended, or at the
+/// server's [last call](Server::last_call).
+pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
+    let pool = Pool::new();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut reactors = Vec::new();
+    for _ in 0..threads {
+        reactors.push(Reactor::new(server.clone(), pool.clone(), stop.clone())?);
+    }
+    let mailboxes = reactors.iter().map(Reactor::mailbox).collect();
+    let Some(first) = reactors.pop() else { return Ok(()) };
+    let acceptor = Acceptor::new(listeners, mailboxes);
+    thread::scope(|scope| {
+        let mut others = Vec::new();
+        for reactor in reactors {
+            let thread = thread::Builder::new().name("wharf-mio".into());
+            others.push(thread.spawn_scoped(scope, || reactor.run(None)));
+        }
+        let mut outcome = first.run(Some(acceptor));
+        for other in others {
+            match other.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(ended)) => outcome = outcome.and(ended),
+                Ok(Err(_)) => outcome = Err(io::Error::other("a reactor panicked")),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        pool.close();
+        outcome
+    })
+}

@@ -1,0 +1,111 @@
+//! Where blocking work runs: a few threads that come when there is work and go when there is none.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use wharf_host::Job;
+
+use crate::reactor::{Mailbox, Message};
+
+/// How many threads there may be. They mostly sleep in a system call.
+const MOST_THREADS: usize = 64;
+
+/// How long a thread waits for work before it goes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A capped pool of threads for [`Job`]s.
+#[derive(Default)]
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    tasks: VecDeque<Task>,
+    threads: usize,
+    idle: usize,
+    closed: bool,
+}
+
+/// A job, and who wants to hear of it.
+pub(crate) struct Task {
+    pub(crate) job: Job,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) slot: usize,
+    pub(crate) serial: u64,
+}
+
+impl Task {
+    fn run(self) {
+        let done = self.job.run();
+        self.mailbox.send(Message::Done { slot: self.slot, serial: self.serial, done });
+    }
+}
+
+impl Pool {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Lets a thread run the task, now or when one is free.
+    pub(crate) fn submit(self: &Arc<Self>, task: Task) {
+        let mut state = self.lock();
+        state.tasks.push_back(task);
+        if state.idle >= state.tasks.len() || state.threads >= MOST_THREADS {
+            drop(state);
+            return self.work.notify_one();
+        }
+        state.threads += 1;
+        drop(state);
+        let pool = self.clone();
+        let started = thread::Builder::new().name("wharf-work".into()).spawn(move || pool.work());
+        if let Err(error) = started {
+            log::warn!("no thread for blocking work: {error}");
+            let mut state = self.lock();
+            state.threads -= 1;
+            // Another thread will come to it; without any, the work is done here and now.
+            let orphan = if state.threads == 0 { state.tasks.pop_back() } else { None };
+            drop(state);
+            if let Some(task) = orphan {
+                task.run();
+            }
+        }
+    }
+
+    /// Lets the threads go once they have nothing to do.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.work.notify_all();
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            if let Some(task) = state.tasks.pop_front() {
+                drop(state);
+                task.run();
+                state = self.lock();
+                continue;
+            }
+            if state.closed {
+                break;
+            }
+            state.idle += 1;
+            let waited = self.work.wait_timeout(state, PATIENCE);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            state.idle -= 1;
+            if timeout.timed_out() && state.tasks.is_empty() {
+                break;
+            }
+        }
+        state.threads -= 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,275 @@
+//! One reactor thread: sessions in a slab, driven by edge-triggered readiness.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Poll, Token, Waker};
+use slab::Slab;
+use socket2::Socket;
+use wharf_host::core::Instant;
+use wharf_host::{Connection, Done, Readiness, Server, Stop, Turn};
+
+use crate::accept::Acceptor;
+use crate::pool::{Pool, Task};
+use crate::session::{Session, Which, watch};
+
+const WAKER: Token = Token(usize::MAX);
+const STOP: Token = Token(usize::MAX - 1);
+/// Listeners count down from here; sessions count up from zero, two tokens each.
+const LAST_LISTENER: usize = usize::MAX - 2;
+
+const EVENTS_AT_ONCE: usize = 1024;
+
+/// Where other threads leave word for a reactor.
+pub(crate) struct Mailbox {
+    messages: Mutex<Vec<Message>>,
+    waker: Waker,
+}
+
+/// What other threads have to say.
+pub(crate) enum Message {
+    /// A new client.
+    Client(Socket, SocketAddr),
+    /// Blocking work is done.
+    Done { slot: usize, serial: u64, done: Done },
+}
+
+impl Mailbox {
+    pub(crate) fn send(&self, message: Message) {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        if let Err(error) = self.waker.wake() {
+            log::error!("cannot wake a reactor: {error}");
+        }
+    }
+
+    fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A reactor and its sessions.
+pub(crate) struct Reactor {
+    server: Arc<Server>,
+    pool: Arc<Pool>,
+    stop: Stop,
+    poll: Poll,
+    mailbox: Arc<Mailbox>,
+    sessions: Slab<Session>,
+    last_serial: u64,
+    /// Those who have a turn in this round.
+    runnable: VecDeque<usize>,
+    timers: BTreeSet<(Instant, usize)>,
+    /// The server stops: whoever is there then is dropped.
+    last_call: Option<Instant>,
+}
+
+impl Reactor {
+    pub(crate) fn new(server: Arc<Server>, pool: Arc<Pool>, stop: Stop) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        watch(poll.registry(), &stop, STOP)?;
+        Ok(Self {
+            server,
+            pool,
+            stop,
+            poll,
+            mailbox: Arc::new(Mailbox { messages: Mutex::default(), waker }),
+            sessions: Slab::new(),
+            last_serial: 0,
+            runnable: VecDeque::new(),
+            timers: BTreeSet::new(),
+            last_call: None,
+        })
+    }
+
+    pub(crate) fn mailbox(&self) -> Arc<Mailbox> {
+        self.mailbox.clone()
+    }
+
+    /// Runs until the server has stopped and the last session is gone, or has to go.
+    pub(crate) fn run(mut self, mut acceptor: Option<Acceptor>) -> io::Result<()> {
+        if let Some(acceptor) = &acceptor {
+            for (index, listener) in acceptor.listeners().enumerate() {
+                watch(self.poll.registry(), listener, Token(LAST_LISTENER - index))?;
+            }
+        }
+        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+        loop {
+            match self.poll.poll(&mut events, self.patience(acceptor.as_ref())) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            for event in &events {
+                self.note(event, acceptor.as_mut());
+            }
+            if self.last_call.is_none() && self.stop.is_called() {
+                acceptor = None;
+                self.begin_stop();
+            }
+            if let Some(acceptor) = &mut acceptor {
+                acceptor.accept();
+            }
+            for message in self.mailbox.take() {
+                self.hear(message);
+            }
+            self.expire_timers();
+            for _ in 0..self.runnable.len() {
+                if let Some(slot) = self.runnable.pop_front() {
+                    self.give_turn(slot);
+                }
+            }
+            if self.is_finished() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long to wait for events.
+    fn patience(&self, acceptor: Option<&Acceptor>) -> Option<Duration> {
+        if !self.runnable.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let timer = self.timers.first().map(|(deadline, _)| *deadline);
+        let deadline = [timer, self.last_call].into_iter().flatten().min();
+        let session = deadline.map(|deadline| self.server.clock.until(deadline));
+        let accept = acceptor.and_then(Acceptor::due);
+        let accept = accept.map(|due| due.saturating_duration_since(std::time::Instant::now()));
+        [session, accept].into_iter().flatten().min()
+    }
+
+    fn note(&mut self, event: &Event, acceptor: Option<&mut Acceptor>) {
+        let token = event.token();
+        if token == WAKER || token == STOP {
+            return;
+        }
+        let slot = token.0 / 2;
+        let which = if token.0.is_multiple_of(2) { Which::Control } else { Which::Data };
+        if let Some(session) = self.sessions.get_mut(slot) {
+            let broken = event.is_error();
+            session.ready(
+                which,
+                Readiness {
+                    readable: broken || event.is_readable() || event.is_read_closed(),
+                    writable: broken || event.is_writable() || event.is_write_closed(),
+                },
+            );
+            self.queue(slot);
+        } else if let Some(acceptor) = acceptor {
+            acceptor.set_ready(LAST_LISTENER.wrapping_sub(token.0));
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Client(socket, peer) => {
+                // A client that comes while the server stops is not even greeted.
+                if self.last_call.is_none() {
+                    self.enter(socket, peer);
+                }
+            }
+            Message::Done { slot, serial, done } => {
+                if let Some(session) = self.sessions.get_mut(slot)
+                    && session.serial == serial
+                {
+                    session.connection.complete(done);
+                    self.queue(slot);
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, socket: Socket, peer: SocketAddr) {
+        let Some(connection) = Connection::open(&self.server, socket, peer) else { return };
+        self.last_serial += 1;
+        let slot = self.sessions.insert(Session::new(connection, self.last_serial));
+        match self.sessions[slot].watch_control(self.poll.registry(), Token(slot * 2)) {
+            Ok(()) => self.queue(slot),
+            Err(error) => self.drop_session(slot, Some(&error)),
+        }
+    }
+
+    fn queue(&mut self, slot: usize) {
+        if !std::mem::replace(&mut self.sessions[slot].queued, true) {
+            self.runnable.push_back(slot);
+        }
+    }
+
+    /// Lets a session do what it can.
+    fn give_turn(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        session.queued = false;
+        let turn = session.connection.turn();
+        while let Some(job) = session.connection.next_job() {
+            let (mailbox, serial) = (self.mailbox.clone(), session.serial);
+            self.pool.submit(Task { job, mailbox, slot, serial });
+        }
+        if turn == Turn::Over {
+            return self.drop_session(slot, None);
+        }
+        if let Err(error) = session.watch_data(self.poll.registry(), Token(slot * 2 + 1)) {
+            return self.drop_session(slot, Some(&error));
+        }
+        self.set_timer(slot);
+        if turn == Turn::Again {
+            self.queue(slot);
+        }
+    }
+
+    fn drop_session(&mut self, slot: usize, why: Option<&io::Error>) {
+        if let Some(error) = why {
+            log::warn!("session dropped: {error}");
+        }
+        let session = self.sessions.remove(slot);
+        if let Some(timer) = session.timer {
+            self.timers.remove(&(timer, slot));
+        }
+    }
+
+    fn set_timer(&mut self, slot: usize) {
+        let session = &mut self.sessions[slot];
+        let deadline = session.connection.deadline();
+        if session.timer != deadline {
+            if let Some(before) = std::mem::replace(&mut session.timer, deadline) {
+                self.timers.remove(&(before, slot));
+            }
+            self.timers.extend(deadline.map(|deadline| (deadline, slot)));
+        }
+    }
+
+    fn expire_timers(&mut self) {
+        let now = self.server.clock.now().instant;
+        while let Some(&(deadline, slot)) = self.timers.first()
+            && deadline <= now
+        {
+            self.timers.pop_first();
+            self.sessions[slot].timer = None;
+            self.queue(slot);
+        }
+    }
+
+    fn begin_stop(&mut self) {
+        self.last_call = Some(self.server.last_call());
+        let deadline = self.server.clock.now().instant + self.server.shutdown_grace;
+        let slots: Vec<usize> = self.sessions.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.sessions[slot].connection.shut_down(deadline);
+            self.queue(slot);
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        let Some(last_call) = self.last_call else { return false };
+        if self.sessions.is_empty() {
+            return true;
+        }
+        let late = self.server.clock.until(last_call).is_zero();
+        if late {
+            log::warn!("{} sessions left behind at shutdown", self.sessions.len());
+        }
+        late
+    }
+}

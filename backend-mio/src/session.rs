@@ -1,0 +1,67 @@
+//! One session in a reactor's slab.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use wharf_host::core::Instant;
+use wharf_host::{Connection, Readiness};
+
+/// A connection, and how it is registered.
+pub(crate) struct Session {
+    pub(crate) connection: Connection,
+    /// Tells it from whoever had the same slot before: their jobs may still come back.
+    pub(crate) serial: u64,
+    /// It is in the queue of those who have a turn.
+    pub(crate) queued: bool,
+    /// The deadline in the reactor's timers.
+    pub(crate) timer: Option<Instant>,
+    /// The generation of the data socket that is registered.
+    data: Option<u64>,
+}
+
+/// Which of a session's sockets a token means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Control,
+    Data,
+}
+
+impl Session {
+    pub(crate) fn new(connection: Connection, serial: u64) -> Self {
+        Self { connection, serial, queued: false, timer: None, data: None }
+    }
+
+    pub(crate) fn watch_control(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        watch(registry, self.connection.control_socket(), token)
+    }
+
+    /// Registers the data socket that there is now. The one before has been closed, which takes it
+    /// out of the registry.
+    pub(crate) fn watch_data(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let data = self.connection.data_socket();
+        let generation = data.map(|data| data.generation);
+        if self.data != generation {
+            self.data = generation;
+            if let Some(data) = data {
+                watch(registry, data.socket, token)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of an event; a false alarm does no harm.
+    pub(crate) fn ready(&mut self, which: Which, ready: Readiness) {
+        match which {
+            Which::Control => self.connection.control_ready(ready),
+            Which::Data => self.connection.data_ready(ready),
+        }
+    }
+}
+
+/// Both directions, edge-triggered, once for the life of the socket.
+pub(crate) fn watch(registry: &Registry, socket: &impl AsFd, token: Token) -> io::Result<()> {
+    let fd = socket.as_fd().as_raw_fd();
+    registry.register(&mut SourceFd(&fd), token, Interest::READABLE | Interest::WRITABLE)
+}

@@ -1,0 +1,38 @@
+//! Taking clients in: one task a listener.
+
+use std::sync::Arc;
+
+use async_executor::Executor;
+use async_io::{Async, Timer};
+use futures_lite::future;
+use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener};
+
+use crate::{Membership, session};
+
+/// Starts a task for each client, until this one is cancelled.
+pub(crate) async fn for_ever(
+    executor: Arc<Executor<'static>>,
+    listener: Async<Listener>,
+    membership: Membership,
+) {
+    loop {
+        match listener.get_ref().accept() {
+            Accepted::Client(socket, peer) => {
+                if let Some(connection) = Connection::open(&membership.server, socket, peer) {
+                    executor.spawn(session::serve(connection, membership.clone())).detach();
+                }
+                future::yield_now().await;
+            }
+            Accepted::Nobody => {
+                if let Err(error) = listener.readable().await {
+                    log::error!("listener: {error}");
+                    Timer::after(EXHAUSTION_PAUSE).await;
+                }
+            }
+            Accepted::Exhausted(error) => {
+                log::warn!("cannot accept clients for now: {error}");
+                Timer::after(EXHAUSTION_PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The smol driver of wharf: one task a session, on smol's executor.
+//!
+//! For programs that use smol's family already, and for those who want to read a driver as plain
+//! sequential code. Blocking work runs on the `blocking` crate's threads. The others are
+//! `wharf-mio` and `wharf-threaded`; all three behave alike.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod session;
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use async_channel::{Receiver, Sender};
+use async_executor::Executor;
+use async_io::{Async, Timer, block_on};
+use futures_lite::future;
+
+use wharf_host::{Listener, Server, Stop};
+
+/// Serves clients until `stop` is called, and returns when the last session has ended, or at the
+/// server's [last call](Server::last_call).
+pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
+    let executor = Arc::new(Executor::new());
+    let (finished, finish) = async_channel::bounded::<Infallible>(1);
+    let helpers = thread::available_parallelism().map_or(1, usize::from) - 1;
+    thread::scope(|scope| {
+        for _ in 0..helpers {
+            let thread = thread::Builder::new().name("wharf-smol".into());
+            thread.spawn_scoped(scope, || {
+                let _ = block_on(executor.run(finish.recv()));
+            })?;
+        }
+        let outcome = block_on(executor.run(serve(&executor, server, listeners, stop)));
+        // Whoever waits on a channel that closes wakes up.
+        finished.close();
+        outcome
+    })
+}
+
+/// What a session holds of the server.
+#[derive(Clone)]
+struct Membership {
+    server: Arc<Server>,
+    /// Closed when the server stops.
+    stopped: Receiver<Infallible>,
+    /// Closed when the last holder is gone.
+    _alive: Sender<Infallible>,
+}
+
+async fn serve(
+    executor: &Arc<Executor<'static>>,
+    server: Arc<Server>,
+    listeners: Vec<Listener>,
+    stop: Stop,
+) -> io::Result<()> {
+    let (stopper, stopped) = async_channel::bounded(1);
+    let (alive, all_gone) = async_channel::bounded::<Infallible>(1);
+    let membership = Membership { server: server.clone(), stopped, _alive: alive };
+    let mut acceptors = Vec::new();
+    for listener in listeners {
+        let listener = Async::new_nonblocking(listener)?;
+        let clients = accept::for_ever(executor.clone(), listener, membership.clone());
+        acceptors.push(executor.spawn(clients));
+    }
+    drop(membership);
+    Async::new_nonblocking(stop)?.readable().await?;
+    for acceptor in acceptors {
+        acceptor.cancel().await;
+    }
+    stopper.close();
+    let all_gone = async {
+        let _ = all_gone.recv().await;
+    };
+    let last_call = async {
+        Timer::after(server.clock.until(server.last_call())).await;
+        log::warn!("sessions left behind at shutdown");
+    };
+    future::or(all_gone, last_call).await;
+    Ok(())
+}

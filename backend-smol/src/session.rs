@@ -1,0 +1,148 @@
+//! One session as one task.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_channel::Recv;
+use async_executor::Task;
+use async_io::{Async, Timer};
+use futures_lite::future;
+use socket2::Socket;
+use wharf_host::core::Instant;
+use wharf_host::{Connection, Done, Readiness, Turn};
+
+use crate::Membership;
+
+/// Serves one client to the end.
+pub(crate) async fn serve(connection: Connection, membership: Membership) {
+    let watched = Async::new_nonblocking(connection.control_socket().clone());
+    let outcome = match watched {
+        Ok(control) => {
+            let timer = (None, Timer::never());
+            let session = Session { connection, control, data: None, jobs: Vec::new(), timer };
+            session.run(&membership).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        log::warn!("session dropped: {error}");
+    }
+}
+
+/// A connection, and what it waits for.
+struct Session {
+    connection: Connection,
+    control: Async<Arc<Socket>>,
+    /// The data socket, with its generation.
+    data: Option<(u64, Async<Arc<Socket>>)>,
+    /// Blocking work on other threads.
+    jobs: Vec<Task<Done>>,
+    /// The deadline, and the timer set to it.
+    timer: (Option<Instant>, Timer),
+}
+
+impl Session {
+    async fn run(mut self, membership: &Membership) -> io::Result<()> {
+        let server = &membership.server;
+        let mut stopped = pin!(membership.stopped.recv());
+        let mut stopping = false;
+        loop {
+            let turn = self.connection.turn();
+            while let Some(job) = self.connection.next_job() {
+                self.jobs.push(blocking::unblock(move || job.run()));
+            }
+            if turn == Turn::Over {
+                // What is still at work ends for itself; nobody waits for it.
+                self.jobs.drain(..).for_each(Task::detach);
+                return Ok(());
+            }
+            self.watch_data()?;
+            if turn == Turn::Again {
+                future::yield_now().await;
+                continue;
+            }
+            self.set_timer(membership);
+            let called = poll_fn(|cx| self.poll_news(cx, stopped.as_mut(), stopping)).await;
+            if called {
+                stopping = true;
+                self.connection.shut_down(server.clock.now().instant + server.shutdown_grace);
+            }
+        }
+    }
+
+    /// Registers the data socket that there is now, and lets go of the one before.
+    fn watch_data(&mut self) -> io::Result<()> {
+        let generation = self.connection.data_socket().map(|data| data.generation);
+        if generation == self.data.as_ref().map(|(watched, _)| *watched) {
+            return Ok(());
+        }
+        self.data = None;
+        if let Some(data) = self.connection.data_socket() {
+            let watched = Async::new_nonblocking(data.socket.clone())?;
+            self.data = Some((data.generation, watched));
+        }
+        Ok(())
+    }
+
+    fn set_timer(&mut self, membership: &Membership) {
+        let deadline = self.connection.deadline();
+        if self.timer.0 == deadline {
+            return;
+        }
+        let clock = membership.server.clock;
+        let timer = deadline.map_or_else(Timer::never, |at| Timer::after(clock.until(at)));
+        self.timer = (deadline, timer);
+    }
+
+    /// Ready when anything has happened; `true` says that the server stops.
+    fn poll_news(
+        &mut self,
+        cx: &mut Context<'_>,
+        stopped: Pin<&mut Recv<'_, Infallible>>,
+        stopping: bool,
+    ) -> Poll<bool> {
+        let control = poll_socket(&self.control, self.connection.control_interest(), cx);
+        self.connection.control_ready(control);
+        let mut news = control.any();
+        if let (Some(interest), Some((_, watched))) =
+            (self.connection.data_socket().map(|data| data.interest), &self.data)
+        {
+            let data = poll_socket(watched, interest, cx);
+            self.connection.data_ready(data);
+            news |= data.any();
+        }
+        let connection = &mut self.connection;
+        self.jobs.retain_mut(|job| match Pin::new(job).poll(cx) {
+            Poll::Ready(done) => {
+                connection.complete(done);
+                news = true;
+                false
+            }
+            Poll::Pending => true,
+        });
+        if Pin::new(&mut self.timer.1).poll(cx).is_ready() {
+            self.timer.0 = None;
+            news = true;
+        }
+        if !stopping && stopped.poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        if news { Poll::Ready(false) } else { Poll::Pending }
+    }
+}
+
+/// Asks the reactor; what goes wrong there shows when the socket is used.
+fn poll_socket(
+    socket: &Async<Arc<Socket>>,
+    interest: Readiness,
+    cx: &mut Context<'_>,
+) -> Readiness {
+    Readiness {
+        readable: interest.readable && socket.poll_readable(cx).is_ready(),
+        writable: interest.writable && socket.poll_writable(cx).is_ready(),
+    }
+}

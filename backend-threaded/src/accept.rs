@@ -1,0 +1,63 @@
+//! Taking clients in: one thread watches all listeners.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener, Server, Stop};
+
+use crate::{Live, session};
+
+/// Enough for a session, whose buffers are on the heap.
+const STACK: usize = 256 * 1024;
+
+/// Starts a thread for each client, until `stop` is called.
+pub(crate) fn until_stopped(
+    server: &Arc<Server>,
+    listeners: &[Listener],
+    stop: &Stop,
+    live: &Arc<Live>,
+) -> io::Result<()> {
+    let mut exhausted = false;
+    while !stop.is_called() {
+        let mut watched = vec![PollFd::new(stop, PollFlags::IN)];
+        if !exhausted {
+            watched.extend(listeners.iter().map(|one| PollFd::new(one, PollFlags::IN)));
+        }
+        let pause = Timespec::try_from(EXHAUSTION_PAUSE).ok();
+        match poll(&mut watched, pause.as_ref().filter(|_| exhausted)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        exhausted = false;
+        for listener in listeners {
+            match listener.accept() {
+                Accepted::Client(socket, peer) => {
+                    if let Some(connection) = Connection::open(server, socket, peer) {
+                        start(connection, server, stop, live);
+                    }
+                }
+                Accepted::Nobody => {}
+                Accepted::Exhausted(error) => {
+                    log::warn!("cannot accept clients for now: {error}");
+                    exhausted = true;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn start(connection: Connection, server: &Arc<Server>, stop: &Stop, live: &Arc<Live>) {
+    let (server, stop, alive) = (server.clone(), stop.clone(), live.enter());
+    let thread = thread::Builder::new().name("wharf-session".into()).stack_size(STACK);
+    let started = thread.spawn(move || {
+        session::serve(connection, &server, &stop);
+        drop(alive);
+    });
+    if let Err(error) = started {
+        log::warn!("no thread for another session: {error}");
+    }
+}

@@ -1,0 +1,67 @@
+//! The threaded driver of wharf: one blocking thread a session.
+//!
+//! The simplest of the drivers, for systems where threads are cheap and few clients come. A session
+//! sleeps in poll(2) and does its own blocking work; an idle one costs one thread, and nothing
+//! else. The others are `wharf-mio` and `wharf-smol`; all three behave alike.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod session;
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use wharf_host::{Listener, Server, Stop};
+
+/// Serves clients until `stop` is called, and returns when the last session has ended, or at the
+/// server's [last call](Server::last_call).
+pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
+    let live = Arc::new(Live::default());
+    accept::until_stopped(&server, &listeners, &stop, &live)?;
+    drop(listeners);
+    live.wait_for_none(&server);
+    Ok(())
+}
+
+/// Counts the session threads.
+#[derive(Default)]
+struct Live {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Live {
+    /// Counts one more, until the returned value is dropped.
+    fn enter(self: &Arc<Self>) -> LiveOne {
+        *self.lock() += 1;
+        LiveOne(self.clone())
+    }
+
+    fn wait_for_none(&self, server: &Server) {
+        let last_call = server.last_call();
+        let mut count = self.lock();
+        while *count > 0 {
+            let left = server.clock.until(last_call);
+            if left.is_zero() {
+                log::warn!("{} sessions left behind at shutdown", *count);
+                return;
+            }
+            let waited = self.changed.wait_timeout(count, left);
+            count = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct LiveOne(Arc<Live>);
+
+impl Drop for LiveOne {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.changed.notify_all();
+    }
+}
