@@ -1,0 +1,145 @@
+//! The checks, a file for each group of requirements.
+
+mod rfc1123;
+mod rfc2389;
+mod rfc2428;
+mod rfc2577;
+mod rfc2640;
+mod rfc3659_facts;
+mod rfc3659_files;
+mod rfc959_access;
+mod rfc959_connection;
+mod rfc959_control;
+mod rfc959_files;
+mod rfc959_info;
+mod rfc959_lists;
+mod rfc959_retrieve;
+mod rfc959_store;
+
+use crate::check::{Check, Context, Failure, ensure};
+use crate::client::{Client, Detail, excerpt};
+use crate::data::Data;
+use crate::reply::Reply;
+use crate::target::Account;
+
+/// Returns all checks.
+pub fn all() -> impl Iterator<Item = Check> {
+    [
+        rfc959_access::CHECKS,
+        rfc959_connection::CHECKS,
+        rfc959_retrieve::CHECKS,
+        rfc959_store::CHECKS,
+        rfc959_control::CHECKS,
+        rfc959_files::CHECKS,
+        rfc959_lists::CHECKS,
+        rfc959_info::CHECKS,
+        rfc1123::CHECKS,
+        rfc2389::CHECKS,
+        rfc2428::CHECKS,
+        rfc2577::CHECKS,
+        rfc2640::CHECKS,
+        rfc3659_facts::CHECKS,
+        rfc3659_files::CHECKS,
+    ]
+    .concat()
+    .into_iter()
+}
+
+type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// More than what a connection's buffers hold with [`Client::open_narrow`].
+const BIG: usize = 12 << 20;
+
+/// Returns bytes in which each position can be told from its neighbours.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|i| (i ^ i >> 8 ^ i >> 16) as u8).collect()
+}
+
+/// Stores a file of [`BIG`] bytes.
+fn put_big(client: &mut Client, name: &str) -> Result<Vec<u8>> {
+    let bytes = pattern(BIG);
+    client.put(name, &bytes)?;
+    Ok(bytes)
+}
+
+/// Starts a download that stands still, because the client does not read.
+fn stalled_download(client: &mut Client, name: &str) -> Result<(Reply, Data)> {
+    put_big(client, name)?;
+    client.open_narrow(format!("RETR {name}"))
+}
+
+/// Fails unless the bytes are equal, and says where they differ.
+fn same_bytes(what: &str, got: &[u8], expected: &[u8]) -> Result {
+    if got == expected {
+        return Ok(());
+    }
+    let at = got.iter().zip(expected).take_while(|(a, b)| a == b).count();
+    Err(Failure::new(format!(
+        "{what}: {} bytes instead of {}, different from byte {at} on: {:?} instead of {:?}",
+        got.len(),
+        expected.len(),
+        excerpt(&got[at..]),
+        excerpt(&expected[at..]),
+    )))
+}
+
+/// Fails unless the file has this content.
+fn holds(client: &mut Client, name: &str, expected: &[u8]) -> Result {
+    let got = client.get(name)?;
+    same_bytes(name, &got, expected)
+}
+
+/// Fails unless the working directory is this.
+fn is_in(client: &mut Client, path: &str) -> Result {
+    let quoted = client.expect("PWD", &[257])?.quoted()?;
+    ensure!(quoted == path.as_bytes(), "PWD says {}, not {path}", quoted.escape_ascii());
+    Ok(())
+}
+
+/// Fails unless there is nothing under this name.
+fn is_missing(client: &mut Client, name: &str) -> Result {
+    client.refused(format!("RETR {name}"), &[550])?;
+    client.expect(format!("CWD {name}"), &[550]).map(drop)
+}
+
+/// Fails unless a command is refused that came without its argument.
+fn wants_argument(client: &mut Client, command: &str) -> Result {
+    let reply = client.command(command)?;
+    ensure!(reply.code >= 400, "{command} without an argument: {}", reply.whole());
+    Ok(())
+}
+
+/// Fails when a transfer succeeds for which there is no data connection. A server that waits for one
+/// is told not to.
+fn no_data_connection(client: &mut Client, line: &str) -> Result {
+    if client.expect(line, &[125, 150, 425])?.code < 200 {
+        client.send("ABOR")?;
+        while ![225, 226].contains(&client.expect_reply(&[225, 226, 425, 426])?.code) {}
+    }
+    Ok(())
+}
+
+/// Fails unless an account of this kind is refused this command, with a data connection at hand.
+fn denied(context: &mut Context<'_>, account: Account, command: &str, codes: &[u16]) -> Result {
+    if let Some(mut client) = context.login_as(account)? {
+        client.refused(command, codes)?;
+    }
+    Ok(())
+}
+
+/// Runs a part of a check without a record of it.
+fn quietly<T>(client: &mut Client, part: impl FnOnce(&mut Client) -> Result<T>) -> Result<T> {
+    with_detail(client, Detail::None, part)
+}
+
+/// Runs a part of a check with this much of a record.
+fn with_detail<T>(
+    client: &mut Client,
+    detail: Detail,
+    part: impl FnOnce(&mut Client) -> Result<T>,
+) -> Result<T> {
+    let before = client.keep(detail);
+    let result = part(client);
+    client.keep(before);
+    result
+}

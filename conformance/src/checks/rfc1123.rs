@@ -1,0 +1,323 @@
+//! RFC 1123 section 4.1.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::{
+    BIG, Result, ensure, holds, is_in, is_missing, pattern, quietly, same_bytes, stalled_download,
+    with_detail,
+};
+use crate::check::{Check, Context, Failure};
+use crate::client::{Client, Detail, LIMIT};
+use crate::data::{Data, Dial};
+use crate::reply::{DATA_MARK, DO, DONT, IAC, INTERRUPT, NOP, Reply, WILL, WONT};
+use crate::target::Profile;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "rfc1123.type-l8", run: type_l8 },
+    Check { id: "rfc1123.pasv-per-transfer", run: pasv_per_transfer },
+    Check { id: "rfc1123.list-type", run: list_type },
+    Check { id: "rfc1123.stou-format", run: stou_format },
+    Check { id: "rfc1123.stou-no-250", run: stou_no_250 },
+    Check { id: "rfc1123.x-commands", run: x_commands },
+    Check { id: "rfc1123.idle-timeout", run: idle_timeout },
+    Check { id: "rfc1123.concurrency", run: concurrency },
+    Check { id: "rfc1123.rest-554", run: rest_554 },
+    Check { id: "rfc1123.telnet", run: telnet },
+];
+
+fn type_l8(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let bytes = [&b"a\r\nb\nc\rd\0\xff"[..], &pattern(1000)].concat();
+    client.expect("TYPE A", &[200])?;
+    client.expect("TYPE L 8", &[200])?;
+    client.put("file", &bytes)?;
+    holds(&mut client, "file", &bytes)?;
+    client.expect("TYPE I", &[200])?;
+    holds(&mut client, "file", &bytes)
+}
+
+fn pasv_per_transfer(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"content")?;
+
+    // Another session may be given the port that this one gave up, so a connection that succeeds
+    // proves something only when it does again.
+    attempts(&mut client, "a second PASV closes the first port", |client| {
+        let first = client.pasv()?;
+        let second = client.pasv()?;
+        let closed = first != second && TcpStream::connect_timeout(&first, LIMIT).is_err();
+        let data = Data::dial(second, Dial::default())?;
+        let opening = client.expect("RETR file", &[125, 150])?;
+        same_bytes("file", &client.finish_download((opening, data))?.complete()?, b"content")?;
+        Ok(closed)
+    })?;
+    attempts(&mut client, "the port is closed after its transfer", |client| {
+        let port = client.epsv()?;
+        let data = Data::dial(port, Dial::default())?;
+        let opening = client.expect("RETR file", &[125, 150])?;
+        client.finish_download((opening, data))?.complete()?;
+        Ok(TcpStream::connect_timeout(&port, LIMIT).is_err())
+    })?;
+
+    quietly(&mut client, |client| {
+        for _ in 0..300 {
+            client.pasv()?;
+        }
+        Ok(())
+    })?;
+    client.note("after 300 PASV");
+    holds(&mut client, "file", b"content")
+}
+
+/// Carries out a part of a check until it finds what it should, thrice at the most.
+fn attempts(
+    client: &mut Client,
+    expected: &str,
+    mut part: impl FnMut(&mut Client) -> Result<bool>,
+) -> Result {
+    for _ in 0..3 {
+        if quietly(client, &mut part)? {
+            client.note(expected);
+            return Ok(());
+        }
+    }
+    Err(Failure::new(format!("not so: {expected}")))
+}
+
+fn list_type(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"a\nb\n")?;
+    client.expect("MKD folder", &[257])?;
+    // `list` fails unless every line ends in CRLF, and not in CR CR LF.
+    for (r#type, expected) in [("I", &b"a\nb\n"[..]), ("A", b"a\r\nb\r\n"), ("L 8", b"a\nb\n")] {
+        client.expect(format!("TYPE {type}"), &[200])?;
+        for command in ["LIST", "NLST"] {
+            for line in client.list(command)? {
+                ensure!(!line.contains(&b'\r'), "{command}: {}", line.escape_ascii());
+            }
+            holds(&mut client, "file", expected)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores a file with STOU, and returns the replies.
+fn store_unique(client: &mut Client, bytes: &[u8]) -> Result<(Reply, Reply)> {
+    with_detail(client, Detail::Codes, |client| {
+        let mut data = client.passive()?;
+        let opening = client.command("STOU")?;
+        if opening.code >= 200 {
+            return Ok((opening.clone(), opening));
+        }
+        data.send(bytes)?;
+        data.finish();
+        Ok((opening, client.reply()?))
+    })
+}
+
+fn stou_format(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    for content in [b"one", b"two"] {
+        let (opening, closing) = store_unique(&mut client, content)?;
+        let text = opening.expect(&[125, 150])?.text();
+        closing.expect(&[226, 250])?;
+        let name = text.strip_prefix("FILE: ").unwrap_or_default();
+        ensure!(!name.is_empty(), "not of the form FILE: name but {text}");
+        context.journal().hide(name, "UNIQUE-NAME");
+        client.note(&format!("< {text}"));
+        holds(&mut client, name, content)?;
+    }
+    Ok(())
+}
+
+fn stou_no_250(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let (opening, closing) = store_unique(&mut client, b"content")?;
+    opening.expect(&[125, 150])?;
+    closing.expect(&[226, 250]).map(drop)
+}
+
+fn x_commands(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let made = client.expect("XMKD sub\"x", &[257])?.quoted()?;
+    ensure!(made == context.path("sub\"x").as_bytes(), "{} made", made.escape_ascii());
+    client.expect("XMKD sub\"x", &[550])?;
+    client.expect("XCWD sub\"x", &[250])?;
+    let here = client.expect("XPWD", &[257])?.quoted()?;
+    ensure!(here == made, "XPWD says {}", here.escape_ascii());
+    // CDUP is 250 (see there); RFC 959 also has 200 for it.
+    let plain = client.expect("CDUP", &[200, 250])?.code;
+    client.expect("CWD sub\"x", &[250])?;
+    client.expect("XCUP", &[plain])?;
+    is_in(&mut client, context.folder())?;
+    client.expect("XCWD missing", &[550])?;
+    client.expect("XRMD sub\"x", &[250])?;
+    client.expect("XRMD sub\"x", &[550])?;
+    is_missing(&mut client, "sub\"x")
+}
+
+fn idle_timeout(context: &mut Context<'_>) -> Result {
+    if !context.has(Profile::Impatient) {
+        return Ok(());
+    }
+    let settings = context.settings(Profile::Impatient);
+
+    // Without a login, and with one.
+    let mut stranger = context.connect(Profile::Impatient)?;
+    let mut client = context.login_to(Profile::Impatient)?;
+    let begin = Instant::now();
+    client.expect("NOOP", &[200])?;
+    client.expect_reply(&[421])?;
+    let idle = begin.elapsed();
+    ensure!(idle + TOLERANCE >= settings.idle_timeout, "421 already after {idle:?}");
+    client.expect_close()?;
+    stranger.expect_reply(&[421])?;
+    stranger.expect_close()?;
+
+    // Data that moves keeps a session alive, however long it takes, and the wait starts anew
+    // after it.
+    let mut client = moving_upload(context, settings.idle_timeout * 5 / 2, settings.data_timeout)?;
+    client.expect("NOOP", &[200])?;
+
+    // Data that stands still does not.
+    let mut client = context.login_to(Profile::Impatient)?;
+    let (_, mut data) = client.open("STOR stalled")?;
+    data.send(b"half")?;
+    client.expect_reply(&[421, 425, 426, 451])?;
+    let mut client = context.login_to(Profile::Impatient)?;
+    let _stalled = stalled_download(&mut client, "big")?;
+    client.expect_reply(&[421, 425, 426, 451]).map(drop)
+}
+
+/// What a server's clock may lag behind ours.
+const TOLERANCE: Duration = Duration::from_millis(50);
+
+/// Uploads a byte now and then for so long; where this program was itself held up too long for the
+/// result to mean anything, it tries again.
+fn moving_upload(
+    context: &mut Context<'_>,
+    duration: Duration,
+    patience: Duration,
+) -> Result<Client> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let mut client = context.login_to(Profile::Impatient)?;
+        let (mut longest, mut last) = (Duration::ZERO, Instant::now());
+        let replies = quietly(&mut client, |client| {
+            let (_, mut data) = client.open("STOR slow")?;
+            let begin = Instant::now();
+            while begin.elapsed() < duration && data.send(b"x").is_ok() {
+                std::thread::sleep(patience / 20);
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+            }
+            data.finish();
+            client.reply()
+        });
+        let held_up = longest > patience / 2;
+        match replies.and_then(|reply| reply.expect(&[226, 250])) {
+            Err(_) if held_up && attempt < 5 => {}
+            Err(failure) => return Err(failure),
+            Ok(_) => {
+                client.note("a slow upload is complete");
+                return Ok(client);
+            }
+        }
+    }
+}
+
+fn concurrency(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"content")?;
+    let mut stalled = stalled_download(&mut client, "big")?;
+    client.expect("NOOP", &[200])?;
+    with_detail(&mut client, Detail::Codes, |client| client.expect("STAT", &[211]))?;
+    client.expect("NOOP", &[200])?;
+    // Another session goes its way meanwhile.
+    holds(&mut context.login()?, "file", b"content")?;
+    client.send("PWD")?;
+    let (bytes, _) = stalled.1.receive();
+    same_bytes("big", &bytes, &pattern(BIG))?;
+    drop(stalled);
+    // PWD may be answered at once or when the transfer is over, but is answered.
+    let mut codes = [client.reply()?.code, client.reply()?.code];
+    codes.sort_unstable();
+    ensure!(codes == [226, 257] || codes == [250, 257], "a download and PWD: {codes:?}");
+
+    let _stalled = client.open_narrow("RETR big")?;
+    client.expect("NOOP", &[200])?;
+    client.send("ABOR")?;
+    client.expect_reply(&[426])?;
+    client.expect_reply(&[225, 226])?;
+
+    let (_, mut data) = client.open("STOR upload")?;
+    data.send(b"half")?;
+    client.expect("NOOP", &[200])?;
+    with_detail(&mut client, Detail::Codes, |client| client.expect("STAT", &[211]))?;
+    client.send("QUIT")?;
+    data.finish();
+    // RFC 959 has the transfer's own reply first; that is a matter of the check for QUIT.
+    let replies =
+        [client.expect_reply(&[221, 226, 250])?.code, client.expect_reply(&[221, 226, 250])?.code];
+    ensure!(replies.contains(&221), "an upload and QUIT: {replies:?}");
+    client.expect_close()
+}
+
+fn rest_554(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"0123456789")?;
+    client.put("empty", b"")?;
+    for (offset, name) in [("11", "file"), ("1", "empty"), ("9223372036854775807", "file")] {
+        let _data = client.passive()?;
+        client.expect(format!("REST {offset}"), &[350])?;
+        client.expect(format!("RETR {name}"), &[554])?;
+        holds(&mut client, "file", b"0123456789")?;
+    }
+    // Right at the end there is nothing wrong, and nothing left.
+    let data = client.passive()?;
+    client.expect("REST 10", &[350])?;
+    let opening = client.expect("RETR file", &[125, 150])?;
+    let bytes = client.finish_download((opening, data))?.complete()?;
+    same_bytes("the rest", &bytes, b"")
+}
+
+fn telnet(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    // An option may have the value of a line end.
+    for inside in [
+        &[IAC, NOP][..],
+        &[IAC, INTERRUPT],
+        &[IAC, DATA_MARK],
+        &[IAC, INTERRUPT, IAC, DATA_MARK],
+        &[IAC, DO, 1],
+        &[IAC, DONT, 1],
+        &[IAC, WILL, 3],
+        &[IAC, WONT, 3],
+        &[IAC, DO, b'\n'],
+        &[IAC, WILL, b'\r'],
+        &[IAC, DO, IAC],
+    ] {
+        for at in 0..=4 {
+            client.send_raw(&[&b"NOOP"[..at], inside, &b"NOOP"[at..], b"\r\n"].concat())?;
+            client.expect_reply(&[200])?;
+        }
+        // A byte at a time.
+        for byte in [b"NO", inside, b"OP\r\n"].concat() {
+            quietly(&mut client, |client| client.send_raw(&[byte]))?;
+        }
+        client.expect_reply(&[200])?;
+    }
+    // IAC IAC is a byte of the name, and travels doubled back again.
+    let made = client.expect(b"MKD a\xff\xffb", &[257])?.quoted()?;
+    let expected = [context.path("a").as_bytes(), b"\xffb"].concat();
+    ensure!(made == expected, "257 names {}", made.escape_ascii());
+    client.expect(b"CWD a\xff\xf1\xff\xffb", &[250])?;
+    let here = client.expect("PWD", &[257])?.quoted()?;
+    ensure!(here == expected, "257 names {}", here.escape_ascii());
+    client.expect("CDUP", &[200, 250])?;
+    let names = client.list("NLST")?;
+    ensure!(names == [b"a\xffb".to_vec()], "NLST: {names:?}");
+    Ok(())
+}

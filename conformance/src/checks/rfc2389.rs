@@ -1,0 +1,99 @@
+//! RFC 2389: FEAT and OPTS.
+
+use super::{Result, ensure, quietly, wants_argument};
+use crate::check::{Check, Context, Failure};
+use crate::client::Client;
+use crate::reply::Reply;
+use crate::target::Profile;
+
+pub(super) const CHECKS: &[Check] =
+    &[Check { id: "rfc2389.feat", run: feat }, Check { id: "rfc2389.opts", run: opts }];
+
+/// Returns the features, and fails when the reply is not of the form that RFC 2389 gives it.
+pub(super) fn features(client: &mut Client) -> Result<Vec<String>> {
+    let reply = client.expect("FEAT", &[211])?;
+    let feature = |line: &Vec<u8>| {
+        let text = String::from_utf8_lossy(line).into_owned();
+        match text.strip_prefix(' ') {
+            Some(name) if !name.starts_with(' ') && !name.is_empty() => Ok(name.to_owned()),
+            _ => Err(Failure::new(format!("not a feature behind one space: {text:?}"))),
+        }
+    };
+    reply.inner().iter().map(feature).collect()
+}
+
+/// Features that are no commands.
+const WORDS: [&str; 5] = ["UTF8", "TVFS", "MLST", "TYPE", "LANG"];
+
+/// Commands that are features: where they work, they are listed.
+const COMMANDS: [&str; 7] = ["SIZE", "MDTM", "MLST", "LANG", "HASH", "MFMT", "MFF"];
+
+fn feat(context: &mut Context<'_>) -> Result {
+    features(&mut context.connect(Profile::Standard)?)?;
+    let mut client = context.login()?;
+    let listed = features(&mut client)?;
+    let mut names: Vec<_> = listed.iter().map(|line| line.to_uppercase()).collect();
+    names.sort();
+    names.dedup();
+    ensure!(names.len() == listed.len(), "a feature is listed twice: {listed:?}");
+    let first = |line: &str| line.split(' ').next().unwrap_or_default().to_uppercase();
+
+    // What is listed is there: without its argument it is an error, but no unknown command.
+    let unknown = quietly(&mut client, |client| client.command("NOSUCH"))?;
+    let is_unknown = |reply: &Reply| {
+        let text = |reply: &Reply| reply.text().replace(&reply.command, "");
+        reply.code == 502 || reply.code == unknown.code && text(reply) == text(&unknown)
+    };
+    for line in &listed {
+        let command = first(line);
+        if WORDS.contains(&command.as_str()) {
+            continue;
+        }
+        let reply = quietly(&mut client, |client| client.command(&command))?;
+        ensure!(!is_unknown(&reply), "{line} is listed, but: {}", reply.whole());
+        client.note(&format!("{command} is there"));
+    }
+    // What is there is listed.
+    let mut client = context.login()?;
+    for command in COMMANDS {
+        let reply = quietly(&mut client, |client| client.command(command))?;
+        let is_listed = listed.iter().any(|line| first(line) == command);
+        ensure!(is_listed || is_unknown(&reply), "{command} is not listed, but: {}", reply.whole());
+    }
+    Ok(())
+}
+
+fn opts(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    for (asked, expected) in [
+        (" type;size;", "type;size;"),
+        (" size;type;", "type;size;"),
+        (" TYPE;Modify;", "type;modify;"),
+        (" type;no-such-fact;", "type;"),
+        (" no-such-fact;", ""),
+        ("", ""),
+    ] {
+        let reply = client.expect(format!("OPTS MLST{asked}"), &[200])?;
+        let text = reply.text().to_lowercase();
+        let facts = text.strip_prefix("mlst opts").map(str::trim);
+        let facts = facts.ok_or_else(|| Failure::new(format!("not MLST OPTS but {text}")))?;
+        ensure!(facts.is_empty() || facts.ends_with(';'), "a fact without ';': {text}");
+        let sorted = |facts: &str| {
+            let mut facts: Vec<_> = facts.split_terminator(';').map(str::to_owned).collect();
+            facts.sort();
+            facts
+        };
+        ensure!(sorted(facts) == sorted(expected), "OPTS MLST{asked}: {text}");
+        ensure!(reply.lines.len() == 1, "more than one line: {}", reply.whole());
+    }
+    for command in ["OPTS UTF8 ON", "OPTS utf8 on"] {
+        client.expect(command, &[200])?;
+    }
+    if features(&mut client)?.iter().any(|line| line.starts_with("HASH")) {
+        client.expect("OPTS HASH", &[200])?;
+    }
+    for wrong in ["NOSUCH", "NOSUCH ON"] {
+        client.expect(format!("OPTS {wrong}"), &[501])?;
+    }
+    wants_argument(&mut client, "OPTS")
+}

@@ -1,0 +1,130 @@
+//! RFC 2428: EPRT and EPSV.
+
+use std::net::SocketAddr;
+
+use super::{Result, ensure, holds, no_data_connection, quietly, same_bytes};
+use crate::check::{Check, Context};
+use crate::client::Client;
+use crate::data::{Offer, eprt_argument, other_family, other_loopback};
+use crate::target::Profile;
+
+pub(super) const CHECKS: &[Check] =
+    &[Check { id: "rfc2428.eprt", run: eprt }, Check { id: "rfc2428.epsv", run: epsv }];
+
+fn eprt(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"content")?;
+    let port = Offer::listen(client.local()?.ip())?;
+    let address = port.address()?;
+
+    // Every delimiter that cannot be taken for a part of the address.
+    quietly(&mut client, |client| {
+        let ip = address.ip().to_string();
+        for delimiter in ('!'..='~').filter(|d| !d.is_ascii_digit() && !ip.contains(*d)) {
+            client.expect(format!("EPRT {}", eprt_argument(address, delimiter)), &[200])?;
+        }
+        Ok(())
+    })?;
+    client.note("EPRT with every delimiter");
+    // A server may connect as soon as it knows the port, so this is a new one.
+    let offer = Offer::listen(address.ip())?;
+    client.send_as(format!("EPRT {}", eprt_argument(offer.address()?, '|')), "EPRT")?;
+    client.expect_reply(&[200])?;
+    retrieve_by(&mut client, &offer)?;
+
+    for wrong in [
+        "",
+        " |",
+        " ||||",
+        " |1|127.0.0.1|",
+        " |1|127.0.0.1|2000",
+        " |1|127.0.0.1|99999|",
+        " |1|127.0.0.1|-1|",
+        " |1|127.0.0.1|abc|",
+        " |1|127.0.0|2000|",
+        " |1|300.0.0.1|2000|",
+        " |1||2000|",
+        " |1|127.0.0.1|2000|extra|",
+        " 1,127.0.0.1,2000,",
+    ] {
+        client.expect(format!("EPRT{wrong}"), &[500, 501, 522])?;
+    }
+    for unknown in ["|3|127.0.0.1|2000|", "|0|127.0.0.1|2000|", "|99|x|2000|"] {
+        let reply = client.expect(format!("EPRT {unknown}"), &[522])?;
+        ensure!(reply.text().contains("(1,2)"), "(1,2) is not named: {}", reply.whole());
+    }
+
+    // The rules of PORT.
+    refused(&mut client, SocketAddr::new(address.ip(), 1023))?;
+    refused(&mut client, SocketAddr::new(address.ip(), 0))?;
+    refused(&mut client, SocketAddr::new(other_family(address.ip()), 2000))?;
+    if let Some(other) = other_loopback(address.ip()) {
+        let mut client = context.login()?;
+        let offer = Offer::listen(other)?;
+        refused(&mut client, offer.address()?)?;
+        no_data_connection(&mut client, "RETR file")?;
+        ensure!(!offer.was_approached(), "the server connected to another's address");
+    }
+
+    if context.has(Profile::Ipv6) {
+        let mut client = context.login_to(Profile::Ipv6)?;
+        client.put("file", b"content")?;
+        let offer = client.active()?;
+        retrieve_by(&mut client, &offer)?;
+        let foreign = SocketAddr::new(other_family(client.local()?.ip()), 2000);
+        refused(&mut client, foreign)?;
+    }
+    Ok(())
+}
+
+fn retrieve_by(client: &mut Client, offer: &Offer) -> Result {
+    client.expect("RETR file", &[125, 150])?;
+    let (bytes, _) = offer.accept()?.receive();
+    client.expect_reply(&[226, 250])?;
+    same_bytes("file", &bytes, b"content")
+}
+
+/// Fails unless EPRT with this address is refused.
+fn refused(client: &mut Client, address: SocketAddr) -> Result {
+    let line = format!("EPRT {}", eprt_argument(address, '|'));
+    client.send_as(line, &format!("EPRT {}", address.ip()))?;
+    client.expect_reply(&[500, 501, 522]).map(drop)
+}
+
+fn epsv(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"content")?;
+    holds(&mut client, "file", b"content")?;
+    let v4 = client.server()?.is_ipv4();
+    let (own, other) = if v4 { ("1", "2") } else { ("2", "1") };
+    client.expect(format!("EPSV {own}"), &[229])?;
+    client.expect(format!("EPSV {other}"), &[229, 522])?;
+    client.expect("EPSV 3", &[522])?;
+    client.expect("EPSV no-number", &[500, 501, 522])?;
+    holds(&mut client, "file", b"content")?;
+
+    // From EPSV ALL on, nothing else will do.
+    client.expect("EPSV ALL", &[200])?;
+    client.expect("PASV", &[501, 503])?;
+    let offer = Offer::listen(client.local()?.ip())?;
+    if v4 {
+        client.offer(offer.address()?, &[501, 503])?;
+    }
+    client.send_as(format!("EPRT {}", eprt_argument(offer.address()?, '|')), "EPRT")?;
+    client.expect_reply(&[501, 503])?;
+    ensure!(!offer.was_approached(), "the server connected to a port that it refused");
+    holds(&mut client, "file", b"content")?;
+    client.expect("epsv all", &[200])?;
+    // Another session is not concerned.
+    context.login()?.pasv()?;
+
+    if context.has(Profile::Ipv6) {
+        let mut client = context.login_to(Profile::Ipv6)?;
+        client.put("file", b"content")?;
+        client.expect("EPSV 2", &[229])?;
+        client.expect("EPSV 1", &[229, 522])?;
+        client.expect("EPSV 3", &[522])?;
+        holds(&mut client, "file", b"content")?;
+    }
+    Ok(())
+}

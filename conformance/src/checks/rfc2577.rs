@@ -1,0 +1,185 @@
+//! RFC 2577: security considerations.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::{Result, ensure, no_data_connection, quietly, same_bytes};
+use crate::check::{Check, Context, Failure};
+use crate::client::Client;
+use crate::data::{Data, Dial, End, Offer, eprt_argument, other_loopback};
+use crate::target::{Account, Profile};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "rfc2577.bounce", run: bounce },
+    Check { id: "rfc2577.privileged", run: privileged },
+    Check { id: "rfc2577.attempts", run: attempts },
+    Check { id: "rfc2577.delay", run: delay },
+    Check { id: "rfc2577.port-stealing", run: port_stealing },
+];
+
+fn bounce(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"content")?;
+    let Some(other) = other_loopback(client.local()?.ip()) else {
+        context.skip("no second address to connect from");
+        return Ok(());
+    };
+    let offer = Offer::listen(other)?;
+    client.offer(offer.address()?, &[500, 501])?;
+    let eprt = format!("EPRT {}", eprt_argument(offer.address()?, '|'));
+    client.send_as(eprt, "EPRT to another's address")?;
+    client.expect_reply(&[500, 501, 522])?;
+    no_data_connection(&mut client, "RETR file")?;
+    no_data_connection(&mut client, "STOR new")?;
+    ensure!(!offer.was_approached(), "the server connected to another's address");
+
+    // A stranger who is first at the passive port is sent away; before the command, and after it.
+    let port = client.epsv()?;
+    let stranger = dial_from(port, other);
+    let data = Data::dial(port, Dial::default())?;
+    let opening = client.expect("RETR file", &[125, 150])?;
+    let transfer = client.finish_download((opening, data))?;
+    same_bytes("with a stranger before", &transfer.complete()?, b"content")?;
+    sent_away(stranger)?;
+
+    let port = client.epsv()?;
+    client.send("RETR file")?;
+    let strangers: Vec<_> = (0..3).map(|_| dial_from(port, other)).collect();
+    let mut data = Data::dial(port, Dial::default())?;
+    client.expect_reply(&[125, 150])?;
+    let (bytes, _) = data.receive();
+    client.expect_reply(&[226, 250])?;
+    same_bytes("with strangers after", &bytes, b"content")?;
+    strangers.into_iter().try_for_each(sent_away)?;
+
+    // Nor may one give.
+    let port = client.epsv()?;
+    let stranger = dial_from(port, other);
+    let mut data = Data::dial(port, Dial::default())?;
+    client.expect("STOR new", &[125, 150])?;
+    if let Some(mut stranger) = stranger {
+        // It may have been sent away already.
+        let _ = stranger.send(b"forged");
+        stranger.finish();
+    }
+    data.send(b"genuine")?;
+    data.finish();
+    client.expect_reply(&[226, 250])?;
+    super::holds(&mut client, "new", b"genuine")
+}
+
+/// Connects from another address; a server may refuse that at once.
+fn dial_from(port: SocketAddr, from: IpAddr) -> Option<Data> {
+    Data::dial(port, Dial { from: Some(from), narrow: false }).ok()
+}
+
+fn sent_away(stranger: Option<Data>) -> Result {
+    if let Some(mut stranger) = stranger {
+        let (bytes, end) = stranger.receive();
+        ensure!(bytes.is_empty(), "another address was sent {}", bytes.escape_ascii());
+        ensure!(end != End::Timeout, "a connection from another address stays open");
+    }
+    Ok(())
+}
+
+fn privileged(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let ip = client.local()?.ip();
+    for port in [1, 20, 22, 80, 1023] {
+        client.offer(SocketAddr::new(ip, port), &[500, 501])?;
+        eprt(&mut client, SocketAddr::new(ip, port), &[500, 501, 522])?;
+    }
+    // From there on they are accepted; a server may connect at once, and find nobody.
+    for port in [1024, 65535] {
+        client.offer(SocketAddr::new(ip, port), &[200, 425])?;
+        eprt(&mut client, SocketAddr::new(ip, port), &[200, 425])?;
+    }
+    Ok(())
+}
+
+fn eprt(client: &mut Client, address: SocketAddr, codes: &[u16]) -> Result {
+    client.expect(format!("EPRT {}", eprt_argument(address, '|')), codes).map(drop)
+}
+
+fn attempts(context: &mut Context<'_>) -> Result {
+    let limit = context.settings(Profile::Standard).login_attempts;
+    let known = context.credentials(Account::Full);
+    let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
+    // A known name, and names that change: what counts is the failures of the session.
+    for change in [false, true] {
+        let mut client = context.connect(Profile::Standard)?;
+        for attempt in 1..=limit {
+            let name = if change { format!("stranger-{attempt}") } else { known.user.clone() };
+            client.expect(format!("USER {name}"), &[331])?;
+            let codes: &[u16] = if attempt < limit { &[530] } else { &[421, 530] };
+            if client.expect("PASS wrong", codes)?.code == 530 && attempt == limit {
+                client.expect_reply(&[421])?;
+            }
+        }
+        client.expect_close()?;
+    }
+    // The next connection starts anew.
+    context.login()?.expect("NOOP", &[200]).map(drop)
+}
+
+fn delay(context: &mut Context<'_>) -> Result {
+    if !context.has(Profile::Impatient) {
+        return Ok(());
+    }
+    let delay = context.settings(Profile::Impatient).login_delay;
+    // Where the answer to a bystander takes as long as the delay, because the machine is busy or
+    // the server makes it wait: try again, and it will not be the machine each time.
+    for _ in 0..5 {
+        if waits_alone(context, delay)? {
+            context.journal().record("another session is served meanwhile");
+            return Ok(());
+        }
+    }
+    Err(Failure::new("another session has to wait while a failed login is delayed"))
+}
+
+/// Fails unless failed logins are answered late; tells whether another session was served before.
+fn waits_alone(context: &mut Context<'_>, delay: Duration) -> Result<bool> {
+    let mut bystander = context.login_quietly(Profile::Impatient)?;
+    let mut waiting = Vec::new();
+    for number in 0..8 {
+        let mut client = context.connect_quietly(Profile::Impatient)?;
+        client.expect(format!("USER stranger-{number}"), &[331])?;
+        let begin = Instant::now();
+        client.send("PASS wrong")?;
+        waiting.push((client, begin));
+    }
+    quietly(&mut bystander, |client| client.expect("NOOP", &[200]))?;
+    let mut in_time = true;
+    for (client, begin) in &waiting {
+        let answered = client.has_reply()?;
+        let waited = begin.elapsed();
+        ensure!(!answered || waited >= delay, "a failed login is answered after {waited:?}");
+        in_time &= !answered;
+    }
+    for (mut client, begin) in waiting {
+        client.expect_reply(&[530])?;
+        let waited = begin.elapsed() + Duration::from_millis(20);
+        ensure!(waited >= delay, "a failed login is answered after {waited:?}");
+    }
+    Ok(in_time)
+}
+
+fn port_stealing(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let ports = quietly(&mut client, |client| {
+        (0..40).map(|_| Ok(client.epsv()?.port())).collect::<Result<Vec<_>>>()
+    })?;
+    let steps: Vec<_> =
+        ports.windows(2).map(|pair| i32::from(pair[1]) - i32::from(pair[0])).collect();
+    let small = steps.iter().filter(|step| step.abs() <= 2).count();
+    ensure!(small * 2 < steps.len(), "passive ports go up step by step: {ports:?}");
+    let rising = steps.iter().filter(|step| **step > 0).count();
+    ensure!((5..=34).contains(&rising), "passive ports go one way: {ports:?}");
+    let mut distinct = ports.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    ensure!(distinct.len() * 2 > ports.len(), "passive ports repeat: {ports:?}");
+    client.note("40 passive ports in no order");
+    Ok(())
+}

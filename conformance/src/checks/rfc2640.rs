@@ -1,0 +1,116 @@
+//! RFC 2640: names are bytes.
+
+use super::{Result, ensure};
+use crate::check::{Check, Context};
+use crate::client::{Client, decode_name, encode_name};
+use crate::listing::{FactLine, LongLine};
+use crate::target::Profile;
+
+pub(super) const CHECKS: &[Check] = &[Check { id: "rfc2640.utf8", run: utf8 }];
+
+const NAMES: &[&[u8]] = &[
+    "gr\u{fc}\u{df}e \u{65e5}\u{672c}\u{8a9e} \u{1f4c1}".as_bytes(),
+    // Composed and decomposed: the same to the eye.
+    "caf\u{e9}".as_bytes(),
+    "cafe\u{301}".as_bytes(),
+    // Not UTF-8.
+    b"caf\xe9",
+    b"\xc3(",
+    b"\xff",
+    b"a\xff\xffb\xfe",
+    b"\xed\xa0\x80",
+    // Trouble for parsers.
+    b" leading",
+    b"trailing ",
+    b"-dash",
+    b"semi;colon=",
+    b"size=1; x",
+    b"\"quoted\"",
+    b"back\\slash",
+    b"tab\there",
+    b"\x01\x1b\x7f",
+    b"...",
+    b"~user",
+    b"%41",
+];
+
+/// Names with line ends, where the server has a way to carry them.
+const NEWLINES: &[&[u8]] =
+    &[b"line\nfeed", b"carriage\rreturn", b"both\r\n", b"\n", b"\r", b"a\n226 b\r\n\r\nc"];
+
+fn utf8(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let features = super::rfc2389::features(&mut client)?;
+    ensure!(features.iter().any(|line| line == "UTF8"), "UTF8 is not listed: {features:?}");
+
+    let mut names = NAMES.to_vec();
+    if context.settings(Profile::Standard).newline_as_nul {
+        names.extend(NEWLINES);
+    } else {
+        context.skip("the server has no way to carry a line feed in a name");
+    }
+    names.sort_unstable();
+    for (number, name) in names.iter().enumerate() {
+        client.upload(line("STOR ", name), number.to_string().as_bytes())?.complete()?;
+    }
+    let listed = sorted(client.list("NLST")?.iter().map(|line| decode_name(line)));
+    ensure!(listed == names, "NLST: {}", difference(&listed, &names));
+    let lines = client.list("MLSD")?;
+    let mut facts = lines.iter().map(|line| FactLine::parse(line)).collect::<Result<Vec<_>>>()?;
+    facts.retain(|entry| entry.find("type").is_some_and(|kind| kind == "file"));
+    let listed = sorted(facts.iter().map(|entry| decode_name(&entry.name)));
+    ensure!(listed == names, "MLSD: {}", difference(&listed, &names));
+    let lines = client.list("LIST")?;
+    let entries = lines.iter().filter(|line| !line.starts_with(b"total "));
+    let entries = entries.map(|line| LongLine::parse(line)).collect::<Result<Vec<_>>>()?;
+    let listed = sorted(entries.iter().map(|entry| decode_name(&entry.name)));
+    ensure!(listed == names, "LIST: {}", difference(&listed, &names));
+
+    for (number, name) in names.iter().enumerate() {
+        let bytes = client.download(line("RETR ", name))?.complete()?;
+        let shown = name.escape_ascii();
+        ensure!(bytes == number.to_string().as_bytes(), "{shown} holds another file's content");
+        client.expect(line("RNFR ", name), &[350])?;
+        client.expect("RNTO renamed", &[250])?;
+        client.expect("RNFR renamed", &[350])?;
+        client.expect(line("RNTO ", name), &[250])?;
+        client.expect(line("DELE ", name), &[250])?;
+        as_directory(context, &mut client, name)?;
+    }
+    Ok(())
+}
+
+/// Makes a directory of this name, and looks at the name in replies.
+fn as_directory(context: &Context<'_>, client: &mut Client, name: &[u8]) -> Result {
+    let expected = [context.folder().as_bytes(), b"/", name].concat();
+    let made = decode_name(&client.expect(line("MKD ", name), &[257])?.quoted()?);
+    ensure!(made == expected, "MKD names {}", made.escape_ascii());
+    client.expect(line("CWD ", name), &[250])?;
+    let here = decode_name(&client.expect("PWD", &[257])?.quoted()?);
+    ensure!(here == expected, "PWD names {}", here.escape_ascii());
+    client.expect("CDUP", &[200, 250])?;
+    let reply = client.expect(line("MLST ", name), &[250])?;
+    let entry = reply.inner().first().map(|line| line.strip_prefix(b" ").unwrap_or(line));
+    let named = decode_name(&FactLine::parse(entry.unwrap_or_default())?.name);
+    ensure!(named == expected, "MLST names {}", named.escape_ascii());
+    client.expect(line("RMD ", name), &[250]).map(drop)
+}
+
+/// Returns a command line with a name as it travels.
+fn line(command: &str, name: &[u8]) -> Vec<u8> {
+    [command.as_bytes(), &encode_name(name)].concat()
+}
+
+fn sorted(names: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut names: Vec<_> = names.filter(|name| name != b"." && name != b"..").collect();
+    names.sort_unstable();
+    names
+}
+
+fn difference(got: &[Vec<u8>], expected: &[&[u8]]) -> String {
+    let extra = got.iter().filter(|name| !expected.contains(&name.as_slice()));
+    let missing = expected.iter().filter(|name| !got.iter().any(|other| other == *name));
+    let extra: Vec<_> = extra.map(|name| name.escape_ascii().to_string()).collect();
+    let missing: Vec<_> = missing.map(|name| name.escape_ascii().to_string()).collect();
+    format!("not expected {extra:?}, missing {missing:?}")
+}

@@ -1,0 +1,245 @@
+//! RFC 959 section 4.1.1: access control commands.
+
+use super::{Result, ensure, holds, is_in, quietly};
+use crate::check::{Check, Context, Failure};
+use crate::client::Client;
+use crate::data::Data;
+use crate::target::{Account, Credentials, Profile};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "rfc959.user", run: user },
+    Check { id: "rfc959.pass", run: pass },
+    Check { id: "rfc959.acct", run: acct },
+    Check { id: "rfc959.cwd", run: cwd },
+    Check { id: "rfc959.cdup", run: cdup },
+    Check { id: "rfc959.smnt", run: smnt },
+    Check { id: "rfc959.rein", run: rein },
+    Check { id: "rfc959.quit", run: quit },
+];
+
+fn full(context: &Context<'_>) -> Result<Credentials> {
+    context.credentials(Account::Full).ok_or_else(|| Failure::new("no account to log in as"))
+}
+
+fn user(context: &mut Context<'_>) -> Result {
+    let known = full(context)?;
+    let mut client = context.connect(Profile::Standard)?;
+    for name in [known.user.as_str(), "nobody-of-this-name", "anonymous", "two words"] {
+        client.expect(format!("USER {name}"), &[331])?;
+    }
+
+    // In a session it starts the login anew.
+    let mut client = context.login()?;
+    client.expect(format!("USER {}", known.user), &[331])?;
+    client.expect("PWD", &[530])?;
+    client.expect(format!("MKD {}", context.path("new")), &[530])?;
+    client.expect(format!("USER {}", known.user), &[331])?;
+    client.expect(format!("PASS {}", known.password), &[230])?;
+    is_in(&mut client, "/")?;
+
+    // Not so while a transfer runs: that goes on, and so does the session.
+    let mut client = context.login()?;
+    let (_, mut data) = client.open("STOR upload")?;
+    data.send(b"one ")?;
+    client.expect(format!("USER {}", known.user), &[503])?;
+    data.send(b"two")?;
+    data.finish();
+    client.expect_reply(&[226, 250])?;
+    is_in(&mut client, context.folder())?;
+    holds(&mut client, "upload", b"one two")
+}
+
+fn pass(context: &mut Context<'_>) -> Result {
+    let known = full(context)?;
+    let mut client = context.connect(Profile::Standard)?;
+    client.expect(format!("PASS {}", known.password), &[503])?;
+    client.expect(format!("USER {}", known.user), &[331])?;
+    client.expect(format!("PASS {}", known.password), &[230])?;
+    client.expect(format!("PASS {}", known.password), &[202, 230])?;
+    client.expect("PWD", &[257])?;
+
+    // One failure a connection, so that no limit of attempts plays a part.
+    let mut failure = |name: &str, password: &str| {
+        let mut client = context.connect(Profile::Standard)?;
+        client.expect(format!("USER {name}"), &[331])?;
+        let reply = client.expect(format!("PASS {password}"), &[530])?;
+        client.expect("PWD", &[530])?;
+        Ok::<_, Failure>(reply)
+    };
+    let wrong = failure(&known.user, "wrong")?;
+    let unknown = failure("nobody-of-this-name", "wrong")?;
+    let borrowed = failure("nobody-of-this-name", &known.password)?;
+    failure(&known.user, &format!("{}x", known.password))?;
+    failure(&known.user, &known.password.to_uppercase())?;
+    ensure!(
+        wrong.lines == unknown.lines && wrong.lines == borrowed.lines,
+        "the reply tells a known name from an unknown one: {:?}, {:?}",
+        wrong.whole(),
+        unknown.whole()
+    );
+
+    // After a failure there is another try, and it is for the name then given.
+    let mut client = context.connect(Profile::Standard)?;
+    client.expect(format!("USER {}", known.user), &[331])?;
+    client.expect("PASS wrong", &[530])?;
+    client.expect(format!("USER {}", known.user), &[331])?;
+    client.expect(format!("PASS {}", known.password), &[230])?;
+    if let Some(anonymous) = context.credentials(Account::Anonymous) {
+        let mut client = context.connect(Profile::Standard)?;
+        client.expect(format!("USER {}", anonymous.user), &[331])?;
+        client.expect(format!("PASS {}", anonymous.password), &[230])?;
+    }
+    Ok(())
+}
+
+fn acct(context: &mut Context<'_>) -> Result {
+    let mut client = context.connect(Profile::Standard)?;
+    client.expect("ACCT something", &[503])?;
+    let mut client = context.login()?;
+    client.expect("ACCT something", &[202])?;
+    client.expect("ACCT", &[501])?;
+    client.expect("NOOP", &[200]).map(drop)
+}
+
+fn cwd(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    for folder in ["sub", "sub/deep", "with space"] {
+        client.expect(format!("MKD {folder}"), &[257])?;
+    }
+    client.put("file", b"")?;
+    let mut enter = |given: &str, expected: &str| {
+        let reply = client.expect(format!("CWD {given}"), &[250])?;
+        ensure!(reply.whole().contains(expected), "{expected} is not named: {}", reply.whole());
+        is_in(&mut client, expected)
+    };
+    enter("sub", &context.path("sub"))?;
+    enter("deep", &context.path("sub/deep"))?;
+    enter("../..", context.folder())?;
+    enter(&context.path("with space"), &context.path("with space"))?;
+    enter("/", "/")?;
+    enter(context.folder(), context.folder())?;
+
+    for wrong in ["missing", "file", "file/", "missing/..", "file/sub"] {
+        // RFC 3659 leaves open whether "missing/.." is looked up step by step.
+        let codes: &[u16] = if wrong == "missing/.." { &[250, 550] } else { &[550] };
+        client.expect(format!("CWD {wrong}"), codes)?;
+        is_in(&mut client, context.folder())?;
+    }
+    if let Some(mut client) = context.login_as(Account::Powerless)? {
+        client.expect(format!("CWD {}", context.folder()), &[550])?;
+        is_in(&mut client, "/")?;
+    }
+    Ok(())
+}
+
+fn cdup(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.expect("MKD sub", &[257])?;
+    client.expect("MKD sub/deep", &[257])?;
+    client.expect("CWD sub/deep", &[250])?;
+    client.expect("CDUP", &[250])?;
+    is_in(&mut client, &context.path("sub"))?;
+    client.expect("CDUP", &[250])?;
+    is_in(&mut client, context.folder())?;
+    client.expect("CDUP", &[250])?;
+    is_in(&mut client, "/")?;
+    for _ in 0..2 {
+        client.expect("CDUP", &[250])?;
+        is_in(&mut client, "/")?;
+    }
+    Ok(())
+}
+
+fn smnt(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.expect("SMNT /somewhere", &[502])?;
+    is_in(&mut client, context.folder())
+}
+
+fn rein(context: &mut Context<'_>) -> Result {
+    let known = full(context)?;
+    let mut client = context.login()?;
+    client.put("file", b"0123456789")?;
+    let offer = client.active()?;
+    client.expect("REST 5", &[350])?;
+    client.expect("RNFR file", &[350])?;
+    client.expect("REIN", &[220])?;
+    client.expect("PWD", &[530])?;
+    client.expect(format!("PASS {}", known.password), &[503])?;
+
+    // What a new session answers is what this one answers from here on.
+    let file = context.path("file");
+    let mut fresh = context.connect(Profile::Standard)?;
+    let expected = quietly(&mut fresh, |client| first_steps(client, &known, &file))?;
+    let again = quietly(&mut client, |client| first_steps(client, &known, &file))?;
+    for (fresh, again) in expected.iter().zip(&again) {
+        ensure!(fresh == again, "a new session answers {fresh:?}, this one {again:?}");
+        client.note(&format!("as in a new session: {fresh}"));
+    }
+    ensure!(!offer.was_approached(), "the port given before REIN was used after it");
+
+    // A transfer under way finishes first.
+    let mut client = context.login()?;
+    let (_, mut data) = client.open("STOR upload")?;
+    data.send(b"before ")?;
+    client.send("REIN")?;
+    data.send(b"and after")?;
+    data.finish();
+    client.expect_reply(&[226, 250])?;
+    client.expect_reply(&[220])?;
+    client.expect("PWD", &[530])?;
+    holds(&mut context.login()?, "upload", b"before and after")
+}
+
+/// Logs in, and returns what shows the user, the working directory, TYPE, RNFR, REST and the data
+/// port of the session.
+fn first_steps(client: &mut Client, known: &Credentials, file: &str) -> Result<Vec<String>> {
+    let mut answers = Vec::new();
+    for line in [
+        format!("USER {}", known.user),
+        format!("PASS {}", known.password),
+        "PWD".to_owned(),
+        format!("SIZE {file}"),
+        format!("RNTO {file}.new"),
+        format!("RETR {file}"),
+    ] {
+        let reply = client.command(&line)?;
+        answers.push(format!("{} {}", line.replace(file, "FILE"), reply.code));
+        if line == "PWD" {
+            answers.push(reply.whole());
+        }
+    }
+    answers.push(client.get(file)?.escape_ascii().to_string());
+    Ok(answers)
+}
+
+fn quit(context: &mut Context<'_>) -> Result {
+    for mut client in [context.connect(Profile::Standard)?, context.login()?] {
+        client.expect("QUIT", &[221])?;
+        client.expect_close()?;
+    }
+
+    // During an upload.
+    let mut client = context.login()?;
+    let (_, mut data) = client.open("STOR upload")?;
+    data.send(b"before ")?;
+    client.send("QUIT")?;
+    data.send(b"and after")?;
+    data.finish();
+    client.expect_reply(&[226, 250])?;
+    client.expect_reply(&[221])?;
+    client.expect_close()?;
+    holds(&mut context.login()?, "upload", b"before and after")?;
+
+    // During a download that waits for its reader.
+    let mut client = context.login()?;
+    let expected = super::put_big(&mut client, "big")?;
+    let (_, mut data): (_, Data) = client.open_narrow("RETR big")?;
+    client.send("QUIT")?;
+    let (bytes, _) = data.receive();
+    super::same_bytes("big", &bytes, &expected)?;
+    drop(data);
+    client.expect_reply(&[226, 250])?;
+    client.expect_reply(&[221])?;
+    client.expect_close()
+}

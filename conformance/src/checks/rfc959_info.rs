@@ -1,0 +1,77 @@
+//! RFC 959: SITE, SYST, HELP and NOOP.
+
+use super::{Result, ensure, quietly, wants_argument};
+use crate::check::{Check, Context};
+use crate::target::Profile;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "rfc959.site", run: site },
+    Check { id: "rfc959.syst", run: syst },
+    Check { id: "rfc959.help", run: help },
+    Check { id: "rfc959.noop", run: noop },
+];
+
+fn site(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let help = client.expect("SITE HELP", &[200, 211, 214])?.whole();
+    client.expect("SITE NO-SUCH-COMMAND", &[502, 504])?;
+    client.expect("SITE NO-SUCH-COMMAND with words", &[502, 504])?;
+    wants_argument(&mut client, "SITE")?;
+    match context.settings(Profile::Standard).site_echo {
+        None => context.skip("no SITE command added"),
+        Some(name) => {
+            ensure!(help.contains(&name), "SITE HELP does not list {name}: {help}");
+            let reply = client.expect(format!("SITE {name} hello, world"), &[200])?;
+            ensure!(reply.text() == "hello, world", "SITE {name}: {}", reply.whole());
+            client.expect(format!("SITE {} again", name.to_lowercase()), &[200])?;
+        }
+    }
+    client.expect("NOOP", &[200]).map(drop)
+}
+
+fn syst(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let reply = client.expect("SYST", &[215])?;
+    ensure!(reply.text().starts_with("UNIX Type: L8"), "{}", reply.whole());
+    Ok(())
+}
+
+fn help(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let all = client.expect("HELP", &[214])?.whole();
+    for command in ["USER", "RETR", "STOR", "PASV", "LIST", "QUIT", "HELP"] {
+        ensure!(all.contains(command), "HELP does not list {command}: {all}");
+    }
+    for command in ["RETR", "retr", "NOOP", "TYPE"] {
+        let reply = client.expect(format!("HELP {command}"), &[214])?.whole();
+        let upper = command.to_uppercase();
+        ensure!(reply.contains(&upper), "HELP {command}: {reply}");
+        ensure!(reply != all, "HELP {command} is HELP");
+    }
+    client.expect("HELP NOSUCH", &[501, 502]).map(drop)
+}
+
+fn noop(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    for command in ["NOOP", "noop", "NoOp"] {
+        client.expect(command, &[200])?;
+    }
+
+    // However the bytes are cut, and whatever came before.
+    for piece in [&b"NO"[..], b"OP", b"\r", b"\n"] {
+        client.send_raw(piece)?;
+    }
+    client.expect_reply(&[200])?;
+    client.send_raw(b"NOOP\r\nNOOP\r\nNO")?;
+    client.expect_reply(&[200])?;
+    client.expect_reply(&[200])?;
+    client.send_raw(b"OP\r\n")?;
+    client.expect_reply(&[200])?;
+    client.expect("NOSUCH", &[500, 502])?;
+    client.expect("NOOP", &[200])?;
+    quietly(&mut client, |client| {
+        client.expect("N".repeat(1_000), &[500, 501, 502])?;
+        client.expect("NOOP", &[200])
+    })
+    .map(drop)
+}

@@ -1,0 +1,223 @@
+//! RFC 959: LIST, NLST and STAT with a path.
+
+use super::{Result, denied, ensure, holds, quietly};
+use crate::check::{Check, Context};
+use crate::client::{Client, decode_name, encode_name};
+use crate::listing::LongLine;
+use crate::target::{Account, Profile};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "rfc959.list", run: list },
+    Check { id: "rfc959.nlst", run: nlst },
+    Check { id: "rfc959.stat", run: stat },
+];
+
+/// Returns the entries of a LIST, sorted by name, without `.`, `..` and a line `total n`.
+fn long(client: &mut Client, line: &str) -> Result<Vec<LongLine>> {
+    let lines = client.list(line)?;
+    let lines = lines.iter().filter(|line| !line.starts_with(b"total "));
+    let mut entries = lines.map(|line| LongLine::parse(line)).collect::<Result<Vec<_>>>()?;
+    entries.retain(|entry| entry.name != b"." && entry.name != b"..");
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+fn shown(entries: &[LongLine]) -> Vec<(char, u64, String)> {
+    let shown = |entry: &LongLine| {
+        let size = if entry.kind == b'd' { 0 } else { entry.size };
+        (char::from(entry.kind), size, entry.name.escape_ascii().to_string())
+    };
+    entries.iter().map(shown).collect()
+}
+
+fn list(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.expect("MKD sub", &[257])?;
+    ensure!(long(&mut client, "LIST sub")?.is_empty(), "an empty directory has entries");
+    client.expect("MKD sub/folder", &[257])?;
+    for (name, size) in [("a", 0), (" two  spaces ", 5), ("-dash", 7), ("z", 12345)] {
+        client.put(&format!("sub/{name}"), &vec![b'x'; size])?;
+    }
+    let file = |size, name: &str| ('-', size, name.to_owned());
+    let all = [
+        file(5, " two  spaces "),
+        file(7, "-dash"),
+        file(0, "a"),
+        ('d', 0, "folder".to_owned()),
+        file(12345, "z"),
+    ];
+    let absolute = format!("LIST {}", context.path("sub"));
+    for command in ["LIST sub", "LIST sub/", "LIST -a sub", "LIST -la sub", &absolute] {
+        let got = shown(&long(&mut client, command)?);
+        ensure!(got == all, "{command}: {got:?}");
+    }
+
+    client.expect("CWD sub", &[250])?;
+    for command in ["LIST", "LIST .", "LIST -a", "LIST -l", "LIST -la", "LIST -al"] {
+        let got = shown(&long(&mut client, command)?);
+        ensure!(got == all, "{command}: {got:?}");
+    }
+    // A file; and one whose name looks like an option.
+    for (command, size, name) in
+        [("LIST z", 12345, "z"), ("LIST ./-dash", 7, "-dash"), ("LIST -- -dash", 7, "-dash")]
+    {
+        let entries = long(&mut client, command)?;
+        ensure!(
+            matches!(&entries[..], [one] if one.size == size && one.name.ends_with(name.as_bytes())),
+            "{command}: {:?}",
+            shown(&entries)
+        );
+    }
+    // What is not there: an error, or nothing.
+    empty_or_refused(&mut client, "LIST missing")?;
+    denied(context, Account::Powerless, &format!("LIST {}", context.folder()), &[450, 550])?;
+
+    client.expect("MKD many", &[257])?;
+    client.expect("CWD many", &[250])?;
+    quietly(&mut client, |client| {
+        for number in 0..300 {
+            client.expect(format!("MKD folder-{number}"), &[257])?;
+        }
+        let entries = long(client, "LIST")?;
+        ensure!(entries.len() == 300, "{} entries of 300", entries.len());
+        Ok(())
+    })
+}
+
+fn empty_or_refused(client: &mut Client, line: &str) -> Result {
+    let data = client.passive()?;
+    let opening = client.expect(line, &[125, 150, 450, 550])?;
+    if opening.code >= 200 {
+        return Ok(());
+    }
+    let transfer = client.finish_download((opening, data))?;
+    ensure!(transfer.bytes.is_empty(), "{line}: lists something");
+    transfer.closing.expect(&[226, 250, 450, 550]).map(drop)
+}
+
+fn nlst(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.expect("MKD sub", &[257])?;
+    client.expect("MKD sub/folder", &[257])?;
+    for name in ["a.txt", "b.txt", "c.bin", " two  spaces ", "-dash"] {
+        client.put(&format!("sub/{name}"), name.as_bytes())?;
+    }
+    let all = [" two  spaces ", "-dash", "a.txt", "b.txt", "c.bin", "folder"];
+    names_are(&mut client, "NLST sub", "sub/", &all)?;
+    let absolute = context.path("sub");
+    names_are(&mut client, &format!("NLST {absolute}"), &format!("{absolute}/"), &all)?;
+    names_are(&mut client, "NLST sub/*.txt", "sub/", &["a.txt", "b.txt"])?;
+    names_are(&mut client, "NLST sub/?.???", "sub/", &["a.txt", "b.txt", "c.bin"])?;
+    // Names as given are names that can be given again.
+    for name in client.list("NLST sub/*.txt")? {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let content = name.rsplit('/').next().unwrap_or_default().to_owned();
+        holds(&mut client, &name, content.as_bytes())?;
+    }
+
+    client.expect("CWD sub", &[250])?;
+    names_are(&mut client, "NLST", "", &all)?;
+    names_are(&mut client, "NLST *.txt", "", &["a.txt", "b.txt"])?;
+    names_are(&mut client, "NLST ?.bin", "", &["c.bin"])?;
+    names_are(&mut client, "NLST *two*", "", &[" two  spaces "])?;
+    names_are(&mut client, "NLST a.txt", "", &["a.txt"])?;
+    empty_or_refused(&mut client, "NLST missing")?;
+    empty_or_refused(&mut client, "NLST *.missing")?;
+    denied(context, Account::Powerless, &format!("NLST {}", context.folder()), &[450, 550])?;
+
+    // A pattern that takes a naive matcher longer than the world has been there.
+    let (name, pattern) = ("a".repeat(200), "*a".repeat(60));
+    client.put(&name, b"")?;
+    empty_or_refused(&mut client, &format!("NLST {pattern}*b"))?;
+    client.expect("NOOP", &[200]).map(drop)
+}
+
+fn names_are(client: &mut Client, line: &str, prefix: &str, names: &[&str]) -> Result {
+    let mut got = client.list(line)?;
+    got.sort();
+    let mut expected: Vec<_> = names.iter().map(|name| format!("{prefix}{name}")).collect();
+    expected.sort();
+    let same = got.iter().map(Vec::as_slice).eq(expected.iter().map(String::as_bytes));
+    let shown: Vec<_> = got.iter().map(|name| name.escape_ascii().to_string()).collect();
+    ensure!(same, "{line}: {shown:?} instead of {expected:?}");
+    Ok(())
+}
+
+fn stat(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let status = super::with_detail(&mut client, crate::client::Detail::Codes, |client| {
+        client.expect("STAT", &[211])
+    })?;
+    ensure!(status.lines.len() > 1, "the status has one line only");
+    ensure!(safe(&status.lines), "a line can be taken for the last: {}", status.whole());
+
+    // With a path, in the same shape as LIST.
+    client.expect("MKD sub", &[257])?;
+    for name in ["a", "213 End", "211-x", "212 two  spaces ", "-dash"] {
+        client.put(&format!("sub/{name}"), b"12345")?;
+    }
+    let mut names = vec![
+        b"-dash".to_vec(),
+        b"211-x".to_vec(),
+        b"212 two  spaces ".to_vec(),
+        b"213 End".to_vec(),
+        b"a".to_vec(),
+    ];
+    if context.settings(Profile::Standard).newline_as_nul {
+        let name = b"x\n213 End\n212 End\r\n211 End";
+        client.upload([b"STOR sub/", &encode_name(name)[..]].concat(), b"12345")?.complete()?;
+        names.push(name.to_vec());
+    }
+    for line in ["STAT sub", "STAT sub/", &format!("STAT {}", context.path("sub"))] {
+        let got = status_names(&mut client, line)?;
+        ensure!(got == names, "{line}: {got:?}");
+    }
+    let got = status_names(&mut client, "STAT sub/a")?;
+    ensure!(matches!(&got[..], [name] if name.ends_with(b"a")), "STAT sub/a: {got:?}");
+    let missing = client.expect("STAT missing", &[212, 213, 450, 550])?;
+    ensure!(missing.inner().is_empty(), "STAT missing: {}", missing.whole());
+    denied(context, Account::Powerless, &format!("STAT {}", context.folder()), &[450, 550])?;
+
+    during_transfer(&mut client)
+}
+
+/// Waits until the status shows how far an upload has come.
+fn during_transfer(client: &mut Client) -> Result {
+    let (_, mut data) = client.open("STOR upload")?;
+    data.send(&[b'x'; 12_345])?;
+    let begin = std::time::Instant::now();
+    quietly(client, |client| {
+        loop {
+            let status = client.expect("STAT", &[211])?;
+            if status.whole().replace([',', '.'], "").contains("12345") {
+                return Ok(());
+            }
+            let limit = crate::client::LIMIT;
+            ensure!(begin.elapsed() < limit, "no 12345 bytes in the status: {}", status.whole());
+        }
+    })?;
+    client.note("STAT shows how far the transfer has come");
+    data.finish();
+    client.expect_reply(&[226, 250]).map(drop)
+}
+
+/// Returns the names in a 212 or 213 reply, sorted, and fails when a line is not safe.
+fn status_names(client: &mut Client, line: &str) -> Result<Vec<Vec<u8>>> {
+    let reply = client.expect(line, &[212, 213])?;
+    ensure!(safe(&reply.lines), "{line}: a line can be taken for the last: {}", reply.whole());
+    // Whatever else was taken for the end would now be taken for this reply.
+    client.expect("NOOP", &[200])?;
+    let lines = reply.inner().iter().map(|line| line.strip_prefix(b" ").unwrap_or(line));
+    let lines = lines.filter(|line| !line.starts_with(b"total "));
+    let entries = lines.map(LongLine::parse).collect::<Result<Vec<_>>>()?;
+    let mut names: Vec<_> = entries.iter().map(|entry| decode_name(&entry.name)).collect();
+    names.retain(|name| name != b"." && name != b"..");
+    names.sort();
+    Ok(names)
+}
+
+/// Tells whether no inner line begins as a reply line does.
+fn safe(lines: &[Vec<u8>]) -> bool {
+    let inner = &lines[1..lines.len().max(2) - 1];
+    inner.iter().all(|line| crate::reply::code_of(line).is_none() && !line.contains(&b'\n'))
+}

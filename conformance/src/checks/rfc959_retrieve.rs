@@ -1,0 +1,180 @@
+//! RFC 959: TYPE, RETR and REST.
+
+use super::{Result, denied, ensure, holds, pattern, same_bytes, stalled_download, wants_argument};
+use crate::check::{Check, Context};
+use crate::data::End;
+use crate::target::{Account, Profile};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "rfc959.type", run: r#type },
+    Check { id: "rfc959.retr", run: retr },
+    Check { id: "rfc959.rest", run: rest },
+];
+
+fn r#type(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    for argument in ["A", "a", "A N", "a n", "I", "i", "L 8", "l 8"] {
+        client.expect(format!("TYPE {argument}"), &[200])?;
+    }
+    for argument in ["E", "E N", "A T", "A C", "A X", "L 7", "L 16", "X", "AN"] {
+        client.expect(format!("TYPE {argument}"), &[504])?;
+    }
+    wants_argument(&mut client, "TYPE")?;
+
+    // Up: CRLF becomes the server's line end, and all else stays. The lines are sent a byte at a
+    // time; and then so many that a CRLF falls on every border between reads.
+    let words = b"one\r\ntwo\r\n\r\n\r\r\nlone\rCR, last line without end\r";
+    let (sent, stored) = (text(b"\r\n"), text(b"\n"));
+    client.expect("TYPE A", &[200])?;
+    let (_, mut data) = client.open("STOR words")?;
+    for byte in words {
+        data.send(&[*byte])?;
+    }
+    data.finish();
+    client.expect_reply(&[226, 250])?;
+    client.put("text", &sent)?;
+    client.put("empty", b"")?;
+    client.expect("TYPE I", &[200])?;
+    holds(&mut client, "words", b"one\ntwo\n\n\r\nlone\rCR, last line without end\r")?;
+    holds(&mut client, "text", &stored)?;
+    holds(&mut client, "empty", b"")?;
+
+    // Down.
+    client.put("binary", &stored)?;
+    client.put("short", b"\n\na\nlone\rCR, last line without end")?;
+    client.expect("TYPE A N", &[200])?;
+    holds(&mut client, "binary", &sent)?;
+    holds(&mut client, "short", b"\r\n\r\na\r\nlone\rCR, last line without end")?;
+    holds(&mut client, "empty", b"")?;
+    client.expect("TYPE L 8", &[200])?;
+    holds(&mut client, "binary", &stored)
+}
+
+/// Returns lines of all lengths up to a hundred, ended in this manner, and a tail of empty ones.
+fn text(end: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in 0..10_000 {
+        text.extend((0..line % 101).map(|column| b'a' + (column % 26) as u8));
+        text.extend(end);
+    }
+    for _ in 0..100_001 {
+        text.extend(end);
+    }
+    text
+}
+
+fn retr(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let bytes = pattern(300_007);
+    client.put("file", &bytes)?;
+    client.put("empty", b"")?;
+    client.expect("MKD folder", &[257])?;
+    let transfer = client.download("RETR file")?;
+    let opening = transfer.opening.whole();
+    ensure!(opening.contains("300007"), "the size is not named: {opening}");
+    same_bytes("file", &transfer.complete()?, &bytes)?;
+    holds(&mut client, "empty", b"")?;
+    let whole_path = context.path("file");
+    holds(&mut client, &whole_path, &bytes)?;
+
+    for wrong in ["missing", "folder", "missing/file", "file/file", "/"] {
+        client.refused(format!("RETR {wrong}"), &[550])?;
+    }
+    wants_argument(&mut client, "RETR")?;
+    denied(context, Account::Powerless, &format!("RETR {}", context.path("file")), &[550])?;
+
+    // No data connection was spoken of, or nobody comes.
+    let mut client = context.login()?;
+    client.expect("RETR file", &[425])?;
+    if context.has(Profile::Impatient) {
+        let mut client = context.login_to(Profile::Impatient)?;
+        client.put("other", b"content")?;
+        client.epsv()?;
+        if client.expect("RETR other", &[125, 150, 425])?.code != 425 {
+            client.expect_reply(&[425])?;
+        }
+    }
+
+    // The client drops the data connection.
+    let (_, data) = stalled_download(&mut client, "big")?;
+    data.reset()?;
+    client.expect_reply(&[426])?;
+    client.note("after the reset");
+    holds(&mut client, "file", &bytes)
+}
+
+fn rest(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("file", b"0123456789")?;
+    client.expect("REST 0", &[350])?;
+    holds(&mut client, "file", b"0123456789")?;
+    for wrong in [" -1", " 9223372036854775808", " 100000000000000000000000", " abc", " 1x", " 1 2"]
+    {
+        client.expect(format!("REST{wrong}"), &[501])?;
+    }
+
+    // The next RETR, and that one only.
+    let data = client.passive()?;
+    client.expect("REST 4", &[350])?;
+    let opening = client.expect("RETR file", &[125, 150])?;
+    same_bytes("REST 4", &client.finish_download((opening, data))?.complete()?, b"456789")?;
+    holds(&mut client, "file", b"0123456789")?;
+
+    // The last of two counts; a bad one does not.
+    let data = client.passive()?;
+    client.expect("REST 4", &[350])?;
+    client.expect("REST 7", &[350])?;
+    let opening = client.expect("RETR file", &[125, 150])?;
+    same_bytes("REST 7", &client.finish_download((opening, data))?.complete()?, b"789")?;
+
+    // A failed RETR uses it up too.
+    let _data = client.passive()?;
+    client.expect("REST 4", &[350])?;
+    client.expect("RETR missing", &[550])?;
+    holds(&mut client, "file", b"0123456789")?;
+
+    // With another command in between: kept or dropped, but nothing else.
+    let data = client.passive()?;
+    client.expect("REST 4", &[350])?;
+    client.expect("NOOP", &[200])?;
+    let opening = client.expect("RETR file", &[125, 150])?;
+    let transfer = client.finish_download((opening, data))?;
+    ensure!(transfer.end == End::Eof, "the data ended with {:?}", transfer.end);
+    let bytes = transfer.complete()?;
+    ensure!(bytes == b"0123456789" || bytes == b"456789", "REST, NOOP: {}", bytes.escape_ascii());
+
+    // STOR goes on where REST says, and the one after it begins anew.
+    let mut store = |offset: &str, command: &str, bytes: &[u8]| {
+        let mut data = client.passive()?;
+        client.expect(format!("REST {offset}"), &[350])?;
+        client.expect(command, &[125, 150])?;
+        data.send(bytes)?;
+        data.finish();
+        client.expect_reply(&[226, 250])
+    };
+    store("8", "STOR file", b"abcd")?;
+    store("12", "STOR file", b"efg")?;
+    holds(&mut client, "file", b"01234567abcdefg")?;
+    client.put("file", b"new")?;
+    holds(&mut client, "file", b"new")?;
+
+    // Beyond the end there is nothing to go on from.
+    for command in ["STOR file", "STOR nothing-there"] {
+        let _data = client.passive()?;
+        client.expect("REST 4", &[350])?;
+        client.expect(command, &[550, 551, 553, 554])?;
+    }
+    holds(&mut client, "file", b"new")?;
+
+    // APPE adds at the end or goes on at the offset, or refuses; then the offset is gone.
+    let mut data = client.passive()?;
+    client.expect("REST 3", &[350])?;
+    if client.command("APPE file")?.code < 200 {
+        data.send(b"er")?;
+        data.finish();
+        client.expect_reply(&[226, 250])?;
+        holds(&mut client, "file", b"newer")
+    } else {
+        holds(&mut client, "file", b"new")
+    }
+}

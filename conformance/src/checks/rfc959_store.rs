@@ -1,0 +1,166 @@
+//! RFC 959: STOR, STOU, APPE and ALLO.
+
+use super::{
+    BIG, Result, denied, ensure, holds, is_missing, pattern, quietly, same_bytes, wants_argument,
+    with_detail,
+};
+use crate::check::{Check, Context, Failure};
+use crate::client::{Client, Detail};
+use crate::data::Data;
+use crate::target::{Account, Profile};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "rfc959.stor", run: stor },
+    Check { id: "rfc959.stou", run: stou },
+    Check { id: "rfc959.appe", run: appe },
+    Check { id: "rfc959.allo", run: allo },
+];
+
+fn stor(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let bytes = pattern(300_007);
+    client.put("file", &bytes)?;
+    holds(&mut client, "file", &bytes)?;
+    client.put("file", b"shorter")?;
+    holds(&mut client, "file", b"shorter")?;
+    client.put("file", b"")?;
+    holds(&mut client, "file", b"")?;
+    client.put(&context.path("absolute"), b"a")?;
+    holds(&mut client, "absolute", b"a")?;
+
+    client.expect("MKD folder", &[257])?;
+    client.put("folder/inside", b"kept")?;
+    let long = "n".repeat(300);
+    for wrong in ["folder", "missing/file", "file/file", "/", long.as_str()] {
+        client.refused(format!("STOR {wrong}"), &[550, 553])?;
+    }
+    holds(&mut client, "folder/inside", b"kept")?;
+    wants_argument(&mut client, "STOR")?;
+    is_missing(&mut client, "new")?;
+
+    for account in [Account::Anonymous, Account::Powerless] {
+        for name in ["absolute", "new"] {
+            denied(context, account, &format!("STOR {}", context.path(name)), &[550, 553])?;
+        }
+    }
+    holds(&mut client, "absolute", b"a")?;
+    is_missing(&mut client, "new")?;
+
+    cut_off(context, &mut client)
+}
+
+/// Cuts uploads off, and looks at the file during and after.
+fn cut_off(context: &mut Context<'_>, client: &mut Client) -> Result {
+    let bytes = pattern(BIG);
+    upload_and_break(client, "cut", &bytes)?;
+    let left = quietly(client, |client| client.get("cut"))?;
+    ensure!(!left.is_empty(), "nothing is left of a new file whose upload was cut off");
+    ensure!(bytes.starts_with(&left), "what is left of the upload is not its beginning");
+
+    if !context.settings(Profile::Standard).atomic_uploads {
+        context.skip("uploads are not atomic");
+        return Ok(());
+    }
+    client.put("kept", b"the old content")?;
+    upload_and_break(client, "kept", &bytes)?;
+    holds(client, "kept", b"the old content")?;
+
+    let mut reader = context.login()?;
+    let (_, mut data) = client.open("STOR kept")?;
+    data.send(&bytes)?;
+    holds(&mut reader, "kept", b"the old content")?;
+    data.send(b"end")?;
+    data.finish();
+    client.expect_reply(&[226, 250])?;
+    let size = BIG + 3;
+    let now = reader.get("kept")?;
+    ensure!(now.len() == size && now.ends_with(b"end"), "{} bytes, not {size}", now.len());
+    Ok(())
+}
+
+fn upload_and_break(client: &mut Client, name: &str, bytes: &[u8]) -> Result {
+    let (_, mut data) = client.open(format!("STOR {name}"))?;
+    data.send(bytes)?;
+    data.reset()?;
+    client.expect_reply(&[425, 426, 451])?;
+    client.note("after the reset");
+    Ok(())
+}
+
+fn stou(context: &mut Context<'_>) -> Result {
+    let (mut first, mut second) = (context.login()?, context.login()?);
+    first.expect("MKD folder", &[257])?;
+    for client in [&mut first, &mut second] {
+        client.expect("CWD folder", &[250])?;
+    }
+    first.put("old", b"old")?;
+
+    let mut one = open_unique(&mut first)?;
+    let mut two = open_unique(&mut second)?;
+    one.send(b"content one")?;
+    two.send(b"content two")?;
+    for (client, data) in [(&mut first, one), (&mut second, two)] {
+        data.finish();
+        with_detail(client, Detail::Codes, |client| client.expect_reply(&[226, 250]))?;
+    }
+    let mut three = open_unique(&mut first)?;
+    three.send(b"content three")?;
+    three.finish();
+    with_detail(&mut first, Detail::Codes, |client| client.expect_reply(&[226, 250]))?;
+
+    let mut contents = quietly(&mut first, |client| {
+        let names = client.list("NLST")?;
+        let mut content = |name: &Vec<u8>| client.get(&String::from_utf8_lossy(name));
+        names.iter().map(&mut content).collect::<Result<Vec<_>>>()
+    })?;
+    contents.sort();
+    let expected = [&b"content one"[..], b"content three", b"content two", b"old"];
+    ensure!(contents == expected, "three files and an old one, not {contents:?}");
+
+    for account in [Account::Anonymous, Account::Powerless] {
+        denied(context, account, "STOU", &[550, 553])?;
+    }
+    Ok(())
+}
+
+fn open_unique(client: &mut Client) -> Result<Data> {
+    let (_, data) = with_detail(client, Detail::Codes, |client| client.open("STOU"))?;
+    Ok(data)
+}
+
+fn appe(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    let mut append = |name: &str, bytes: &[u8]| {
+        client.upload(format!("APPE {name}"), bytes)?.complete()?;
+        Ok::<_, Failure>(())
+    };
+    append("new", b"made")?;
+    append("new", b" and grown")?;
+    append("new", b"")?;
+    holds(&mut client, "new", b"made and grown")?;
+    client.put("old", &pattern(100_000))?;
+    client.upload("APPE old", &pattern(50_000))?.complete()?;
+    same_bytes("old", &client.get("old")?, &[pattern(100_000), pattern(50_000)].concat())?;
+
+    client.expect("MKD folder", &[257])?;
+    for wrong in ["folder", "missing/file", "/"] {
+        client.refused(format!("APPE {wrong}"), &[550, 553])?;
+    }
+    wants_argument(&mut client, "APPE")?;
+    for account in [Account::Anonymous, Account::Powerless] {
+        denied(context, account, &format!("APPE {}", context.path("new")), &[550, 553])?;
+    }
+    holds(&mut client, "new", b"made and grown")
+}
+
+fn allo(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    for argument in ["0", "100", "100 R 10"] {
+        client.expect(format!("ALLO {argument}"), &[200, 202])?;
+    }
+    for wrong in [" abc", " -1", " 1x", " 100000000000000000000000", " 100 R x"] {
+        client.expect(format!("ALLO{wrong}"), &[501])?;
+    }
+    client.put("file", b"content")?;
+    holds(&mut client, "file", b"content")
+}

@@ -1,0 +1,64 @@
+//! Black-box conformance checks for FTP servers.
+//!
+//! `requirements.csv` is the specification: one row, with an id, for each thing that an FTP server
+//! has to do. This crate holds a [`Check`] for each row that is within its reach, a [`Client`] of
+//! its own to carry them out with, and a [`Report`] of what came of them. A check knows the server
+//! by its address and by the [`Settings`] it was started with, and by nothing else; so it runs
+//! against any server that a [`Target`] describes.
+//!
+//! # What it is
+//!
+//! - *Strict*: a reply that breaks the grammar of RFC 959 section 4.2 fails the check, and so does a
+//!   line that ends in a bare LF, or a data connection that is reset where it should end.
+//! - *Bounded*: nothing waits longer than [`LIMIT`], and nothing passes or fails by being fast.
+//! - *Repeatable*: a check sends the same bytes each time, in a folder of its own, and writes down
+//!   the whole dialogue with what may vary (ports, times, invented names) replaced. Two servers that
+//!   behave alike have equal reports, byte by byte.
+//!
+//! # What it refuses to do
+//!
+//! It does not look into the server's file system or process, does not measure speed, does not
+//! sleep in order to be in time for something, and is no FTP client for anything but this: it takes
+//! no reply for an answer that a lenient client would let pass.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::net::SocketAddr;
+//! use wharf_conformance::{Profile, Settings, Target};
+//!
+//! struct Local;
+//!
+//! impl Target for Local {
+//!     fn address(&self, profile: Profile) -> Option<SocketAddr> {
+//!         (profile == Profile::Standard).then(|| "127.0.0.1:2121".parse().unwrap())
+//!     }
+//!     fn settings(&self, _: Profile) -> Settings {
+//!         Settings { atomic_uploads: false, ..Settings::default() }
+//!     }
+//! }
+//!
+//! println!("{}", wharf_conformance::run(&Local, 4));
+//! ```
+
+mod check;
+mod checks;
+mod client;
+mod data;
+mod journal;
+mod listing;
+mod reply;
+mod report;
+mod requirements;
+mod target;
+
+pub use check::{Check, Context, Failure};
+pub use checks::all;
+pub use client::{Client, Detail, LIMIT, decode_name, encode_name};
+pub use data::{Data, End, Offer, Transfer};
+pub use journal::Journal;
+pub use listing::{FactLine, LongLine, Stamp};
+pub use reply::Reply;
+pub use report::{Outcome, Report, Verdict, run, run_one};
+pub use requirements::{Requirement, requirements};
+pub use target::{Account, Credentials, Profile, Settings, Target};

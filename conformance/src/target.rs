@@ -1,0 +1,116 @@
+//! The server under test, as far as the checks may know it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A server, or several of one make, that the checks run against.
+///
+/// Only [`address`](Self::address) for [`Profile::Standard`] is needed; what else is missing is not
+/// checked, and the dialogue says so.
+pub trait Target: Send + Sync {
+    /// Returns where the server of this profile listens, or `None` where there is none.
+    fn address(&self, profile: Profile) -> Option<SocketAddr>;
+
+    /// Returns what the server of this profile was started with.
+    fn settings(&self, profile: Profile) -> Settings;
+
+    /// Returns how to log in as this account, or `None` where there is none.
+    fn credentials(&self, account: Account) -> Option<Credentials> {
+        Some(match account {
+            Account::Full => Credentials { user: "user".into(), password: "password".into() },
+            Account::Anonymous => {
+                Credentials { user: "anonymous".into(), password: "guest@example.org".into() }
+            }
+            Account::Powerless => return None,
+        })
+    }
+
+    /// Returns the path of a file of more than 4 GiB (it may be sparse) that the checks may read
+    /// and whose last bytes they may overwrite.
+    fn large_file(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Which of a target's servers is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// On an IPv4 address, with generous timeouts and no delay after a failed login.
+    Standard,
+    /// As [`Standard`](Self::Standard), on an IPv6 address.
+    Ipv6,
+    /// On an IPv4 address, with every timeout as short as can be: see [`Settings::impatient`].
+    Impatient,
+}
+
+/// An account that the server knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Account {
+    /// May do everything.
+    Full,
+    /// The anonymous login: sees the same tree, and may list and read it but not change it.
+    Anonymous,
+    /// May log in, and nothing else.
+    Powerless,
+}
+
+/// A user's name and password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The argument of USER.
+    pub user: String,
+    /// The argument of PASS.
+    pub password: String,
+}
+
+/// What a server was started with, where a check must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a session may sit without a command.
+    pub idle_timeout: Duration,
+    /// How long a client may take to log in.
+    pub login_timeout: Duration,
+    /// How long a data connection may take to come, and may stand still.
+    pub data_timeout: Duration,
+    /// How late a failed login is answered.
+    pub login_delay: Duration,
+    /// Failed logins until the session is closed.
+    pub login_attempts: u32,
+    /// An upload takes the place of the old file only once it is whole.
+    pub atomic_uploads: bool,
+    /// A line feed in a name is carried as NUL, on the control connection and in listings.
+    pub newline_as_nul: bool,
+    /// A SITE command that the embedding program added, and that answers 200 and its argument.
+    pub site_echo: Option<String>,
+}
+
+impl Default for Settings {
+    /// Returns the settings of the profiles [`Standard`](Profile::Standard) and
+    /// [`Ipv6`](Profile::Ipv6).
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(300),
+            login_timeout: Duration::from_secs(60),
+            data_timeout: Duration::from_secs(60),
+            login_delay: Duration::ZERO,
+            login_attempts: 3,
+            atomic_uploads: true,
+            newline_as_nul: false,
+            site_echo: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the settings of the profile [`Impatient`](Profile::Impatient): a second for each
+    /// timeout and for the delay, two for the login.
+    pub fn impatient() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(1),
+            login_timeout: Duration::from_secs(2),
+            data_timeout: Duration::from_secs(1),
+            login_delay: Duration::from_secs(1),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Setting a server up, and holding it while it runs.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use wharf_host::core::{Permissions, SessionConfig, SiteCommand, SiteReply};
+use wharf_host::{
+    Accounts, Clock, Listener, PassivePorts, Sessions, SimpleAccounts, SiteHandler, Stop, Storage,
+};
+
+use crate::backend::Backend;
+
+/// An FTP server; the beginning of everything. See [`Server::builder`].
+#[derive(Debug)]
+pub struct Server(());
+
+impl Server {
+    /// Begins to set a server up.
+    ///
+    /// What is not set is safe: it listens on a free port of 127.0.0.1 only, and nobody can log in
+    /// before [`anonymous`](Builder::anonymous), [`user`](Builder::user) or
+    /// [`accounts`](Builder::accounts) has been called.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+/// The settings of a server that has not been started yet.
+#[must_use]
+pub struct Builder {
+    listen: Vec<SocketAddr>,
+    backend: Backend,
+    storage: Option<Arc<dyn Storage>>,
+    anonymous: Option<Permissions>,
+    users: Vec<(String, String, Permissions)>,
+    accounts: Option<Arc<dyn Accounts>>,
+    session: SessionConfig,
+    site_handlers: Vec<SiteHandler>,
+    passive_ports: PassivePorts,
+    max_sessions: usize,
+    max_sessions_per_address: usize,
+    shutdown_grace: Duration,
+    /// The first mistake; reported when the server is started.
+    mistake: Option<io::Error>,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self {
+            listen: Vec::new(),
+            backend: Backend::default(),
+            storage: None,
+            anonymous: None,
+            users: Vec::new(),
+            accounts: None,
+            session: SessionConfig::default(),
+            site_handlers: Vec::new(),
+            passive_ports: PassivePorts::ANY,
+            max_sessions: 1000,
+            max_sessions_per_address: 250,
+            shutdown_grace: Duration::from_secs(30),
+            mistake: None,
+        }
+    }
+
+    /// Listens on this address too; port 0 stands for any free one.
+    pub fn listen(mut self, address: impl ToSocketAddrs) -> Self {
+        match address.to_socket_addrs() {
+            Ok(addresses) => self.listen.extend(addresses),
+            Err(error) => {
+                self.mistake.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// Chooses the driver; the default is the first of [`Backend::ALL`].
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Serves these files to [`anonymous`](Self::anonymous) and [`user`](Self::user).
+    pub fn storage(mut self, storage: impl Storage + 'static) -> Self {
+        self.storage = Some(Arc::new(storage));
+        self
+    }
+
+    /// Lets anybody in, as `anonymous` or `ftp`, with any password.
+    pub fn anonymous(mut self, permissions: Permissions) -> Self {
+        self.anonymous = Some(permissions);
+        self
+    }
+
+    /// Lets this user in.
+    pub fn user(
+        mut self,
+        name: impl Into<String>,
+        password: impl Into<String>,
+        permissions: Permissions,
+    ) -> Self {
+        self.users.push((name.into(), password.into(), permissions));
+        self
+    }
+
+    /// Lets `accounts` decide who comes in and what they see, in place of
+    /// [`storage`](Self::storage), [`anonymous`](Self::anonymous) and [`user`](Self::user).
+    pub fn accounts(mut self, accounts: impl Accounts + 'static) -> Self {
+        self.accounts = Some(Arc::new(accounts));
+        self
+    }
+
+    /// Answers `SITE name argument`; the handler gets the argument, and may block.
+    pub fn site_command(
+        mut self,
+        name: &str,
+        syntax: &str,
+        handler: impl Fn(&[u8]) -> SiteReply + Send + Sync + 'static,
+    ) -> Self {
+        let (name, syntax) = (name.to_ascii_uppercase(), syntax.to_string());
+        self.session.site_commands.push(SiteCommand { name, syntax });
+        self.site_handlers.push(Arc::new(handler));
+        self
+    }
+
+    /// Sets the text of the greeting.
+    pub fn greeting(mut self, text: impl Into<String>) -> Self {
+        self.session.greeting = text.into();
+        self
+    }
+
+    /// Sets how long a session may sit without a command; 300 s when unset.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.session.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a client may take to log in; 60 s when unset.
+    pub fn login_timeout(mut self, timeout: Duration) -> Self {
+        self.session.login_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a data connection may take to come, and may stand still; 60 s when unset.
+    pub fn data_timeout(mut self, timeout: Duration) -> Self {
+        self.session.data_timeout = timeout;
+        self
+    }
+
+    /// Sets how late a failed login is answered; 3 s when unset.
+    pub fn login_delay(mut self, delay: Duration) -> Self {
+        self.session.login_delay = delay;
+        self
+    }
+
+    /// Sets after how many failed logins a session is closed; 3 when unset.
+    pub fn login_attempts(mut self, attempts: u32) -> Self {
+        self.session.login_attempts = attempts;
+        self
+    }
+
+    /// Sets where passive ports are opened; the system's ephemeral range when unset.
+    pub fn passive_ports(mut self, ports: PassivePorts) -> Self {
+        self.passive_ports = ports;
+        self
+    }
+
+    /// Sets the address that PASV names, for servers behind NAT.
+    pub fn public_address(mut self, address: Ipv4Addr) -> Self {
+        self.session.public_address = Some(address);
+        self
+    }
+
+    /// Allows data connections from and to other addresses than the client's (RFC 2577 section 3
+    /// says why not).
+    pub fn allow_foreign_data(mut self, allow: bool) -> Self {
+        self.session.allow_foreign_data = allow;
+        self
+    }
+
+    /// Allows PORT and EPRT to name ports below 1024.
+    pub fn allow_privileged_ports(mut self, allow: bool) -> Self {
+        self.session.allow_privileged_ports = allow;
+        self
+    }
+
+    /// Sets whether readers of a file that is replaced see the old content until the new one is
+    /// whole; they do when unset.
+    pub fn atomic_uploads(mut self, atomic: bool) -> Self {
+        self.session.atomic_uploads = atomic;
+        self
+    }
+
+    /// Sets how many minutes east of UTC the times of LIST are; 0 when unset.
+    pub fn list_utc_offset_minutes(mut self, minutes: i16) -> Self {
+        self.session.list_utc_offset_minutes = minutes;
+        self
+    }
+
+    /// Sets how many sessions there may be in all; 1000 when unset.
+    pub fn max_sessions(mut self, most: usize) -> Self {
+        self.max_sessions = most;
+        self
+    }
+
+    /// Sets how many sessions a client address may have; 250 when unset.
+    pub fn max_sessions_per_address(mut self, most: usize) -> Self {
+        self.max_sessions_per_address = most;
+        self
+    }
+
+    /// Sets how long transfers may go on when the server is told to stop; 30 s when unset.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
+    /// Starts the server on threads of its own.
+    ///
+    /// Fails when a setting is missing or wrong, or an address cannot be listened on.
+    pub fn spawn(mut self) -> io::Result<Handle> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake);
+        }
+        let accounts = self.take_accounts()?;
+        if self.listen.is_empty() {
+            self.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        }
+        let listeners = self.listen.iter().map(|&address| bind(address));
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let addresses = listeners.iter().map(Listener::address).collect();
+        let server = Arc::new(wharf_host::Server {
+            session: Arc::new(self.session),
+            accounts,
+            sessions: Sessions::new(self.max_sessions, self.max_sessions_per_address),
+            passive_ports: self.passive_ports,
+            site_handlers: self.site_handlers,
+            shutdown_grace: self.shutdown_grace,
+            clock: Clock::start(),
+        });
+        let stop = Stop::new()?;
+        let (backend, stopper) = (self.backend, stop.clone());
+        let thread = thread::Builder::new().name("wharf".into());
+        let thread = thread.spawn(move || backend.run(server, listeners, stopper))?;
+        Ok(Handle { addresses, stop, thread: Some(thread) })
+    }
+
+    fn take_accounts(&mut self) -> io::Result<Arc<dyn Accounts>> {
+        if let Some(accounts) = self.accounts.take() {
+            return Ok(accounts);
+        }
+        let mistake = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        let Some(storage) = self.storage.take() else {
+            return mistake("nothing to serve: call `storage` or `accounts`");
+        };
+        if self.anonymous.is_none() && self.users.is_empty() {
+            return mistake("nobody could log in: call `anonymous`, `user` or `accounts`");
+        }
+        let mut accounts = SimpleAccounts::new(storage);
+        if let Some(permissions) = self.anonymous {
+            accounts = accounts.anonymous(permissions);
+        }
+        for (name, password, permissions) in self.users.drain(..) {
+            accounts = accounts.user(name, password, permissions);
+        }
+        Ok(Arc::new(accounts))
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<Listener> {
+    Listener::bind(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+/// A server that runs. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Handle {
+    addresses: Vec<SocketAddr>,
+    stop: Stop,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Handle {
+    /// Returns the addresses that it listens on, in the order of the calls of
+    /// [`listen`](Builder::listen), with the ports that the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Returns the first address's `ftp://` URL.
+    pub fn url(&self) -> String {
+        let address = self.addresses[0];
+        let ip = match address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        };
+        format!("ftp://{}", SocketAddr::new(ip, address.port()))
+    }
+
+    /// Returns what stops it from another thread.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Stops accepting, lets transfers finish up to the
+    /// [grace](Builder::shutdown_grace), tells the idle 421, and returns when all have gone.
+    pub fn shutdown(mut self) -> io::Result<()> {
+        self.stop.call();
+        self.join()
+    }
+
+    /// Returns when the server has been stopped by [`stop`](Self::stop), or has failed.
+    pub fn wait(mut self) -> io::Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(io::Error::other("the server panicked")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop.call();
+        if let Err(error) = self.join() {
+            log::error!("server: {error}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::{ContextKind, ErrorKind};
+use wharf::{Backend, PassivePorts};
+
+/// Serves a folder by FTP.
+///
+/// Without options: the current folder, read-only, to anybody on this computer.
+#[derive(Debug, Parser)]
+#[command(name = "wharf", version, max_term_width = 100)]
+pub(crate) struct Options {
+    /// The folder to serve
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) directory: PathBuf,
+
+    /// Listen here; give it again for more addresses, IPv4 or IPv6 ([::1]:2121)
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, default_value = "127.0.0.1:2121")]
+    pub(crate) listen: Vec<SocketAddr>,
+
+    /// Let only this user in, instead of anybody. The password comes from --password-file, else
+    /// from the environment variable WHARF_PASSWORD, else it is made up and shown once
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    /// Read the user's password from the first line of this file
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Let the user, or anybody where there is no --user, change files
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// Open data connections on these ports only, such as 50000-50100
+    #[arg(long, value_name = "A-B")]
+    pub(crate) passive_ports: Option<PassivePorts>,
+
+    /// Tell clients to connect to this IPv4 address for data (behind NAT)
+    #[arg(long, value_name = "IP")]
+    pub(crate) public_address: Option<Ipv4Addr>,
+
+    /// The driver to run on
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub(crate) backend: Backend,
+
+    /// Most sessions at once
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "1000")]
+    pub(crate) max_sessions: u32,
+
+    /// Most sessions at once from one address
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "250")]
+    pub(crate) max_sessions_per_address: u32,
+
+    /// Close a session after so many failed logins
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "3")]
+    pub(crate) max_login_attempts: u32,
+
+    /// Answer a failed login so much later
+    #[arg(long, value_name = "SECONDS", value_parser = delay, default_value = "3")]
+    pub(crate) login_delay: Duration,
+
+    /// Close a session that has sent no command for so long
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, default_value = "300")]
+    pub(crate) idle_timeout: Duration,
+
+    /// Close a session that has not logged in for so long
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, default_value = "60")]
+    pub(crate) login_timeout: Duration,
+
+    /// Give up a data connection that does not come, or stands still, for so long
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, default_value = "60")]
+    pub(crate) data_timeout: Duration,
+
+    /// Let transfers go on for so long when told to stop
+    #[arg(long, value_name = "SECONDS", value_parser = delay, default_value = "30")]
+    pub(crate) shutdown_timeout: Duration,
+
+    /// Show times in LIST so far from UTC, such as +02:00
+    #[arg(long, value_name = "±HH:MM", value_parser = utc_offset, default_value = "+00:00",
+          allow_hyphen_values = true)]
+    pub(crate) list_utc_offset: i16,
+
+    /// Allow data connections to and from other addresses than the client's (unsafe: RFC 2577)
+    #[arg(long)]
+    pub(crate) allow_foreign_data: bool,
+
+    /// Allow clients to name data ports below 1024
+    #[arg(long)]
+    pub(crate) allow_privileged_ports: bool,
+
+    /// Write uploads in place, instead of putting them there when they are whole
+    #[arg(long)]
+    pub(crate) no_atomic_uploads: bool,
+
+    /// Say more on standard error: -v sessions and transfers, -vv everything
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// What the command line comes to, when not to options.
+pub(crate) enum Exit {
+    /// Show this text: --help, --version.
+    Show(String),
+    /// A mistake, told in one line.
+    Mistake(String),
+}
+
+impl Options {
+    pub(crate) fn parse_from_args(args: impl Iterator<Item = OsString>) -> Result<Self, Exit> {
+        Self::try_parse_from(args).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Exit::Show(error.render().to_string())
+            }
+            _ => Exit::Mistake(one_line(&error)),
+        })
+    }
+}
+
+/// The message without usage and further paragraphs, but with what is nearest to being right.
+fn one_line(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let mut lines = rendered.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let mut text = first.strip_prefix("error: ").unwrap_or(first).to_string();
+    for line in lines {
+        text = format!("{text} {line}");
+    }
+    if let Some(suggestion) = error.get(ContextKind::SuggestedArg) {
+        text = format!("{text}; did you mean {suggestion}?");
+    }
+    text
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    resolved.ok_or_else(|| {
+        "an address and a port are wanted, such as 0.0.0.0:2121 or [::1]:2121".to_string()
+    })
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|&number| number > 0);
+    number.ok_or_else(|| format!("a whole number from 1 to {} is wanted", u32::MAX))
+}
+
+fn delay(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "a number of seconds is wanted, such as 2 or 0.5".to_string())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let duration = delay(text)?;
+    if duration.is_zero() {
+        Err("more than 0 seconds are wanted".to_string())
+    } else {
+        Ok(duration)
+    }
+}
+
+fn utc_offset(text: &str) -> Result<i16, String> {
+    let parse = || {
+        let (sign, rest) = match text.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let (hours, minutes) = rest.split_once(':')?;
+        let field = |digits: &str, below: i16| {
+            let two_digits = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<i16>().ok().filter(|&number| two_digits && number < below)
+        };
+        Some(sign * (field(hours, 24)? * 60 + field(minutes, 60)?))
+    };
+    parse().ok_or_else(|| "a sign, hours and minutes are wanted, such as +02:00".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Options, String> {
+        let args = ["wharf"].iter().chain(args).map(OsString::from);
+        Options::parse_from_args(args).map_err(|exit| match exit {
+            Exit::Show(text) | Exit::Mistake(text) => text,
+        })
+    }
+
+    #[test]
+    fn nothing_is_safe() {
+        let options = parse(&[]).unwrap();
+        assert_eq!(options.directory, PathBuf::from("."));
+        assert_eq!(options.listen, ["127.0.0.1:2121".parse().unwrap()]);
+        assert!(!options.write && options.user.is_none());
+    }
+
+    #[test]
+    fn several_addresses() {
+        let options = parse(&["--listen", "127.0.0.1:1", "--listen", "[::1]:2"]).unwrap();
+        assert_eq!(options.listen.len(), 2);
+    }
+
+    #[test]
+    fn a_mistake_is_one_line_that_names_it() {
+        for (args, part) in [
+            (&["--listen", "nonsense"][..], "0.0.0.0:2121"),
+            (&["--max-sessions", "0"], "1 to"),
+            (&["--idle-timeout", "-1"], "--idle-timeout"),
+            (&["--idle-timeout", "0"], "more than 0"),
+            (&["--passive-ports", "9-1"], "--passive-ports"),
+            (&["--backend", "tokio"], "wanted"),
+            (&["--public-address", "::1"], "--public-address"),
+            (&["--list-utc-offset", "2"], "+02:00"),
+            (&["--lisen", "x"], "did you mean --listen?"),
+            (&["--password-file", "x"], "--user"),
+            (&["a", "b"], "'b'"),
+        ] {
+            let mistake = parse(args).unwrap_err();
+            assert!(mistake.contains(part), "{args:?}: {mistake}");
+            assert!(!mistake.contains('\n'), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn offsets() {
+        assert_eq!(utc_offset("+02:30"), Ok(150));
+        assert_eq!(utc_offset("-01:00"), Ok(-60));
+        for bad in ["", "02:00", "+2:00", "+24:00", "+01:60", "+-1:00", "é"] {
+            assert!(utc_offset(bad).is_err(), "{bad}");
+        }
+    }
+}
