@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::client::{Client, Detail};
 use crate::journal::Journal;
@@ -136,6 +136,41 @@ impl<'a> Context<'a> {
             self.skip(&format!("no account of kind {account:?}"));
         }
         credentials
+    }
+
+    /// Carries out a part of a check that tells nothing when this machine is too slow at it: it then
+    /// returns `None`, and is tried again as if nothing had been. After five times the check fails
+    /// for this reason.
+    pub fn attempt<T>(
+        &mut self,
+        reason: &str,
+        mut part: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
+        let (clients, lines) = (self.clients, self.journal.lines().len());
+        for _ in 0..5 {
+            self.clients = clients;
+            self.journal.truncate(lines);
+            if let Some(outcome) = part(self)? {
+                return Ok(outcome);
+            }
+        }
+        Err(Failure::new(reason))
+    }
+
+    /// Carries out a part of a check, and again where it failed and took as long as the server's
+    /// patience: see [`attempt`](Self::attempt).
+    pub fn in_time<T>(
+        &mut self,
+        patience: Duration,
+        mut part: impl FnMut(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.attempt("this machine is slower than the server's timeouts", |context| {
+            let begin = Instant::now();
+            match part(context) {
+                Err(_) if begin.elapsed() >= patience => Ok(None),
+                result => result.map(Some),
+            }
+        })
     }
 
     /// Connects, and reads the greeting.

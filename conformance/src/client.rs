@@ -1,6 +1,5 @@
 //! The client: a raw control connection that is strict about what it reads.
 
-use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use crate::check::Failure;
 use crate::data::{Data, Dial, End, Offer, Transfer, eprt_argument, is_timeout, port_argument};
 use crate::journal::Journal;
 use crate::reply::{Assembly, Reply, Telnet};
+use crate::wire::{parse_epsv, parse_pasv, shown, split_lines};
 
 /// The longest that anything waits for the server. Generous: it is there to end a check that has
 /// failed, not to tell fast from slow.
@@ -82,7 +82,7 @@ impl Client {
     // The control connection.
 
     /// Sends a command line and waits for its reply. `line` has neither CRLF nor Telnet commands
-    /// added: see [`encode_name`].
+    /// added: see [`encode_name`](crate::encode_name).
     pub fn command(&mut self, line: impl AsRef<[u8]>) -> Result<Reply, Failure> {
         self.send(line)?;
         self.reply()
@@ -214,13 +214,25 @@ impl Client {
     }
 
     fn record_reply(&self, reply: &Reply) {
-        if self.detail == Detail::Codes {
-            self.note(&format!("< {}", reply.code));
-        } else {
-            for line in sorted_inside(&reply.lines) {
-                self.note(&format!("< {}", shown(&line)));
+        let shown = |line: &Vec<u8>| format!("{}: < {}", self.number, shown(line));
+        match (self.detail, &reply.lines[..]) {
+            (Detail::None, _) => {}
+            (Detail::Codes, _) => self.note(&format!("< {}", reply.code)),
+            // Directories have no order, and so the lines inside a reply need not have one.
+            (Detail::Full, [first, inner @ .., last]) => {
+                self.journal.record(&shown(first));
+                self.journal.record_unordered(&inner.iter().map(shown).collect::<Vec<_>>());
+                self.journal.record(&shown(last));
+            }
+            (Detail::Full, lines) => {
+                lines.iter().for_each(|line| self.journal.record(&shown(line)));
             }
         }
+    }
+
+    /// Returns the Telnet verbs and options that came since the last call.
+    pub(crate) fn telnet_options(&mut self) -> Vec<(u8, u8)> {
+        std::mem::take(&mut self.telnet.options)
     }
 
     // Data connections.
@@ -329,9 +341,10 @@ impl Client {
         let (bytes, end) = data.receive();
         drop(data);
         let lines = split_lines(&bytes, &opening.command)?;
-        let mut notes: Vec<_> = lines.iter().map(|line| format!("  {}", shown(line))).collect();
-        notes.sort();
-        notes.iter().for_each(|line| self.note(line));
+        if self.detail != Detail::None {
+            let shown = |line: &Vec<u8>| format!("{}:   {}", self.number, shown(line));
+            self.journal.record_unordered(&lines.iter().map(shown).collect::<Vec<_>>());
+        }
         let closing = self.reply()?;
         let transfer = Transfer { opening, bytes, end, closing };
         transfer.complete()?;
@@ -359,96 +372,4 @@ impl Client {
     pub fn refused(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
         self.attempt(line)?.expect(codes)
     }
-}
-
-/// Splits what came over a data connection into lines that end in CRLF.
-fn split_lines(bytes: &[u8], command: &str) -> Result<Vec<Vec<u8>>, Failure> {
-    let mut lines: Vec<_> = bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-    let tail = lines.pop().unwrap_or_default();
-    if !tail.is_empty() {
-        let tail = tail.escape_ascii();
-        return Err(Failure::new(format!("{command}: the last line has no end: {tail}")));
-    }
-    for line in &mut lines {
-        if line.pop() != Some(b'\r') {
-            return Err(Failure::new(format!("{command}: a line ends in a bare LF")));
-        }
-    }
-    Ok(lines)
-}
-
-/// Puts the inner lines of a listing in order: directories have none of their own.
-fn sorted_inside(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut lines = lines.to_vec();
-    if let [_, inner @ .., _] = &mut lines[..] {
-        inner.sort();
-    }
-    lines
-}
-
-fn parse_epsv(reply: &Reply) -> Result<u16, Failure> {
-    let text = reply.text();
-    let wrong = || Failure::new(format!("not of the form (|||port|): {text}"));
-    let (_, tail) = text.split_once("(|||").ok_or_else(wrong)?;
-    let (port, _) = tail.split_once("|)").ok_or_else(wrong)?;
-    let port = port.parse().map_err(|_| wrong())?;
-    if port == 0 { Err(wrong()) } else { Ok(port) }
-}
-
-fn parse_pasv(reply: &Reply) -> Result<SocketAddr, Failure> {
-    let text = reply.text();
-    let wrong = || Failure::new(format!("not of the form (h1,h2,h3,h4,p1,p2): {text}"));
-    let (_, tail) = text.split_once('(').ok_or_else(wrong)?;
-    let (numbers, _) = tail.split_once(')').ok_or_else(wrong)?;
-    let numbers: Result<Vec<u8>, _> = numbers.split(',').map(str::parse).collect();
-    match numbers.map_err(|_| wrong())?[..] {
-        [a, b, c, d, high, low] if (high, low) != (0, 0) => {
-            Ok(SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low]))))
-        }
-        _ => Err(wrong()),
-    }
-}
-
-/// Returns a name as it travels on the control connection: 0xFF is doubled (RFC 854), CR is
-/// followed by NUL (RFC 2640 section 3.1), and LF is NUL.
-pub fn encode_name(name: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(name.len());
-    for &byte in name {
-        match byte {
-            0xFF => wire.extend([0xFF, 0xFF]),
-            b'\r' => wire.extend(*b"\r\0"),
-            b'\n' => wire.push(0),
-            other => wire.push(other),
-        }
-    }
-    wire
-}
-
-/// Returns the name that a line of a listing holds: [`encode_name`] undone, 0xFF aside, which is
-/// doubled on the control connection only.
-pub fn decode_name(wire: &[u8]) -> Vec<u8> {
-    let mut name = Vec::with_capacity(wire.len());
-    let mut bytes = wire.iter().peekable();
-    while let Some(&byte) = bytes.next() {
-        match byte {
-            b'\r' if bytes.next_if_eq(&&0).is_some() => name.push(b'\r'),
-            0 => name.push(b'\n'),
-            other => name.push(other),
-        }
-    }
-    name
-}
-
-/// Writes bytes for people: printable ASCII as it is, all else escaped.
-pub(crate) fn shown(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
-}
-
-/// Writes bytes for a message, shortened.
-pub(crate) fn excerpt(bytes: &[u8]) -> String {
-    let mut text = bytes[..bytes.len().min(60)].escape_ascii().to_string();
-    if bytes.len() > 60 {
-        let _ = write!(text, "... ({} bytes)", bytes.len());
-    }
-    text
 }

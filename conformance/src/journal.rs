@@ -31,12 +31,28 @@ impl Journal {
     /// Appends a line, normalised.
     pub fn record(&self, line: &str) {
         self.with(|inner| {
-            let mut line = line.to_owned();
-            for (text, placeholder) in &inner.hidden {
-                line = line.replace(text, placeholder);
-            }
-            inner.lines.push(normalise(&line));
+            let line = inner.normalised(line);
+            inner.lines.push(line);
         });
+    }
+
+    /// Appends lines that have no order of their own, normalised, then sorted.
+    pub fn record_unordered(&self, lines: &[String]) {
+        self.with(|inner| {
+            let mut lines: Vec<_> = lines.iter().map(|line| inner.normalised(line)).collect();
+            lines.sort();
+            inner.lines.append(&mut lines);
+        });
+    }
+
+    /// Returns a text as it would appear in the journal.
+    pub fn normalised(&self, text: &str) -> String {
+        self.with(|inner| inner.normalised(text))
+    }
+
+    /// Forgets all but the first `count` lines.
+    pub fn truncate(&self, count: usize) {
+        self.with(|inner| inner.lines.truncate(count));
     }
 
     /// Returns the lines so far.
@@ -46,6 +62,16 @@ impl Journal {
 
     fn with<T>(&self, action: impl FnOnce(&mut Inner) -> T) -> T {
         action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Inner {
+    fn normalised(&self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (text, placeholder) in &self.hidden {
+            line = line.replace(text, placeholder);
+        }
+        normalise(&line)
     }
 }
 
@@ -65,7 +91,8 @@ fn replace_numbers(line: &str) -> String {
         rest = &rest[start..];
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != ',').unwrap_or(rest.len());
         let (number, behind) = rest.split_at(end);
-        if number.split(',').filter(|part| !part.is_empty()).count() == 6 {
+        let six = number.split(',').filter(|part| !part.is_empty()).count() == 6;
+        if six && out.ends_with('(') {
             out.push_str("ADDRESS");
         } else if out.ends_with("|||") && behind.starts_with('|') {
             out.push_str("PORT");

@@ -51,14 +51,16 @@ mod reply;
 mod report;
 mod requirements;
 mod target;
+mod wire;
 
 pub use check::{Check, Context, Failure};
 pub use checks::all;
-pub use client::{Client, Detail, LIMIT, decode_name, encode_name};
+pub use client::{Client, Detail, LIMIT};
 pub use data::{Data, End, Offer, Transfer};
 pub use journal::Journal;
-pub use listing::{FactLine, LongLine, Stamp};
+pub use listing::{Clock, FactLine, LongLine, Stamp};
 pub use reply::Reply;
 pub use report::{Outcome, Report, Verdict, run, run_one};
 pub use requirements::{Requirement, requirements};
 pub use target::{Account, Credentials, Profile, Settings, Target};
+pub use wire::{decode_name, encode_name};

@@ -106,11 +106,18 @@ pub(crate) fn code_of(line: &[u8]) -> Option<u16> {
 
 /// Takes Telnet commands out of what the server sends.
 #[derive(Debug, Default)]
-pub(crate) enum Telnet {
+pub(crate) struct Telnet {
+    state: State,
+    /// Verbs (WILL, WONT, DO, DONT) and options that were taken out.
+    pub(crate) options: Vec<(u8, u8)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
     #[default]
-    Data,
+    Text,
     Iac,
-    Option,
+    Verb(u8),
 }
 
 pub(crate) const IAC: u8 = 255;
@@ -125,19 +132,22 @@ pub(crate) const INTERRUPT: u8 = 244;
 impl Telnet {
     /// Takes a byte, and returns the byte of text that it completes.
     pub(crate) fn push(&mut self, byte: u8) -> Result<Option<u8>, Failure> {
-        let (next, out) = match (&self, byte) {
-            (Self::Data, IAC) => (Self::Iac, None),
-            (Self::Data, byte) => (Self::Data, Some(byte)),
-            (Self::Iac, IAC) => (Self::Data, Some(IAC)),
-            (Self::Iac, WILL..=DONT) => (Self::Option, None),
-            (Self::Iac, NOP..WILL) => (Self::Data, None),
-            (Self::Iac, byte) => {
+        let (next, text) = match (self.state, byte) {
+            (State::Text, IAC) => (State::Iac, None),
+            (State::Text, byte) => (State::Text, Some(byte)),
+            (State::Iac, IAC) => (State::Text, Some(IAC)),
+            (State::Iac, WILL..=DONT) => (State::Verb(byte), None),
+            (State::Iac, NOP..WILL) => (State::Text, None),
+            (State::Iac, byte) => {
                 return Err(Failure::new(format!("0xFF 0x{byte:02X}: 0xFF was not doubled")));
             }
-            (Self::Option, _) => (Self::Data, None),
+            (State::Verb(verb), option) => {
+                self.options.push((verb, option));
+                (State::Text, None)
+            }
         };
-        *self = next;
-        Ok(out)
+        self.state = next;
+        Ok(text)
     }
 }
 
@@ -178,5 +188,6 @@ mod tests {
         let bytes = [b'a', IAC, IAC, IAC, WONT, b'\n', IAC, NOP, b'b'];
         let out: Vec<u8> = bytes.iter().filter_map(|&b| telnet.push(b).unwrap()).collect();
         assert_eq!(out, [b'a', IAC, b'b']);
+        assert_eq!(telnet.options, [(WONT, b'\n')]);
     }
 }

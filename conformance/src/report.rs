@@ -40,11 +40,12 @@ pub struct Report {
 pub fn run_one(target: &dyn Target, check: &Check) -> Outcome {
     let mut context = Context::new(target, check.id);
     let result = (check.run)(&mut context);
-    Outcome {
-        id: check.id,
-        verdict: result.map_or_else(Verdict::Failed, |()| Verdict::Passed),
-        dialogue: context.journal().lines(),
-    }
+    let journal = context.journal();
+    let verdict = match result {
+        Ok(()) => Verdict::Passed,
+        Err(failure) => Verdict::Failed(Failure::new(journal.normalised(&failure.to_string()))),
+    };
+    Outcome { id: check.id, verdict, dialogue: journal.lines() }
 }
 
 /// Runs every check, this many at a time.

@@ -17,10 +17,11 @@ mod rfc959_retrieve;
 mod rfc959_store;
 
 use crate::check::{Check, Context, Failure, ensure};
-use crate::client::{Client, Detail, excerpt};
+use crate::client::{Client, Detail};
 use crate::data::Data;
 use crate::reply::Reply;
 use crate::target::Account;
+use crate::wire::excerpt;
 
 /// Returns all checks.
 pub fn all() -> impl Iterator<Item = Check> {
@@ -50,9 +51,13 @@ type Result<T = (), E = Failure> = std::result::Result<T, E>;
 /// More than what a connection's buffers hold with [`Client::open_narrow`].
 const BIG: usize = 12 << 20;
 
-/// Returns bytes in which each position can be told from its neighbours.
+/// Returns bytes that are all of a value, and of which no two nearby stretches are alike.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|i| (i ^ i >> 8 ^ i >> 16) as u8).collect()
+    // The block is no multiple of what servers take for the size of a buffer.
+    let block: Vec<u8> = (0..65_521_usize).map(|i| (i ^ i >> 8) as u8).collect();
+    let mut bytes = block.repeat(length / block.len() + 1);
+    bytes.truncate(length);
+    bytes
 }
 
 /// Stores a file of [`BIG`] bytes.

@@ -1,13 +1,13 @@
 //! RFC 1123 section 4.1.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{
     BIG, Result, ensure, holds, is_in, is_missing, pattern, quietly, same_bytes, stalled_download,
     with_detail,
 };
-use crate::check::{Check, Context, Failure};
+use crate::check::{Check, Context};
 use crate::client::{Client, Detail, LIMIT};
 use crate::data::{Data, Dial};
 use crate::reply::{DATA_MARK, DO, DONT, IAC, INTERRUPT, NOP, Reply, WILL, WONT};
@@ -41,24 +41,19 @@ fn pasv_per_transfer(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.put("file", b"content")?;
 
-    // Another session may be given the port that this one gave up, so a connection that succeeds
-    // proves something only when it does again.
-    attempts(&mut client, "a second PASV closes the first port", |client| {
+    quietly(&mut client, |client| {
         let first = client.pasv()?;
         let second = client.pasv()?;
-        let closed = first != second && TcpStream::connect_timeout(&first, LIMIT).is_err();
-        let data = Data::dial(second, Dial::default())?;
-        let opening = client.expect("RETR file", &[125, 150])?;
-        same_bytes("file", &client.finish_download((opening, data))?.complete()?, b"content")?;
-        Ok(closed)
+        if first != second {
+            closes(first)?;
+        }
+        same_bytes("file", &retrieve_from(client, second)?, b"content")?;
+        closes(second)?;
+        let third = client.epsv()?;
+        same_bytes("file", &retrieve_from(client, third)?, b"content")?;
+        closes(third)
     })?;
-    attempts(&mut client, "the port is closed after its transfer", |client| {
-        let port = client.epsv()?;
-        let data = Data::dial(port, Dial::default())?;
-        let opening = client.expect("RETR file", &[125, 150])?;
-        client.finish_download((opening, data))?.complete()?;
-        Ok(TcpStream::connect_timeout(&port, LIMIT).is_err())
-    })?;
+    client.note("ports close when another is asked for, and when they have served");
 
     quietly(&mut client, |client| {
         for _ in 0..300 {
@@ -70,19 +65,20 @@ fn pasv_per_transfer(context: &mut Context<'_>) -> Result {
     holds(&mut client, "file", b"content")
 }
 
-/// Carries out a part of a check until it finds what it should, thrice at the most.
-fn attempts(
-    client: &mut Client,
-    expected: &str,
-    mut part: impl FnMut(&mut Client) -> Result<bool>,
-) -> Result {
-    for _ in 0..3 {
-        if quietly(client, &mut part)? {
-            client.note(expected);
-            return Ok(());
-        }
+fn retrieve_from(client: &mut Client, port: SocketAddr) -> Result<Vec<u8>> {
+    let data = Data::dial(port, Dial::default())?;
+    let opening = client.expect("RETR file", &[125, 150])?;
+    client.finish_download((opening, data))?.complete()
+}
+
+/// Waits until nobody can connect to a port. Soon after, another session may well be given it.
+fn closes(port: SocketAddr) -> Result {
+    let begin = Instant::now();
+    while TcpStream::connect_timeout(&port, LIMIT).is_ok() {
+        ensure!(begin.elapsed() < LIMIT, "a passive port that is no longer wanted stays open");
+        std::thread::sleep(Duration::from_millis(1));
     }
-    Err(Failure::new(format!("not so: {expected}")))
+    Ok(())
 }
 
 fn list_type(context: &mut Context<'_>) -> Result {
@@ -163,11 +159,16 @@ fn idle_timeout(context: &mut Context<'_>) -> Result {
     }
     let settings = context.settings(Profile::Impatient);
 
+    let patience = settings.idle_timeout.min(settings.data_timeout);
+
     // Without a login, and with one.
     let mut stranger = context.connect(Profile::Impatient)?;
-    let mut client = context.login_to(Profile::Impatient)?;
-    let begin = Instant::now();
-    client.expect("NOOP", &[200])?;
+    let (mut client, begin) = context.in_time(patience, |context| {
+        let mut client = context.login_to(Profile::Impatient)?;
+        let begin = Instant::now();
+        client.expect("NOOP", &[200])?;
+        Ok((client, begin))
+    })?;
     client.expect_reply(&[421])?;
     let idle = begin.elapsed();
     ensure!(idle + TOLERANCE >= settings.idle_timeout, "421 already after {idle:?}");
@@ -177,55 +178,51 @@ fn idle_timeout(context: &mut Context<'_>) -> Result {
 
     // Data that moves keeps a session alive, however long it takes, and the wait starts anew
     // after it.
-    let mut client = moving_upload(context, settings.idle_timeout * 5 / 2, settings.data_timeout)?;
-    client.expect("NOOP", &[200])?;
+    context.attempt("this machine is slower than the server's timeouts", |context| {
+        moving_upload(context, settings.idle_timeout * 5 / 2, patience)
+    })?;
 
     // Data that stands still does not.
-    let mut client = context.login_to(Profile::Impatient)?;
-    let (_, mut data) = client.open("STOR stalled")?;
-    data.send(b"half")?;
+    let (mut client, _stalled) = context.in_time(patience, |context| {
+        let mut client = context.login_to(Profile::Impatient)?;
+        let (_, mut data) = client.open("STOR stalled")?;
+        data.send(b"half")?;
+        Ok((client, data))
+    })?;
     client.expect_reply(&[421, 425, 426, 451])?;
-    let mut client = context.login_to(Profile::Impatient)?;
-    let _stalled = stalled_download(&mut client, "big")?;
+    let (mut client, _stalled) = context.in_time(patience, |context| {
+        let mut client = context.login_to(Profile::Impatient)?;
+        let (_, data) = stalled_download(&mut client, "big")?;
+        Ok((client, data))
+    })?;
     client.expect_reply(&[421, 425, 426, 451]).map(drop)
 }
 
 /// What a server's clock may lag behind ours.
 const TOLERANCE: Duration = Duration::from_millis(50);
 
-/// Uploads a byte now and then for so long; where this program was itself held up too long for the
-/// result to mean anything, it tries again.
+/// Uploads a byte now and then for so long; `None` where this program was itself held up too long
+/// for a failure to mean anything.
 fn moving_upload(
     context: &mut Context<'_>,
     duration: Duration,
     patience: Duration,
-) -> Result<Client> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let mut client = context.login_to(Profile::Impatient)?;
-        let (mut longest, mut last) = (Duration::ZERO, Instant::now());
-        let replies = quietly(&mut client, |client| {
-            let (_, mut data) = client.open("STOR slow")?;
-            let begin = Instant::now();
-            while begin.elapsed() < duration && data.send(b"x").is_ok() {
-                std::thread::sleep(patience / 20);
-                longest = longest.max(last.elapsed());
-                last = Instant::now();
-            }
-            data.finish();
-            client.reply()
-        });
-        let held_up = longest > patience / 2;
-        match replies.and_then(|reply| reply.expect(&[226, 250])) {
-            Err(_) if held_up && attempt < 5 => {}
-            Err(failure) => return Err(failure),
-            Ok(_) => {
-                client.note("a slow upload is complete");
-                return Ok(client);
-            }
+) -> Result<Option<()>> {
+    let (mut longest, mut last) = (Duration::ZERO, Instant::now());
+    let result = context.login_to(Profile::Impatient).and_then(|mut client| {
+        let (_, mut data) = client.open("STOR slow")?;
+        let begin = Instant::now();
+        while begin.elapsed() < duration && data.send(b"x").is_ok() {
+            std::thread::sleep(patience / 20);
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
         }
-    }
+        data.finish();
+        client.expect_reply(&[226, 250])?;
+        client.expect("NOOP", &[200])
+    });
+    let held_up = longest.max(last.elapsed()) > patience / 2;
+    if result.is_err() && held_up { Ok(None) } else { result.map(|_| Some(())) }
 }
 
 fn concurrency(context: &mut Context<'_>) -> Result {
@@ -308,6 +305,14 @@ fn telnet(context: &mut Context<'_>) -> Result {
             quietly(&mut client, |client| client.send_raw(&[byte]))?;
         }
         client.expect_reply(&[200])?;
+        // An answer is not needed, but if there is one it has to fit; and only requests have any.
+        let options = client.telnet_options();
+        let fits = |&(verb, option): &(u8, u8)| match *inside {
+            [IAC, DO, asked] => [WILL, WONT].contains(&verb) && option == asked,
+            [IAC, WILL, asked] => [DO, DONT].contains(&verb) && option == asked,
+            _ => false,
+        };
+        ensure!(options.iter().all(fits), "{inside:?} is answered with {options:?}");
     }
     // IAC IAC is a byte of the name, and travels doubled back again.
     let made = client.expect(b"MKD a\xff\xffb", &[257])?.quoted()?;

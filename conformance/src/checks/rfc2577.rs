@@ -127,15 +127,12 @@ fn delay(context: &mut Context<'_>) -> Result {
         return Ok(());
     }
     let delay = context.settings(Profile::Impatient).login_delay;
-    // Where the answer to a bystander takes as long as the delay, because the machine is busy or
-    // the server makes it wait: try again, and it will not be the machine each time.
-    for _ in 0..5 {
-        if waits_alone(context, delay)? {
-            context.journal().record("another session is served meanwhile");
-            return Ok(());
-        }
-    }
-    Err(Failure::new("another session has to wait while a failed login is delayed"))
+    // A bystander may have to wait as long because the machine is busy; but not each time.
+    context.attempt("another session waits while a failed login is delayed", |context| {
+        Ok(waits_alone(context, delay)?.then_some(()))
+    })?;
+    context.journal().record("another session is served meanwhile");
+    Ok(())
 }
 
 /// Fails unless failed logins are answered late; tells whether another session was served before.
@@ -158,7 +155,7 @@ fn waits_alone(context: &mut Context<'_>, delay: Duration) -> Result<bool> {
         in_time &= !answered;
     }
     for (mut client, begin) in waiting {
-        client.expect_reply(&[530])?;
+        client.expect_reply(&[421, 530])?;
         let waited = begin.elapsed() + Duration::from_millis(20);
         ensure!(waited >= delay, "a failed login is answered after {waited:?}");
     }
@@ -179,7 +176,8 @@ fn port_stealing(context: &mut Context<'_>) -> Result {
     let mut distinct = ports.clone();
     distinct.sort_unstable();
     distinct.dedup();
-    ensure!(distinct.len() * 2 > ports.len(), "passive ports repeat: {ports:?}");
+    // Where most ports of the range are taken, even random ones repeat.
+    ensure!(distinct.len() >= 8, "passive ports repeat: {ports:?}");
     client.note("40 passive ports in no order");
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use super::{Result, ensure};
 use crate::check::{Check, Context};
-use crate::client::{Client, decode_name, encode_name};
+use crate::client::Client;
 use crate::listing::{FactLine, LongLine};
 use crate::target::Profile;
+use crate::wire::{decode_name, encode_name};
 
 pub(super) const CHECKS: &[Check] = &[Check { id: "rfc2640.utf8", run: utf8 }];
 

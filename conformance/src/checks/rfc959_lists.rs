@@ -2,9 +2,10 @@
 
 use super::{Result, denied, ensure, holds, quietly};
 use crate::check::{Check, Context};
-use crate::client::{Client, decode_name, encode_name};
+use crate::client::Client;
 use crate::listing::LongLine;
 use crate::target::{Account, Profile};
+use crate::wire::{decode_name, encode_name};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { id: "rfc959.list", run: list },

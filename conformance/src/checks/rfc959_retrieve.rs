@@ -1,6 +1,8 @@
 //! RFC 959: TYPE, RETR and REST.
 
-use super::{Result, denied, ensure, holds, pattern, same_bytes, stalled_download, wants_argument};
+use super::{
+    Result, denied, ensure, holds, pattern, quietly, same_bytes, stalled_download, wants_argument,
+};
 use crate::check::{Check, Context};
 use crate::data::End;
 use crate::target::{Account, Profile};
@@ -16,19 +18,22 @@ fn r#type(context: &mut Context<'_>) -> Result {
     for argument in ["A", "a", "A N", "a n", "I", "i", "L 8", "l 8"] {
         client.expect(format!("TYPE {argument}"), &[200])?;
     }
-    for argument in ["E", "E N", "A T", "A C", "A X", "L 7", "L 16", "X", "AN"] {
+    for argument in ["E", "E N", "A T", "A C", "A X", "L 7", "L 16", "X"] {
         client.expect(format!("TYPE {argument}"), &[504])?;
     }
     wants_argument(&mut client, "TYPE")?;
 
-    // Up: CRLF becomes the server's line end, and all else stays. The lines are sent a byte at a
-    // time; and then so many that a CRLF falls on every border between reads.
+    // Up: CRLF becomes the server's line end, and all else stays. A byte at a time, with a word to
+    // the server in another session after each, most are read alone; and of very many lines some
+    // are cut wherever the borders of reads lie.
+    let mut bystander = context.login()?;
     let words = b"one\r\ntwo\r\n\r\n\r\r\nlone\rCR, last line without end\r";
     let (sent, stored) = (text(b"\r\n"), text(b"\n"));
     client.expect("TYPE A", &[200])?;
     let (_, mut data) = client.open("STOR words")?;
     for byte in words {
         data.send(&[*byte])?;
+        quietly(&mut bystander, |client| client.expect("NOOP", &[200]))?;
     }
     data.finish();
     client.expect_reply(&[226, 250])?;
@@ -50,16 +55,17 @@ fn r#type(context: &mut Context<'_>) -> Result {
     holds(&mut client, "binary", &stored)
 }
 
-/// Returns lines of all lengths up to a hundred, ended in this manner, and a tail of empty ones.
+/// Returns lines of all lengths up to a hundred, ended in this manner, and two runs of empty ones:
+/// of two bytes each, they begin at even places in one and at odd places in the other.
 fn text(end: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     for line in 0..10_000 {
         text.extend((0..line % 101).map(|column| b'a' + (column % 26) as u8));
         text.extend(end);
     }
-    for _ in 0..100_001 {
-        text.extend(end);
-    }
+    text.extend(end.repeat(100_000));
+    text.push(b'x');
+    text.extend(end.repeat(100_000));
     text
 }
 
@@ -87,9 +93,13 @@ fn retr(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.expect("RETR file", &[425])?;
     if context.has(Profile::Impatient) {
-        let mut client = context.login_to(Profile::Impatient)?;
-        client.put("other", b"content")?;
-        client.epsv()?;
+        let patience = context.settings(Profile::Impatient).idle_timeout;
+        let mut client = context.in_time(patience, |context| {
+            let mut client = context.login_to(Profile::Impatient)?;
+            client.put("other", b"content")?;
+            client.epsv()?;
+            Ok(client)
+        })?;
         if client.expect("RETR other", &[125, 150, 425])?.code != 425 {
             client.expect_reply(&[425])?;
         }
@@ -132,6 +142,13 @@ fn rest(context: &mut Context<'_>) -> Result {
     client.expect("REST 4", &[350])?;
     client.expect("RETR missing", &[550])?;
     holds(&mut client, "file", b"0123456789")?;
+
+    // And so does one that is not permitted.
+    if let Some(mut guest) = context.login_as(Account::Anonymous)? {
+        guest.expect("REST 4", &[350])?;
+        guest.refused(format!("STOR {}", context.path("new")), &[550, 553])?;
+        holds(&mut guest, &context.path("file"), b"0123456789")?;
+    }
 
     // With another command in between: kept or dropped, but nothing else.
     let data = client.passive()?;

@@ -1,0 +1,128 @@
+//! The forms in which names, addresses and lines travel.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use crate::check::Failure;
+use crate::reply::Reply;
+
+/// Splits what came over a data connection into lines that end in CRLF.
+pub(crate) fn split_lines(bytes: &[u8], command: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut lines: Vec<_> = bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+    let tail = lines.pop().unwrap_or_default();
+    if !tail.is_empty() {
+        let tail = tail.escape_ascii();
+        return Err(Failure::new(format!("{command}: the last line has no end: {tail}")));
+    }
+    for line in &mut lines {
+        if line.pop() != Some(b'\r') {
+            return Err(Failure::new(format!("{command}: a line ends in a bare LF")));
+        }
+    }
+    Ok(lines)
+}
+
+/// Returns the port of a reply to EPSV.
+pub(crate) fn parse_epsv(reply: &Reply) -> Result<u16, Failure> {
+    let text = reply.text();
+    let wrong = || Failure::new(format!("not of the form (|||port|): {text}"));
+    let (_, tail) = text.split_once("(|||").ok_or_else(wrong)?;
+    let (port, _) = tail.split_once("|)").ok_or_else(wrong)?;
+    let port = port.parse().map_err(|_| wrong())?;
+    if port == 0 { Err(wrong()) } else { Ok(port) }
+}
+
+/// Returns the address of a reply to PASV.
+pub(crate) fn parse_pasv(reply: &Reply) -> Result<SocketAddr, Failure> {
+    let text = reply.text();
+    let wrong = || Failure::new(format!("not of the form (h1,h2,h3,h4,p1,p2): {text}"));
+    let (_, tail) = text.split_once('(').ok_or_else(wrong)?;
+    let (numbers, _) = tail.split_once(')').ok_or_else(wrong)?;
+    let numbers: Result<Vec<u8>, _> = numbers.split(',').map(str::parse).collect();
+    match numbers.map_err(|_| wrong())?[..] {
+        [a, b, c, d, high, low] if (high, low) != (0, 0) => {
+            Ok(SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low]))))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// Returns a name as it travels on the control connection: 0xFF is doubled (RFC 854), CR is
+/// followed by NUL (RFC 2640 section 3.1), and LF is NUL.
+pub fn encode_name(name: &[u8]) -> Vec<u8> {
+    let mut wire = Vec::with_capacity(name.len());
+    for &byte in name {
+        match byte {
+            0xFF => wire.extend([0xFF, 0xFF]),
+            b'\r' => wire.extend(*b"\r\0"),
+            b'\n' => wire.push(0),
+            other => wire.push(other),
+        }
+    }
+    wire
+}
+
+/// Returns the name that a line of a listing holds: [`encode_name`] undone, 0xFF aside, which is
+/// doubled on the control connection only.
+pub fn decode_name(wire: &[u8]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(wire.len());
+    let mut bytes = wire.iter().peekable();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'\r' if bytes.next_if_eq(&&0).is_some() => name.push(b'\r'),
+            0 => name.push(b'\n'),
+            other => name.push(other),
+        }
+    }
+    name
+}
+
+/// Writes bytes for people: printable ASCII as it is, all else escaped.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
+}
+
+/// Writes bytes for a message, shortened.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let mut text = bytes[..bytes.len().min(60)].escape_ascii().to_string();
+    if bytes.len() > 60 {
+        let _ = write!(text, "... ({} bytes)", bytes.len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_there_and_back() {
+        let name = b"a\nb\rc\r\nd\xff";
+        let wire = encode_name(name);
+        assert_eq!(wire, b"a\0b\r\0c\r\0\0d\xff\xff");
+        assert_eq!(decode_name(&wire[..wire.len() - 1]), name);
+    }
+
+    #[test]
+    fn addresses_of_passive_ports() {
+        let reply = |code, text: &str| Reply {
+            code,
+            lines: vec![format!("{code} {text}").into_bytes()],
+            command: String::new(),
+        };
+        assert_eq!(parse_epsv(&reply(229, "x (|||4660|)")).unwrap(), 0x1234);
+        assert!(parse_epsv(&reply(229, "x (||4660|)")).is_err());
+        let address = parse_pasv(&reply(227, "x (127,0,0,1,18,52).")).unwrap();
+        assert_eq!(address, "127.0.0.1:4660".parse().unwrap());
+        for wrong in ["127,0,0,1,18,52", "(127,0,0,1,18)", "(127,0,0,1,18,256)"] {
+            assert!(parse_pasv(&reply(227, wrong)).is_err());
+        }
+    }
+
+    #[test]
+    fn lines_end_in_crlf() {
+        assert_eq!(split_lines(b"a\r\n\r\n", "x").unwrap(), [&b"a"[..], b""]);
+        assert!(split_lines(b"a\n", "x").is_err());
+        assert!(split_lines(b"a\r\nb", "x").is_err());
+    }
+}
