@@ -1,15 +1,16 @@
 //! TYPE A: lines end in LF in a file and in CRLF on the wire (RFC 959 section 3.1.1.1).
 //!
-//! The two directions are exact inverses: whatever bytes go out come back the same. That holds
-//! because every LF gains a CR, even one that has a CR before it already, and because only a CR
-//! right before an LF is taken away. Both work on chunks, and the result does not depend on where
-//! a file was cut into chunks.
+//! A file whose lines end in CRLF already, because it came from elsewhere in TYPE I, goes out
+//! unchanged: each line has one CRLF on the wire, as a client expects. So text comes back as it
+//! went, in both directions. Both work on chunks, and the result does not depend on where a file
+//! was cut into chunks.
 //!
 //! ```
-//! use wharf_core::ascii::{FromNetwork, to_network};
+//! use wharf_core::ascii::{FromNetwork, ToNetwork};
 //!
-//! let mut wire = Vec::new();
-//! to_network(b"one\ntwo\n", &mut wire);
+//! let (mut forth, mut wire) = (ToNetwork::default(), Vec::new());
+//! forth.convert(b"one\ntwo\r", &mut wire);
+//! forth.convert(b"\n", &mut wire);
 //! assert_eq!(wire, b"one\r\ntwo\r\n");
 //!
 //! let (mut back, mut file) = (FromNetwork::default(), Vec::new());
@@ -26,20 +27,33 @@ use memchr::memchr_iter;
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
 
-/// Appends `input` to `out` with each LF made CRLF, and all other bytes unchanged (RFC 959
-/// section 3.1.1.1).
+/// Converts line ends of files to those of the wire, chunk by chunk (RFC 959 section 3.1.1.1).
 ///
-/// There is no state between calls: a file may be cut anywhere. At the worst, `out` grows by twice
-/// the length of `input`.
-pub fn to_network(input: &[u8], out: &mut Vec<u8>) {
-    out.reserve(input.len());
-    let mut copied = 0;
-    for lf in memchr_iter(LF, input) {
-        out.extend_from_slice(&input[copied..lf]);
-        out.extend_from_slice(b"\r\n");
-        copied = lf + 1;
+/// LF becomes CRLF, unless a CR stands before it already; all other bytes are left as they are.
+#[derive(Clone, Debug, Default)]
+pub struct ToNetwork {
+    /// The last chunk ended in a CR: an LF at the beginning of the next has its CR.
+    after_cr: bool,
+}
+
+impl ToNetwork {
+    /// Appends the next chunk, converted, to `out`, which grows by twice the chunk's length at the
+    /// most.
+    pub fn convert(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        let Some(&last) = input.last() else { return };
+        out.reserve(input.len());
+        let mut copied = 0;
+        for lf in memchr_iter(LF, input) {
+            let has_cr = if lf == 0 { self.after_cr } else { input[lf - 1] == CR };
+            if !has_cr {
+                out.extend_from_slice(&input[copied..lf]);
+                out.push(CR);
+                copied = lf;
+            }
+        }
+        out.extend_from_slice(&input[copied..]);
+        self.after_cr = last == CR;
     }
-    out.extend_from_slice(&input[copied..]);
 }
 
 /// Converts line ends of the wire to those of files, chunk by chunk (RFC 959 section 3.1.1.1).
@@ -96,16 +110,29 @@ mod tests {
         out
     }
 
+    fn to_network(chunks: &[&[u8]]) -> Vec<u8> {
+        let (mut converter, mut out) = (ToNetwork::default(), Vec::new());
+        chunks.iter().for_each(|chunk| converter.convert(chunk, &mut out));
+        out
+    }
+
     /// Bytes in which line ends are frequent.
     fn text() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(prop_oneof![Just(CR), Just(LF), Just(b'x'), any::<u8>()], 0..64)
     }
 
+    /// The same bytes, cut into chunks.
+    fn cut<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| *cut.min(&bytes.len())).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect()
+    }
+
     #[test]
-    fn every_lf_gains_a_cr() {
-        let mut out = Vec::new();
-        to_network(b"\na\r\nb\rc", &mut out);
-        assert_eq!(out, b"\r\na\r\r\nb\rc");
+    fn every_line_ends_in_one_crlf() {
+        assert_eq!(to_network(&[b"\na\r\nb\rc\n\n"]), b"\r\na\r\nb\rc\r\n\r\n");
+        assert_eq!(to_network(&[b"a\r", b"", b"\nb", b"\n"]), b"a\r\nb\r\n");
     }
 
     #[test]
@@ -127,22 +154,29 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever is text: lines that end in LF alone, or, on the wire, in CRLF alone.
         #[test]
-        fn there_and_back(file in text(), size in 1..9usize) {
-            let (mut whole, mut chunked) = (Vec::new(), Vec::new());
-            to_network(&file, &mut whole);
-            file.chunks(size).for_each(|chunk| to_network(chunk, &mut chunked));
-            prop_assert_eq!(&whole, &chunked);
-            prop_assert_eq!(from_network(&[&whole]), file);
+        fn there_and_back(file in text()) {
+            let mut file = file;
+            file.retain(|&byte| byte != CR);
+            prop_assert_eq!(from_network(&[&to_network(&[&file])]), file.clone());
+            let wire = to_network(&[&file]);
+            prop_assert_eq!(to_network(&[&from_network(&[&wire])]), wire);
         }
 
         #[test]
-        fn chunks_do_not_matter(wire in text(), cuts in prop::collection::vec(0..65usize, 0..8)) {
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(wire.len())).collect();
-            cuts.extend([0, wire.len()]);
-            cuts.sort_unstable();
-            let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &wire[cut[0]..cut[1]]).collect();
-            prop_assert_eq!(from_network(&chunks), from_network(&[&wire]));
+        fn no_lf_goes_out_without_its_cr(file in text()) {
+            let wire = to_network(&[&file]);
+            for lf in memchr_iter(LF, &wire) {
+                prop_assert!(lf > 0 && wire[lf - 1] == CR);
+            }
+        }
+
+        #[test]
+        fn chunks_do_not_matter(bytes in text(), cuts in prop::collection::vec(0..65usize, 0..8)) {
+            let chunks = cut(&bytes, &cuts);
+            prop_assert_eq!(from_network(&chunks), from_network(&[&bytes]));
+            prop_assert_eq!(to_network(&chunks), to_network(&[&bytes]));
         }
     }
 }

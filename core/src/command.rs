@@ -203,7 +203,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     guarded("RMD", Verb::Rmd, Permissions::DELETE, Required, "<path>"),
     guarded("RNFR", Verb::Rnfr, Permissions::RENAME, Required, "<path>"),
     guarded("RNTO", Verb::Rnto, Permissions::RENAME, Required, "<path>"),
-    user("SITE", Verb::Site, Required, "HELP | <command>"),
+    open("SITE", Verb::Site, Required, "HELP | <command>"),
     guarded("SIZE", Verb::Size, Permissions::LIST, Required, "<path>"),
     known("SMNT"),
     overtaking(open("STAT", Verb::Stat, Optional, "[<path>]")),
@@ -268,9 +268,8 @@ pub(crate) fn parse(line: &[u8]) -> Command {
         let blank = argument.iter().all(|&byte| byte == b' ');
         return Command::Known(spec, (!blank).then(|| name::decode(argument)));
     }
-    const HTTP: [&[u8]; 9] = [
-        b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
-    ];
+    const HTTP: [&[u8]; 9] =
+        [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
     if HTTP.contains(&word) { Command::Http } else { Command::Unknown }
 }
 

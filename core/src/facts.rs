@@ -73,6 +73,11 @@ impl Facts {
         text
     }
 
+    /// Tells whether the `type` fact is in this set.
+    pub(crate) fn has_type(self) -> bool {
+        self.shows(Fact::Type)
+    }
+
     fn shows(self, fact: Fact) -> bool {
         self.0 & fact.bit() != 0
     }
@@ -133,10 +138,13 @@ impl Fact {
             Self::Type => append(out, format_args!("{}", shown.type_in(role))),
             Self::Perm => shown.write_perm(metadata, permissions, out),
             Self::Size => match shown {
-                Shown::File { size } => append(out, format_args!("{size}")),
+                Shown::File { size, .. } => append(out, format_args!("{size}")),
                 _ => return false,
             },
-            Self::Modify => timestamp(metadata.modified, out),
+            Self::Modify => match shown {
+                Shown::File { modified, .. } => timestamp(modified, out),
+                _ => timestamp(metadata.modified, out),
+            },
             Self::Unique => match metadata.unique {
                 Some((device, inode)) => append(out, format_args!("{device:x}g{inode:x}")),
                 None => return false,
@@ -152,7 +160,7 @@ impl Fact {
 /// What an entry is presented as.
 #[derive(Clone, Copy)]
 enum Shown {
-    File { size: u64 },
+    File { size: u64, modified: WallTime },
     Directory,
     Symlink,
     Special,
@@ -163,9 +171,11 @@ impl Shown {
     /// to a directory is not: a client that copies whole trees would walk in circles.
     fn new(metadata: &Metadata) -> Self {
         match metadata.kind {
-            Kind::File => Self::File { size: metadata.size },
+            Kind::File => Self::File { size: metadata.size, modified: metadata.modified },
             Kind::Directory => Self::Directory,
-            Kind::Symlink { leads_to: Some(Target::File { size }), .. } => Self::File { size },
+            Kind::Symlink { leads_to: Some(Target::File { size, modified }), .. } => {
+                Self::File { size, modified }
+            }
             Kind::Symlink { .. } => Self::Symlink,
             Kind::Other => Self::Special,
         }
@@ -196,8 +206,8 @@ impl Shown {
                 (b'f', rename),
                 (b'r', may(Permissions::RETRIEVE, access.read)),
                 // Storing puts a new file in the place of the old one, which takes a writable
-                // directory, not a writable file.
-                (b'w', may(Permissions::STORE, access.remove)),
+                // directory; a file that is write-protected is not replaced.
+                (b'w', may(Permissions::STORE, access.write && access.remove)),
             ],
             Self::Directory => &[
                 (b'c', may(Permissions::STORE, access.write)),
@@ -318,7 +328,7 @@ mod tests {
         assert_eq!(shown(Role::Entry, Kind::Other), "type=OS.unix=special;");
         assert_eq!(shown(Role::Entry, link(None)), "type=OS.unix=slink;");
         assert_eq!(shown(Role::Entry, link(Some(Target::Directory))), "type=OS.unix=slink;");
-        let to_file = link(Some(Target::File { size: 99 }));
+        let to_file = link(Some(Target::File { size: 99, modified: WallTime::default() }));
         assert_eq!(shown(Role::Entry, to_file), "type=file;size=99;");
     }
 
@@ -331,8 +341,12 @@ mod tests {
         let read_only = Access { read: true, write: false, remove: false };
         assert_eq!(perm(Kind::File, "elradfmw", read_only), "perm=r;");
         assert_eq!(perm(Kind::Directory, "elradfmw", read_only), "perm=el;");
-        // A file that is write-protected in a directory that is not can still be replaced.
-        assert_eq!(perm(Kind::File, "aw", Access { remove: true, ..read_only }), "perm=w;");
+        // Replacing takes both a file that is not write-protected and a directory that is not.
+        assert_eq!(perm(Kind::File, "aw", Access { remove: true, ..read_only }), "perm=;");
+        assert_eq!(
+            perm(Kind::File, "aw", Access { remove: true, write: true, read: true }),
+            "perm=aw;"
+        );
         assert_eq!(perm(Kind::File, "aw", Access { write: true, ..read_only }), "perm=a;");
         assert_eq!(perm(link(None), "elradfmw", EVERYTHING), "perm=df;");
         assert_eq!(perm(Kind::Other, "elradfmw", EVERYTHING), "perm=df;");

@@ -1,4 +1,31 @@
-//! stub
+//! The FTP protocol as a pure state machine.
+//!
+//! [`Session`] is one FTP session: control bytes and [`Event`]s go in, reply bytes and [`Action`]s
+//! come out. It has no socket, no file, no clock and no randomness, so it does the same thing each
+//! time, and can be tested without a network and without waiting. Everything that decides about
+//! FTP is here: permissions, replies, timeouts, the defences of RFC 2577.
+//!
+//! What it refuses to do: move file bytes. A transfer is a [`Plan`] that a driver carries out.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use wharf_core::{Action, Admission, Endpoint, Now, Session, SessionConfig};
+//!
+//! let (server, client) = ("192.0.2.1:21".parse().unwrap(), "192.0.2.7:4000".parse().unwrap());
+//! let endpoint = Endpoint::new(server, client, Admission::Welcome);
+//! let mut session = Session::new(Arc::new(SessionConfig::default()), endpoint, Now::default());
+//! assert_eq!(session.transmit(), b"220 wharf FTP server ready.\r\n");
+//! session.transmitted(session.transmit().len(), Now::default());
+//!
+//! session.receive(b"USER anna\r\nPASS secret\r\n", Now::default());
+//! assert_eq!(session.transmit(), b"331 Password required.\r\n");
+//! assert!(matches!(session.poll(), Some(Action::Authenticate { .. })));
+//! ```
+//!
+//! Where to look: `command` is the table of commands, `session` has a file for each kind of
+//! decision, `line`, `name`, `path` and `reply` are the words between client and server, and
+//! `listing`, `facts`, `glob` and [`ascii`] the pure filters that a driver runs over bytes.
+
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

@@ -59,9 +59,10 @@ impl Replies {
         self.put(b"\r\n");
     }
 
-    /// A reply of as many lines as `text` has, parted by LF.
+    /// A reply of as many lines as `text` has, parted by LF or CRLF.
     pub(crate) fn lines(&mut self, code: u16, text: &[u8]) {
-        let mut lines = text.split(|&byte| byte == b'\n').map(|line| Text(line.to_vec()));
+        let without_cr = |line: &[u8]| Text(line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+        let mut lines = text.split(|&byte| byte == b'\n').map(without_cr);
         let last = lines.next_back().unwrap_or_default();
         match lines.next() {
             None => self.line(code, last),

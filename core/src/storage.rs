@@ -28,10 +28,12 @@ pub enum Kind {
 /// What a symbolic link leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A regular file, with its size in bytes.
+    /// A regular file.
     File {
         /// Size in bytes.
         size: u64,
+        /// When its content last changed.
+        modified: WallTime,
     },
     /// A directory.
     Directory,

@@ -7,7 +7,7 @@ use crate::event::{Denial, Grant};
 use crate::time::Now;
 
 use super::state::{Login, Parameters, Then, Work};
-use super::{Session, shown};
+use super::{LOG_IN_FIRST, Session, shown};
 
 impl Session {
     pub(super) fn greet(&mut self) {
@@ -25,7 +25,7 @@ impl Session {
     /// PASS.
     pub(super) fn pass(&mut self, password: &[u8]) {
         match core::mem::replace(&mut self.login, Login::Nobody) {
-            Login::Nobody => self.reply(503, "Send USER first."),
+            Login::Nobody => self.reply(503, "Login with USER first."),
             Login::Named { user } => {
                 let id = self.next_id();
                 let password = Password(password.to_vec());
@@ -59,19 +59,18 @@ impl Session {
 
     /// The delay after a failed login is over.
     pub(super) fn login_failed(&mut self, now: Now) {
-        self.active = now.instant;
         if self.failed_logins >= self.config.login_attempts {
             return self.end(421, "Too many failed logins.", now);
         }
         self.work = Work::Idle;
-        self.reply(530, "Login failed.");
+        self.reply(530, "Authentication failed.");
     }
 
     /// ACCT: no account is ever needed (RFC 959 section 4.1.1).
     pub(super) fn acct(&mut self) {
         match self.login {
             Login::In { .. } => self.reply(202, "No account needed."),
-            _ => self.reply(503, "Log in with USER and PASS first."),
+            _ => self.reply(503, LOG_IN_FIRST),
         }
     }
 

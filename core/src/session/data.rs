@@ -16,22 +16,20 @@ impl Session {
     pub(super) fn port(&mut self, argument: &[u8]) {
         match parse_port(trim(argument)) {
             Some(address) => self.go_active(address, "PORT"),
-            None => self.reply(501, "Invalid PORT format: h1,h2,h3,h4,p1,p2 is wanted."),
+            None => self.reply(501, "Invalid PORT format."),
         }
     }
 
     /// EPRT (RFC 2428 section 2).
     pub(super) fn eprt(&mut self, argument: &[u8]) {
-        match parse_eprt(trim(argument)) {
-            Ok(address) if address.is_ipv4() == self.endpoint.peer().is_ipv4() => {
-                self.go_active(address, "EPRT");
-            }
-            Ok(_) => self.reply(522, self.other_family()),
-            Err(BadEprt::Family) => {
+        match parse_eprt(trim(argument), self.own_family()) {
+            Ok(address) => self.go_active(address, "EPRT"),
+            Err(BadEprt::OtherFamily) => self.reply(522, self.other_family()),
+            Err(BadEprt::UnknownFamily) => {
                 self.reply(522, "Network protocol not supported, use (1,2).");
             }
             Err(BadEprt::Syntax) => {
-                self.reply(501, "Invalid EPRT format: |family|address|port| is wanted.");
+                self.reply(501, "Invalid EPRT format.");
             }
         }
     }
@@ -72,21 +70,24 @@ impl Session {
             self.parameters.epsv_all = true;
             return self.reply(200, "Only EPSV is accepted from now on.");
         }
-        let own_family: u64 = if self.endpoint.local().is_ipv4() { 1 } else { 2 };
         match number(argument) {
             None if !argument.is_empty() => {
                 self.reply(501, "Invalid EPSV argument: 1, 2 or ALL is wanted.");
             }
-            Some(family) if family != own_family => self.reply(522, self.other_family()),
+            Some(family) if family != self.own_family() => self.reply(522, self.other_family()),
             _ => self.listen(Then::ExtendedPassive),
         }
     }
 
+    /// The number of the control connection's own protocol (RFC 2428 section 2).
+    fn own_family(&self) -> u64 {
+        if self.endpoint.local().is_ipv4() { 1 } else { 2 }
+    }
+
     fn other_family(&self) -> &'static str {
-        if self.endpoint.local().is_ipv4() {
-            "Network protocol not supported, use (1)."
-        } else {
-            "Network protocol not supported, use (2)."
+        match self.own_family() {
+            1 => "Network protocol not supported, use (1).",
+            _ => "Network protocol not supported, use (2).",
         }
     }
 
@@ -159,11 +160,13 @@ fn parse_port(argument: &[u8]) -> Option<SocketAddr> {
 enum BadEprt {
     Syntax,
     /// A network protocol other than 1 (IPv4) and 2 (IPv6).
-    Family,
+    UnknownFamily,
+    /// The one of the two that is not the control connection's.
+    OtherFamily,
 }
 
 /// Reads `|family|address|port|`, with any delimiter from 33 to 126.
-fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
+fn parse_eprt(argument: &[u8], own_family: u64) -> Result<SocketAddr, BadEprt> {
     let delimiter = *argument.first().ok_or(BadEprt::Syntax)?;
     if !(33..=126).contains(&delimiter) {
         return Err(BadEprt::Syntax);
@@ -176,7 +179,10 @@ fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadEprt> {
     }
     let family = number(family).ok_or(BadEprt::Syntax)?;
     if !matches!(family, 1 | 2) {
-        return Err(BadEprt::Family);
+        return Err(BadEprt::UnknownFamily);
+    }
+    if family != own_family {
+        return Err(BadEprt::OtherFamily);
     }
     let address = core::str::from_utf8(address).map_err(|_| BadEprt::Syntax)?;
     let ip = match family {
@@ -203,13 +209,14 @@ mod tests {
 
     #[test]
     fn eprt_arguments() {
-        let good = |text: &str| parse_eprt(text.as_bytes()).unwrap();
-        assert_eq!(good("|1|127.0.0.1|1025|"), "127.0.0.1:1025".parse().unwrap());
-        assert_eq!(good("!2!::1!1025!"), "[::1]:1025".parse().unwrap());
-        assert_eq!(parse_eprt(b"|3|x|1|"), Err(BadEprt::Family));
+        let good = |text: &str, family| parse_eprt(text.as_bytes(), family).unwrap();
+        assert_eq!(good("|1|127.0.0.1|1025|", 1), "127.0.0.1:1025".parse().unwrap());
+        assert_eq!(good("!2!::1!1025!", 2), "[::1]:1025".parse().unwrap());
+        assert_eq!(parse_eprt(b"|3|x|1|", 1), Err(BadEprt::UnknownFamily));
+        assert_eq!(parse_eprt(b"|2|x|1|", 1), Err(BadEprt::OtherFamily));
         for bad in ["", "|", "|1|::1|80|", "|1|127.0.0.1|70000|", "|1|127.0.0.1|80", "1|1|1|1|1|1"]
         {
-            assert_eq!(parse_eprt(bad.as_bytes()), Err(BadEprt::Syntax), "{bad}");
+            assert_eq!(parse_eprt(bad.as_bytes(), 1), Err(BadEprt::Syntax), "{bad}");
         }
     }
 }

@@ -63,10 +63,10 @@ impl Session {
             Deadline::Login => self.end(421, "Login timed out.", now),
             Deadline::Idle => self.end(421, "Idle for too long.", now),
             Deadline::Data if matches!(self.data, Data::Arrived) => {
-                self.stop_transfer(Stop::Stalled, now);
+                self.stop_transfer(Stop::Stalled);
             }
             Deadline::Data => self.connecting_timed_out(),
-            Deadline::Shutdown => self.stop_transfer(Stop::Shutdown, now),
+            Deadline::Shutdown => self.stop_transfer(Stop::Shutdown),
             Deadline::Farewell => self.replies.shut(),
         }
     }

@@ -11,8 +11,9 @@ use crate::reply::Text;
 use crate::storage::{Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
 use crate::time::Now;
 
+use super::Session;
+use super::failure::{failure, store_failure};
 use super::state::Then;
-use super::{Session, failure, store_failure};
 
 impl Session {
     /// CWD.
@@ -46,7 +47,7 @@ impl Session {
     pub(super) fn rmd(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument) else { return };
         if path.is_root() {
-            return self.reply(550, "The root directory cannot be removed.");
+            return self.reply(550, "Can't remove root directory.");
         }
         let done = Then::Reply(250, "Directory removed.".into());
         self.ask(StorageRequest::RemoveDirectory(path), done);
@@ -70,7 +71,7 @@ impl Session {
     /// RNTO: only directly behind RNFR.
     pub(super) fn rnto(&mut self, argument: &[u8], from: Option<VirtualPath>) {
         let Some(from) = from else {
-            return self.reply(503, "Send RNFR first.");
+            return self.reply(503, "Bad sequence of commands: use RNFR first.");
         };
         let Some(to) = self.resolve(argument) else { return };
         if to.is_root() {

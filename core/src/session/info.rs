@@ -10,7 +10,7 @@ use crate::reply::Text;
 use crate::time::Now;
 
 use super::state::{Data, Login, Then, Work};
-use super::{Session, trim};
+use super::{LOG_IN_FIRST, Session, trim};
 
 impl Session {
     /// FEAT (RFC 2389 section 3): what works in this session and is not in RFC 959.
@@ -49,12 +49,14 @@ impl Session {
 
     /// SITE: HELP, and what the embedding program brings.
     pub(super) fn site(&mut self, argument: &[u8]) {
+        let argument = argument.trim_ascii_start();
         let end = memchr::memchr(b' ', argument).unwrap_or(argument.len());
         let (word, rest) = (&argument[..end], argument.get(end + 1..).unwrap_or_default());
         if word.eq_ignore_ascii_case(b"HELP") {
             return self.site_help(trim(rest));
         }
         match self.find_site_command(word) {
+            Some(_) if self.permissions().is_none() => self.reply(530, LOG_IN_FIRST),
             Some(command) => {
                 let id = self.next_id();
                 self.actions.push_back(Action::Site { id, command, argument: rest.to_vec() });

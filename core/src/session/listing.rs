@@ -13,8 +13,9 @@ use crate::reply::Text;
 use crate::storage::{Entry, Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
 use crate::time::Now;
 
+use super::Session;
+use super::failure::failure;
 use super::state::Then;
-use super::{Session, failure};
 
 /// How much STAT sends at the most: it waits in memory until the client reads it.
 const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
@@ -122,6 +123,11 @@ impl Listing {
     /// Begins MLSD with the directory itself, and asks for its parent (RFC 3659 section 7.5.1).
     fn begin_facts(&mut self, metadata: &Metadata) -> StorageRequest {
         let mut head = Vec::new();
+        let Style::Facts(facts) = self.format.style else { return self.open(head) };
+        if !facts.has_type() {
+            // Nothing would tell these two from what is in the directory.
+            return self.open(head);
+        }
         self.format.write_as(Role::Listed, b".", metadata, &mut head);
         if self.path.is_root() {
             return self.open(head);

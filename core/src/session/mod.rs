@@ -3,19 +3,23 @@
 //! | file | decides |
 //! |---|---|
 //! | `state` | nothing: it is what the others decide about |
-//! | `inbox` | which command line comes next |
+//! | `inbox` | which command lines wait, and when the client has to |
+//! | `dispatch` | which line is executed when, and by whom |
 //! | `access` | who may come in: USER, PASS, ACCT, REIN, QUIT |
 //! | `parameters` | TYPE, STRU, MODE, REST, ALLO, OPTS |
 //! | `data` | where the data connection comes from: PORT, PASV, EPRT, EPSV |
 //! | `transfer` | the course of RETR, STOR, STOU, APPE, ABOR |
 //! | `listing` | LIST, NLST, MLSD, and STAT with a path |
 //! | `files` | CWD, MKD, DELE, RNFR, SIZE, MDTM and the like |
+//! | `failure` | what a storage error is called in a reply |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
 //! | `deadlines` | when something takes too long |
 
 mod access;
 mod data;
 mod deadlines;
+mod dispatch;
+mod failure;
 mod files;
 mod inbox;
 mod info;
@@ -29,14 +33,12 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::action::Action;
-use crate::command::{self, Argument, Command, Spec, Timing, Verb};
 use crate::config::{Admission, Endpoint, SessionConfig};
 use crate::event::{Event, RequestId};
-use crate::line::Line;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::{Replies, Text};
-use crate::storage::{StorageError, StorageRequest};
+use crate::storage::StorageRequest;
 use crate::time::{Instant, Now};
 
 use inbox::Inbox;
@@ -44,6 +46,9 @@ use state::{Data, Login, Parameters, Then, Work};
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
 const REPLIES_WAITING: usize = 16 * 1024;
+
+/// The text of 530.
+const LOG_IN_FIRST: &str = "Log in with USER and PASS first.";
 
 /// How long the last reply may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -125,42 +130,47 @@ impl Session {
 
     /// Takes an event. Any event is legal at any time.
     pub fn handle(&mut self, event: Event, now: Now) {
+        let was_busy = !matches!(self.work, Work::Idle);
         match event {
             Event::Timeout => self.check_deadlines(now),
-            Event::ControlClosed => self.control_closed(now),
+            Event::ControlClosed => self.control_closed(),
             Event::ControlLost => {
                 self.inbox.clear();
                 self.replies.shut();
-                self.control_closed(now);
+                self.control_closed();
             }
             Event::Shutdown { deadline } => self.shut_down(deadline, now),
             Event::Authenticated { id, outcome } => {
                 let waits = |then: &Then| matches!(then, Then::LogIn { .. });
-                if let Some(Then::LogIn { user }) = self.take_waiting(id, waits, now) {
+                if let Some(Then::LogIn { user }) = self.take_waiting(id, waits) {
                     self.logged_in(user, outcome, now);
                 }
             }
             Event::Storage { id, outcome } => {
-                if let Some(then) = self.take_waiting(id, Then::waits_for_storage, now) {
+                if let Some(then) = self.take_waiting(id, Then::waits_for_storage) {
                     self.storage_answered(then, outcome, id);
                 } else {
                     self.transfer_storage_answered(id, outcome, now);
                 }
             }
             Event::Site { id, reply } => {
-                if self.take_waiting(id, |then| matches!(then, Then::Site), now).is_some() {
+                if self.take_waiting(id, |then| matches!(then, Then::Site)).is_some() {
                     self.site_answered(&reply);
                 }
             }
             Event::Listening { id, port } => {
-                if let Some(then) = self.take_waiting(id, Then::waits_for_port, now) {
+                if let Some(then) = self.take_waiting(id, Then::waits_for_port) {
                     self.listening(then, id, port);
                 }
             }
             Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
             Event::Connected { id, established } => self.connected(id, established, now),
             Event::Progress { id, bytes } => self.transfer_progressed(id, bytes, now),
-            Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end, now),
+            Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
+        }
+        // While it waited for the server, the client was not idle.
+        if was_busy && matches!(self.work, Work::Idle) {
+            self.active = now.instant;
         }
         self.advance(now);
     }
@@ -199,159 +209,6 @@ impl Session {
             && self.inbox.has_room()
     }
 
-    /// Executes command lines as long as there are any that may be executed now.
-    fn advance(&mut self, now: Now) {
-        loop {
-            if matches!(self.work, Work::Idle) && self.shutdown.is_some() {
-                return self.end(421, "The server is shutting down.", now);
-            }
-            if self.transmit().len() >= REPLIES_WAITING {
-                break;
-            }
-            let Some(line) = self.next_line() else { break };
-            self.active = now.instant;
-            self.execute(line, now);
-        }
-        if matches!(self.work, Work::Idle) && self.inbox.is_empty() {
-            self.inbox.lift_barrier();
-        }
-        if self.input_ended && matches!(self.work, Work::Idle) && self.inbox.is_empty() {
-            self.work = Work::Ending { until: now.instant + FAREWELL };
-        }
-    }
-
-    /// Takes the next line, if it may be executed now.
-    fn next_line(&mut self) -> Option<Line> {
-        let may = match &self.work {
-            Work::Idle => true,
-            Work::Transferring(transfer) => {
-                let Line::Command(line) = self.inbox.front()? else { return None };
-                match command::parse(line) {
-                    // With a path STAT needs the storage: it waits.
-                    Command::Known(Spec { verb: Verb::Stat, .. }, Some(_)) => false,
-                    Command::Known(Spec { verb: Verb::Abor, .. }, _) => transfer.can_abort(),
-                    Command::Known(spec, _) => {
-                        spec.timing != Timing::Waits && transfer.is_announced()
-                    }
-                    _ => false,
-                }
-            }
-            _ => false,
-        };
-        if may { self.inbox.pop() } else { None }
-    }
-
-    fn execute(&mut self, line: Line, now: Now) {
-        let rename_from = self.parameters.rename_from.take();
-        let Line::Command(line) = line else {
-            return self.reply(500, "Command line too long.");
-        };
-        match command::parse(&line) {
-            Command::Known(spec, argument) => {
-                if let Err((code, text)) = self.admit(spec, argument.as_deref()) {
-                    return self.refuse(spec, code, text);
-                }
-                let argument = argument.unwrap_or_default();
-                self.run(spec.verb, &argument, rename_from, now);
-            }
-            Command::Http => self.end(500, "This is an FTP server; it does not speak HTTP.", now),
-            Command::Unknown => {
-                let word = line.split(|&byte| byte == b' ').next().unwrap_or_default();
-                let word = &word[..word.len().min(32)];
-                self.reply(500, Text::of(&[b"Command \"", word, b"\" not understood."]));
-            }
-        }
-    }
-
-    /// Checks what can be checked without knowing what the command does.
-    fn admit(
-        &self,
-        spec: &'static Spec,
-        argument: Option<&[u8]>,
-    ) -> Result<(), (u16, &'static str)> {
-        if !spec.is_implemented() {
-            return Err((502, "Command not implemented."));
-        }
-        if let Work::Transferring(_) = self.work
-            && spec.timing == Timing::Refused
-        {
-            return Err((503, "Not while a transfer is in progress."));
-        }
-        let stat_path = spec.verb == Verb::Stat && argument.is_some();
-        if (spec.login || stat_path) && self.permissions().is_none() {
-            return Err((530, "Log in with USER and PASS first."));
-        }
-        match (spec.argument, argument) {
-            (Argument::Required, None) => {
-                return Err((501, "Syntax error: command needs an argument."));
-            }
-            (Argument::None, Some(_)) => {
-                return Err((501, "Syntax error: command does not accept arguments."));
-            }
-            _ => {}
-        }
-        let wanted = if stat_path { Permissions::LIST } else { spec.permissions };
-        if !self.permissions().unwrap_or_default().contains(wanted) {
-            return Err((550, "Permission denied."));
-        }
-        Ok(())
-    }
-
-    /// Answers a command that was not admitted.
-    fn refuse(&mut self, spec: &Spec, code: u16, text: &'static str) {
-        self.reply(code, text);
-        if spec.verb.uses_data() && matches!(self.work, Work::Idle) {
-            self.parameters.restart = 0;
-            self.close_data();
-        }
-    }
-
-    fn run(&mut self, verb: Verb, argument: &[u8], rename_from: Option<VirtualPath>, now: Now) {
-        match verb {
-            Verb::User => self.user(argument, now),
-            Verb::Pass => self.pass(argument),
-            Verb::Acct => self.acct(),
-            Verb::Rein => self.rein(now),
-            Verb::Quit => self.end(221, "Goodbye.", now),
-            Verb::Type => self.set_type(argument),
-            Verb::Stru => self.set_structure(argument),
-            Verb::Mode => self.set_mode(argument),
-            Verb::Rest => self.restart(argument),
-            Verb::Allo => self.allo(argument),
-            Verb::Opts => self.opts(argument),
-            Verb::Port => self.port(argument),
-            Verb::Eprt => self.eprt(argument),
-            Verb::Pasv => self.pasv(),
-            Verb::Epsv => self.epsv(argument),
-            Verb::Retr => self.retr(argument),
-            Verb::Stor => self.stor(argument),
-            Verb::Stou => self.stou(argument),
-            Verb::Appe => self.appe(argument),
-            Verb::Abor => self.abor(now),
-            Verb::List => self.list(argument, now),
-            Verb::Nlst => self.nlst(argument, now),
-            Verb::Mlsd => self.mlsd(argument, now),
-            Verb::Cwd => self.cwd(argument),
-            Verb::Cdup => self.cdup(),
-            Verb::Pwd => self.pwd(),
-            Verb::Mkd => self.mkd(argument),
-            Verb::Rmd => self.rmd(argument),
-            Verb::Dele => self.dele(argument),
-            Verb::Rnfr => self.rnfr(argument),
-            Verb::Rnto => self.rnto(argument, rename_from),
-            Verb::Size => self.size(argument),
-            Verb::Mdtm => self.mdtm(argument),
-            Verb::Mlst => self.mlst(argument),
-            Verb::Feat => self.feat(),
-            Verb::Help => self.help(argument),
-            Verb::Site => self.site(argument),
-            Verb::Stat => self.stat(argument, now),
-            Verb::Syst => self.reply(215, "UNIX Type: L8"),
-            Verb::Noop => self.reply(200, "NOOP command successful."),
-            Verb::NotImplemented => unreachable!("refused by admit"),
-        }
-    }
-
     fn reply(&mut self, code: u16, text: impl Into<Text>) {
         self.replies.line(code, text);
     }
@@ -382,18 +239,10 @@ impl Session {
     }
 
     /// Returns what waits for an outcome of this sort of the request `id`, and goes idle; `None`
-    /// when nothing does. The client is not idle while it waits for the server.
-    fn take_waiting(
-        &mut self,
-        id: RequestId,
-        waits: impl FnOnce(&Then) -> bool,
-        now: Now,
-    ) -> Option<Then> {
+    /// when nothing does.
+    fn take_waiting(&mut self, id: RequestId, waits: impl FnOnce(&Then) -> bool) -> Option<Then> {
         match core::mem::replace(&mut self.work, Work::Idle) {
-            Work::Waiting(waiting, then) if waiting == id && waits(&then) => {
-                self.active = now.instant;
-                Some(then)
-            }
+            Work::Waiting(waiting, then) if waiting == id && waits(&then) => Some(then),
             other => {
                 self.work = other;
                 None
@@ -419,10 +268,10 @@ impl Session {
     }
 
     /// The client sends no more: what it sent is still answered, but a transfer stops.
-    fn control_closed(&mut self, now: Now) {
+    fn control_closed(&mut self) {
         self.input_ended = true;
         if let Work::Transferring(_) = self.work {
-            self.abandon_transfer(now);
+            self.abandon_transfer();
         }
     }
 
@@ -431,40 +280,6 @@ impl Session {
         if let Work::Delaying { .. } = self.work {
             self.end(421, "The server is shutting down.", now);
         }
-    }
-}
-
-/// Says why a file operation failed: the code that suits most commands, and the text.
-fn failure(error: StorageError) -> (u16, &'static str) {
-    match error {
-        StorageError::NotFound => (550, "No such file or directory."),
-        StorageError::PermissionDenied => (550, "Permission denied."),
-        StorageError::AlreadyExists => (550, "File exists."),
-        StorageError::NotADirectory => (550, "Not a directory."),
-        StorageError::IsADirectory => (550, "Is a directory."),
-        StorageError::NotRegular => (550, "Not a regular file."),
-        StorageError::NotEmpty => (550, "Directory not empty."),
-        StorageError::BadName => (550, "File name not allowed."),
-        StorageError::BadOffset => (554, "Restart position is beyond the end of the file."),
-        StorageError::NoSpace => (550, "No space left on device."),
-        StorageError::QuotaExceeded => (550, "Quota exceeded."),
-        StorageError::ReadOnly => (550, "Read-only file system."),
-        StorageError::CrossesDevices => (550, "Cannot move across file systems."),
-        StorageError::Busy => (450, "The server is short of resources; try later."),
-        StorageError::Unsupported => (550, "Not supported here."),
-        StorageError::Other => (550, "Input/output error."),
-    }
-}
-
-/// [`failure`] for STOR, STOU, APPE and RNTO, which have codes of their own (RFC 959 section 5.4).
-fn store_failure(error: StorageError) -> (u16, &'static str) {
-    let (code, text) = failure(error);
-    match error {
-        StorageError::BadName => (553, text),
-        StorageError::NoSpace => (452, text),
-        StorageError::QuotaExceeded => (552, text),
-        StorageError::Other => (451, text),
-        _ => (code, text),
     }
 }
 

@@ -1,0 +1,128 @@
+//! The commands that begin a transfer, and the one that breaks it off.
+
+use crate::action::Filter;
+use crate::path::{PathError, VirtualPath};
+use crate::permissions::Permissions;
+use crate::session::Session;
+use crate::session::listing::Listing;
+use crate::session::state::{Data, Work};
+use crate::storage::{Opened, StorageRequest, WriteMode};
+
+use super::plan::What;
+use super::{NO_DATA, Stage, Stop, Transfer};
+
+impl Session {
+    /// RETR.
+    pub(in crate::session) fn retr(&mut self, argument: &[u8]) {
+        let Parameters { filter, restart: offset } = self.take_parameters();
+        if let Some(path) = self.resolve_for_transfer(argument) {
+            let what = What::Retrieve { filter, offset, size: 0 };
+            self.prepare(what, StorageRequest::OpenRead(path));
+        }
+    }
+
+    /// STOR. Behind REST it adds to a file that is there, and needs the permission to append.
+    pub(in crate::session) fn stor(&mut self, argument: &[u8]) {
+        let Parameters { filter, restart } = self.take_parameters();
+        let Some(path) = self.resolve_for_transfer(argument) else { return };
+        let mode = match restart {
+            0 => WriteMode::Replace { atomic: self.config.atomic_uploads },
+            offset => WriteMode::ResumeAt(offset),
+        };
+        if restart > 0 && filter == Filter::Ascii {
+            return self.fail_transfer(554, "Resuming an upload needs TYPE I.");
+        }
+        let may_append = self.permissions().unwrap_or_default().contains(Permissions::APPEND);
+        if restart > 0 && !may_append {
+            return self.fail_transfer(550, "Permission denied.");
+        }
+        self.store(path, mode, filter);
+    }
+
+    /// APPE: at the end, whatever REST said.
+    pub(in crate::session) fn appe(&mut self, argument: &[u8]) {
+        let Parameters { filter, .. } = self.take_parameters();
+        if let Some(path) = self.resolve_for_transfer(argument) {
+            self.store(path, WriteMode::Append, filter);
+        }
+    }
+
+    /// STOU: the name given, if any, is a hint.
+    pub(in crate::session) fn stou(&mut self, argument: &[u8]) {
+        let Parameters { filter, .. } = self.take_parameters();
+        let Some(path) = self.resolve_for_transfer(argument) else { return };
+        let (directory, hint) = match path.file_name() {
+            Some(name) if !argument.is_empty() => (path.parent(), name.to_vec()),
+            _ => (path, alloc::vec![]),
+        };
+        self.store(directory, WriteMode::Unique { hint }, filter);
+    }
+
+    fn store(&mut self, path: VirtualPath, mode: WriteMode, filter: Filter) {
+        let what = What::Store { filter, opened: Opened::default() };
+        self.prepare(what, StorageRequest::OpenWrite(path, mode));
+    }
+
+    /// LIST, NLST, MLSD.
+    pub(in crate::session) fn send_listing(&mut self, listing: Result<Listing, PathError>) {
+        self.take_parameters();
+        let Ok(listing) = listing else {
+            return self.fail_transfer(550, "File name not allowed.");
+        };
+        let request = listing.first_request();
+        self.prepare(What::List(listing), request);
+    }
+
+    /// Asks the storage, unless it is clear already that there is no data connection.
+    fn prepare(&mut self, what: What, request: StorageRequest) {
+        if self.data == Data::None && !judges_a_file(&request) {
+            return self.reply(425, NO_DATA);
+        }
+        if self.input_ended {
+            return self.fail_transfer(426, "The control connection is closed.");
+        }
+        let id = self.next_id();
+        let stage = Stage::Preparing(self.request(request));
+        self.work = Work::Transferring(Transfer { id, what, stage, bytes: 0, stop: None });
+    }
+
+    /// ABOR (RFC 959 section 4.1.3).
+    pub(in crate::session) fn abor(&mut self) {
+        match &self.work {
+            Work::Transferring(_) => self.stop_transfer(Stop::Aborted),
+            _ if self.data != Data::None => {
+                self.close_data();
+                self.reply(225, "ABOR command successful; data connection closed.");
+            }
+            _ => self.reply(225, "No transfer to abort."),
+        }
+    }
+
+    /// A transfer command takes the restart marker with it.
+    fn take_parameters(&mut self) -> Parameters {
+        let restart = core::mem::take(&mut self.parameters.restart);
+        Parameters { filter: self.parameters.filter, restart }
+    }
+
+    /// Resolves a path name, or answers the transfer command that named it.
+    fn resolve_for_transfer(&mut self, argument: &[u8]) -> Option<VirtualPath> {
+        let resolved = self.parameters.directory.resolve(argument);
+        if resolved.is_err() {
+            self.fail_transfer(553, "File name not allowed.");
+        }
+        resolved.ok()
+    }
+}
+
+/// The parameters of one transfer.
+struct Parameters {
+    filter: Filter,
+    restart: u64,
+}
+
+/// Tells whether the answer is worth having without a data connection: it may be that the file
+/// cannot be had anyway, or not from that offset. Other requests would make or empty a file.
+fn judges_a_file(request: &StorageRequest) -> bool {
+    use StorageRequest::{OpenRead, OpenWrite};
+    matches!(request, OpenRead(_) | OpenWrite(_, WriteMode::ResumeAt(_)))
+}

@@ -1,0 +1,293 @@
+//! The course of a data transfer. Its commands are in `commands`, what it moves in `plan`.
+//!
+//! Each passes the same stages: [`Preparing`](Stage::Preparing) the file,
+//! [`Connecting`](Stage::Connecting), 150, [`Moving`](Stage::Moving), for an upload
+//! [`Finishing`](Stage::Finishing), and the last reply. Whatever goes wrong leaves nothing behind:
+//! neither an open file nor a data connection.
+
+mod commands;
+mod plan;
+
+use crate::action::Action;
+use crate::event::{RequestId, TransferEnd};
+use crate::reply::Text;
+use crate::storage::{Disposition, StorageAnswer, StorageError, StorageRequest};
+use crate::time::{Instant, Now};
+
+use super::Session;
+use super::failure::{failure, store_failure};
+use super::state::{Data, Work};
+
+use plan::{Next, What};
+
+/// The text of 425 where no command has said where the data connection comes from.
+const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
+
+/// A data transfer under way.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    /// Names it towards the driver.
+    id: RequestId,
+    what: What,
+    stage: Stage,
+    /// Bytes over the data connection.
+    bytes: u64,
+    /// Why it was told to stop.
+    stop: Option<Stop>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The storage is asked.
+    Preparing(RequestId),
+    /// All is ready but for the data connection. The file is open under this id, where there is
+    /// one.
+    Connecting { file: Option<RequestId>, until: Instant },
+    /// Bytes move; every progress puts the deadline off.
+    Moving { file: Option<RequestId>, until: Instant },
+    /// The driver has been told to stop.
+    Stopping { file: Option<RequestId> },
+    /// The uploaded file is put in its place, or away.
+    Finishing { request: RequestId, end: TransferEnd },
+}
+
+/// Why a transfer is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// ABOR.
+    Aborted,
+    /// No byte has moved for too long.
+    Stalled,
+    /// The server cannot wait any longer.
+    Shutdown,
+    /// The client is gone.
+    ControlClosed,
+}
+
+impl Transfer {
+    /// Tells whether 150 has been sent and the transfer goes on by itself.
+    pub(super) fn is_announced(&self) -> bool {
+        self.stop.is_none() && matches!(self.stage, Stage::Moving { .. } | Stage::Finishing { .. })
+    }
+
+    /// Tells whether ABOR has something to break off.
+    pub(super) fn can_abort(&self) -> bool {
+        matches!(self.stage, Stage::Connecting { .. } | Stage::Moving { .. })
+    }
+
+    /// When the client has taken too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Connecting { until, .. } | Stage::Moving { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// A line for STAT.
+    pub(super) fn status(&self) -> Text {
+        self.what.status(self.bytes)
+    }
+}
+
+impl Session {
+    /// The storage has answered one of the transfer's requests.
+    pub(super) fn transfer_storage_answered(
+        &mut self,
+        id: RequestId,
+        outcome: Result<StorageAnswer, StorageError>,
+        now: Now,
+    ) {
+        let Work::Transferring(transfer) = &self.work else { return };
+        match transfer.stage {
+            Stage::Preparing(request) if request == id => self.prepared(id, outcome, now),
+            Stage::Finishing { request, end } if request == id => {
+                let failed = outcome.err().filter(|_| end == TransferEnd::Complete);
+                self.conclude(failed.map_or(end, TransferEnd::Storage));
+            }
+            _ => {}
+        }
+    }
+
+    /// The storage has answered while the file was prepared.
+    fn prepared(&mut self, id: RequestId, outcome: Result<StorageAnswer, StorageError>, now: Now) {
+        let Work::Transferring(transfer) = &mut self.work else { return };
+        match transfer.what.answered(id, outcome) {
+            Next::Ask(request) => {
+                let stage = Stage::Preparing(self.request(request));
+                self.set_stage(stage);
+            }
+            Next::Connect(file) => {
+                let until = now.instant + self.config.data_timeout;
+                self.set_stage(Stage::Connecting { file, until });
+                self.connect_data(now);
+            }
+            Next::Fail { opened, code, text } => {
+                self.actions.extend(opened.map(Action::Release));
+                self.fail_transfer(code, text);
+            }
+        }
+    }
+
+    /// Goes where the data connection comes from, if it is not there yet.
+    fn connect_data(&mut self, now: Now) {
+        match self.data {
+            Data::None => self.fail_transfer(425, NO_DATA),
+            Data::Active(to) => {
+                let id = self.next_id();
+                self.actions.push_back(Action::Connect { id, to });
+                self.data = Data::Connecting(id);
+            }
+            _ => self.data_established(now),
+        }
+    }
+
+    /// The connection that PORT or EPRT named stands, or cannot be.
+    pub(super) fn connected(&mut self, id: RequestId, established: bool, now: Now) {
+        if self.data != Data::Connecting(id) {
+            return;
+        }
+        if established {
+            self.data = Data::Arrived;
+            self.data_established(now);
+        } else {
+            self.fail_transfer(425, "Can't open data connection.");
+        }
+    }
+
+    /// If the data connection stands and a transfer waits for it, the bytes begin to move.
+    pub(super) fn data_established(&mut self, now: Now) {
+        let Work::Transferring(transfer) = &mut self.work else { return };
+        let Stage::Connecting { file, .. } = transfer.stage else { return };
+        if self.data != Data::Arrived {
+            return;
+        }
+        let until = now.instant + self.config.data_timeout;
+        transfer.stage = Stage::Moving { file, until };
+        let id = transfer.id;
+        let (plan, text) = transfer.what.announce(file);
+        self.actions.push_back(Action::Transfer { id, plan });
+        self.reply(150, text);
+    }
+
+    pub(super) fn transfer_progressed(&mut self, id: RequestId, bytes: u64, now: Now) {
+        let Work::Transferring(transfer) = &mut self.work else { return };
+        if let Stage::Moving { until, .. } = &mut transfer.stage
+            && transfer.id == id
+            && bytes > transfer.bytes
+        {
+            transfer.bytes = bytes;
+            *until = now.instant + self.config.data_timeout;
+        }
+    }
+
+    /// The client is gone: whatever it wanted stops.
+    pub(super) fn abandon_transfer(&mut self) {
+        self.inbox.clear();
+        self.stop_transfer(Stop::ControlClosed);
+    }
+
+    /// Breaks the transfer off, if it has not come to its end by itself.
+    pub(super) fn stop_transfer(&mut self, why: Stop) {
+        let Work::Transferring(transfer) = &mut self.work else { return };
+        match transfer.stage {
+            Stage::Moving { file, .. } => {
+                transfer.stop = Some(why);
+                transfer.stage = Stage::Stopping { file };
+                self.actions.push_back(Action::StopTransfer);
+            }
+            Stage::Connecting { .. } => {
+                transfer.stop = Some(why);
+                self.release_transfer();
+                self.conclude(TransferEnd::Stopped);
+            }
+            // The storage is at work; when it has answered, there is nobody left to serve.
+            Stage::Preparing(_) if why == Stop::ControlClosed => {
+                self.fail_transfer(426, "The control connection is closed.");
+            }
+            _ => {}
+        }
+    }
+
+    /// The driver has moved the last byte, or will move no more.
+    pub(super) fn transfer_ended(&mut self, id: RequestId, bytes: u64, end: TransferEnd) {
+        let Work::Transferring(transfer) = &mut self.work else { return };
+        let (Stage::Moving { file, .. } | Stage::Stopping { file }) = transfer.stage else {
+            return;
+        };
+        if transfer.id != id {
+            return;
+        }
+        transfer.bytes = bytes;
+        self.data = Data::None;
+        let (What::Store { opened, .. }, Some(file)) = (&transfer.what, file) else {
+            return self.conclude(end);
+        };
+        let disposition = match end {
+            TransferEnd::Complete => Disposition::Publish,
+            _ if opened.existed => Disposition::Discard,
+            _ => Disposition::KeepPartial,
+        };
+        let request = self.request(StorageRequest::Finish { file, disposition });
+        self.set_stage(Stage::Finishing { request, end });
+    }
+
+    /// The last reply of a transfer.
+    fn conclude(&mut self, end: TransferEnd) {
+        let Work::Transferring(transfer) = core::mem::replace(&mut self.work, Work::Idle) else {
+            return;
+        };
+        let storing = matches!(transfer.what, What::Store { .. });
+        let (code, text) = match end {
+            TransferEnd::Complete => (226, "Transfer complete."),
+            TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
+            TransferEnd::Storage(error) if storing => {
+                match store_failure(error) {
+                    // A 550 would say that the upload had not begun.
+                    (550, text) => (451, text),
+                    other => other,
+                }
+            }
+            TransferEnd::Storage(StorageError::BadOffset) => failure(StorageError::BadOffset),
+            TransferEnd::Storage(error) => (451, failure(error).1),
+            TransferEnd::Stopped => match transfer.stop {
+                Some(Stop::Stalled) => (426, "Data connection stalled; transfer aborted."),
+                Some(Stop::Shutdown) => (426, "The server is shutting down; transfer aborted."),
+                _ => (426, "Transfer aborted via ABOR."),
+            },
+        };
+        log::info!("{}: {} bytes, {code} {text}", self.endpoint.peer().ip(), transfer.bytes,);
+        self.reply(code, text);
+        if transfer.stop == Some(Stop::Aborted) {
+            self.reply(226, "ABOR command successful.");
+        }
+    }
+
+    /// Answers a transfer command that came to nothing before its 150.
+    pub(super) fn fail_transfer(&mut self, code: u16, text: &str) {
+        self.release_transfer();
+        self.work = Work::Idle;
+        self.reply(code, text);
+    }
+
+    /// The data connection did not come in time.
+    pub(super) fn connecting_timed_out(&mut self) {
+        self.fail_transfer(425, "Data connection did not come in time.");
+    }
+
+    /// Lets go of the file and the data connection of a transfer that does not move.
+    fn release_transfer(&mut self) {
+        if let Work::Transferring(Transfer { stage: Stage::Connecting { file, .. }, .. }) =
+            &self.work
+            && let Some(file) = *file
+        {
+            self.actions.push_back(Action::Release(file));
+        }
+        self.close_data();
+    }
+
+    fn set_stage(&mut self, stage: Stage) {
+        if let Work::Transferring(transfer) = &mut self.work {
+            transfer.stage = stage;
+        }
+    }
+}

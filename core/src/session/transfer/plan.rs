@@ -1,0 +1,115 @@
+//! What a transfer moves: how it is prepared, announced and described.
+
+use crate::action::{Filter, Plan};
+use crate::event::RequestId;
+use crate::reply::Text;
+use crate::session::failure::{failure, store_failure};
+use crate::session::listing::Listing;
+use crate::storage::{Opened, StorageAnswer, StorageError, StorageRequest};
+
+/// What moves where.
+#[derive(Debug)]
+pub(super) enum What {
+    Retrieve { filter: Filter, offset: u64, size: u64 },
+    Store { filter: Filter, opened: Opened },
+    List(Listing),
+}
+
+/// What follows on the storage's answer while a transfer is prepared.
+pub(super) enum Next {
+    /// Something more is to be asked.
+    Ask(StorageRequest),
+    /// All is there; the file is open under this id, where there is one.
+    Connect(Option<RequestId>),
+    /// Nothing comes of it.
+    Fail { opened: Option<RequestId>, code: u16, text: &'static str },
+}
+
+impl Next {
+    fn fail((code, text): (u16, &'static str)) -> Self {
+        Self::Fail { opened: None, code, text }
+    }
+}
+
+impl What {
+    /// Takes the storage's answer to the request `id`.
+    pub(super) fn answered(
+        &mut self,
+        id: RequestId,
+        outcome: Result<StorageAnswer, StorageError>,
+    ) -> Next {
+        match (self, outcome) {
+            (What::Retrieve { filter, offset, size }, Ok(StorageAnswer::Opened(opened))) => {
+                *size = opened.size;
+                // A converted file is at most twice as long; the pump finds out the rest.
+                let longest = match filter {
+                    Filter::Identity => opened.size,
+                    Filter::Ascii => opened.size.saturating_mul(2),
+                };
+                if *offset > longest {
+                    let (code, text) = failure(StorageError::BadOffset);
+                    return Next::Fail { opened: Some(id), code, text };
+                }
+                Next::Connect(Some(id))
+            }
+            (What::Store { opened: slot, .. }, Ok(StorageAnswer::Opened(opened))) => {
+                *slot = opened;
+                Next::Connect(Some(id))
+            }
+            (What::List(listing), outcome) => match listing.answered(id, outcome) {
+                Ok(Some(request)) => Next::Ask(request),
+                Ok(None) => Next::Connect(listing.directory()),
+                Err(failure) => Next::fail(failure),
+            },
+            (What::Store { .. }, outcome) => {
+                Next::fail(store_failure(outcome.err().unwrap_or(StorageError::Other)))
+            }
+            (What::Retrieve { .. }, outcome) => {
+                Next::fail(failure(outcome.err().unwrap_or(StorageError::Other)))
+            }
+        }
+    }
+
+    /// Makes the plan, and the text of 150.
+    pub(super) fn announce(&mut self, file: Option<RequestId>) -> (Plan, Text) {
+        // Only a listing of a single line needs no file.
+        let open = file.unwrap_or(RequestId(0));
+        match self {
+            What::Retrieve { filter, offset, size } => {
+                let plan = Plan::Send { file: open, filter: *filter, offset: *offset };
+                let text = match filter {
+                    Filter::Identity => Text::from(format_args!(
+                        "Opening BINARY mode data connection ({size} bytes)."
+                    )),
+                    Filter::Ascii => Text::from("Opening ASCII mode data connection."),
+                };
+                (plan, text)
+            }
+            What::Store { filter, opened } => {
+                let text = match (&opened.unique_name, &filter) {
+                    // RFC 1123 section 4.1.2.9 fixes this form.
+                    (Some(name), _) => Text::of(&[b"FILE: ", name]),
+                    (None, Filter::Identity) => Text::from("Opening BINARY mode data connection."),
+                    (None, Filter::Ascii) => Text::from("Opening ASCII mode data connection."),
+                };
+                (Plan::Receive { file: open, filter: *filter }, text)
+            }
+            What::List(listing) => {
+                (listing.plan(), Text::from("Opening ASCII mode data connection for the listing."))
+            }
+        }
+    }
+
+    /// A line for STAT.
+    pub(super) fn status(&self, bytes: u64) -> Text {
+        match self {
+            What::Retrieve { filter: Filter::Identity, offset, size } => Text::from(format_args!(
+                "Sending a file: {bytes} of {} bytes",
+                size.saturating_sub(*offset)
+            )),
+            What::Retrieve { .. } => Text::from(format_args!("Sending a file: {bytes} bytes")),
+            What::Store { .. } => Text::from(format_args!("Receiving a file: {bytes} bytes")),
+            What::List(_) => Text::from(format_args!("Sending a listing: {bytes} bytes")),
+        }
+    }
+}

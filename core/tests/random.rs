@@ -1,0 +1,377 @@
+//! Whatever comes, in whatever order: no panic, nothing grows without bound, every reply is whole,
+//! and the same inputs have the same outputs.
+
+mod support;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use support::canned::metadata;
+use support::harness::Harness;
+use support::{actions, replies};
+use wharf_core::{
+    Action, Admission, Denial, Endpoint, Entry, Event, Grant, Kind, Opened, Permissions, RequestId,
+    SessionConfig, SiteCommand, SiteReply, StorageAnswer, StorageError, StorageRequest,
+    TransferEnd,
+};
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// The client sends.
+    Bytes(Vec<u8>),
+    /// The driver answers one of the requests that wait, this way or that.
+    Answer {
+        which: usize,
+        how: usize,
+    },
+    /// Somebody connects to the passive port, if there is one: the client, or another.
+    Arrive {
+        client: bool,
+    },
+    /// An earlier event comes again.
+    Again {
+        which: usize,
+    },
+    /// An event that answers nothing, or the wrong thing.
+    Wild(Event),
+    Pass(Duration),
+    /// The client reads so many bytes.
+    Read(usize),
+    Ending(Event),
+}
+
+/// What has come out in all.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    replies: Vec<u8>,
+    actions: Vec<String>,
+    /// Summed over all steps.
+    unread: usize,
+}
+
+/// The session, the driver, and what they have done so far.
+struct Player {
+    harness: Harness,
+    outcome: Outcome,
+    events: Vec<Event>,
+}
+
+impl Player {
+    fn new(strict: bool) -> Self {
+        let config = SessionConfig {
+            login_attempts: 1000,
+            site_commands: vec![SiteCommand { name: "X".into(), syntax: String::new() }],
+            ..SessionConfig::default()
+        };
+        let endpoint = Endpoint::new(
+            "10.0.0.9:21".parse().unwrap(),
+            "10.0.0.1:4000".parse().unwrap(),
+            Admission::Welcome,
+        );
+        let mut harness = Harness::new(config, endpoint);
+        harness.eager = false;
+        harness.strict = strict;
+        Self { harness, outcome: Outcome::default(), events: Vec::new() }
+    }
+
+    fn play(&mut self, op: &Op) {
+        match op {
+            Op::Bytes(bytes) => self.harness.receive(bytes),
+            Op::Answer { which, how } => {
+                let waiting = &self.harness.ledger.waiting;
+                let action = waiting.values().nth(which % waiting.len().max(1)).cloned();
+                if let Some(event) = action.and_then(|action| answer(&action, *how)) {
+                    self.handle(event);
+                }
+            }
+            Op::Arrive { client } => {
+                if let Some(id) = self.harness.ledger.listening() {
+                    let peer = if *client { "10.0.0.1" } else { "10.0.0.2" };
+                    self.handle(Event::DataArrived { id, peer: peer.parse().unwrap() });
+                }
+            }
+            Op::Again { which } => {
+                if let Some(event) = self.events.get(which % self.events.len().max(1)).cloned() {
+                    self.harness.handle(event);
+                }
+            }
+            Op::Wild(event) | Op::Ending(event) => self.handle(event.clone()),
+            Op::Pass(time) => self.harness.pass(*time),
+            Op::Read(count) => self.harness.read(*count),
+        }
+        self.outcome.replies.extend(self.harness.take_replies());
+        self.outcome.actions.extend(self.harness.take_actions().iter().map(actions::show));
+        self.outcome.unread += self.harness.unread();
+    }
+
+    fn finish(self) -> Outcome {
+        let came = replies::read_cut(&self.outcome.replies);
+        assert!(came.is_ok(), "{came:?}");
+        self.outcome
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.harness.handle(event.clone());
+        self.events.push(event);
+    }
+
+    /// Reads and answers until there is nothing left to do.
+    fn settle(&mut self) {
+        for _ in 0..10_000 {
+            self.play(&Op::Read(usize::MAX));
+            if !self.harness.ledger.waiting.is_empty() {
+                self.play(&Op::Answer { which: 0, how: 0 });
+            } else if self.harness.session().transmit().is_empty() {
+                return;
+            }
+        }
+        panic!("there is no end to it");
+    }
+}
+
+/// What a driver might answer to an action; 0 is success.
+fn answer(action: &Action, how: usize) -> Option<Event> {
+    Some(match action {
+        Action::Authenticate { id, .. } => {
+            let granted = |permissions| Ok(Grant { permissions });
+            let outcome = match how % 4 {
+                1 => Err(Denial::Refused),
+                2 => Err(Denial::Unavailable),
+                3 => granted(Permissions::READ_ONLY),
+                _ => granted(Permissions::ALL),
+            };
+            Event::Authenticated { id: *id, outcome }
+        }
+        Action::Storage { id, request } => {
+            Event::Storage { id: *id, outcome: stored(request, how) }
+        }
+        Action::Site { id, .. } => {
+            let code = [200, 550, 100, 0, 599][how % 5];
+            Event::Site { id: *id, reply: SiteReply { code, text: b"a\r\n200 b\n\xFF".to_vec() } }
+        }
+        Action::Listen { id } => {
+            Event::Listening { id: *id, port: (how % 4 != 1).then_some(50000) }
+        }
+        Action::Connect { id, .. } => Event::Connected { id: *id, established: how % 4 != 1 },
+        Action::Transfer { id, .. } => {
+            let bytes = how as u64;
+            let end = match how % 6 {
+                1 | 2 => return Some(Event::Progress { id: *id, bytes }),
+                3 => TransferEnd::DataLost,
+                4 => TransferEnd::Storage(StorageError::NoSpace),
+                5 => TransferEnd::Stopped,
+                _ => TransferEnd::Complete,
+            };
+            Event::TransferEnded { id: *id, bytes, end }
+        }
+        _ => return None,
+    })
+}
+
+fn stored(request: &StorageRequest, how: usize) -> Result<StorageAnswer, StorageError> {
+    use StorageRequest::*;
+    let errors =
+        [StorageError::NotFound, StorageError::Other, StorageError::BadOffset, StorageError::Busy];
+    if how % 3 == 1 {
+        return Err(errors[how % errors.len()]);
+    }
+    let kinds = [Kind::Directory, Kind::File, Kind::Other];
+    Ok(match request {
+        Metadata(_) | LinkMetadata(_) => {
+            StorageAnswer::Metadata(metadata(kinds[how / 3 % kinds.len()].clone()))
+        }
+        OpenRead(_) | OpenWrite(..) | OpenDirectory(_) => {
+            let unique_name = how.is_multiple_of(2).then(|| b"u\r\n226 x".to_vec());
+            let existed = how % 4 < 2;
+            StorageAnswer::Opened(Opened { size: how as u64, existed, unique_name })
+        }
+        NextEntries { count, .. } => {
+            let name = b"\r\n212 End.\r\n\xFF".repeat(how % 20);
+            let entry = Entry { name, metadata: metadata(Kind::File) };
+            StorageAnswer::Entries(vec![entry; how.min(*count)])
+        }
+        _ => StorageAnswer::Done,
+    })
+}
+
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let words = select(vec![
+        "USER joe",
+        "PASS x",
+        "USER joe\r\nPASS x",
+        "CWD d",
+        "CDUP",
+        "PWD",
+        "REIN",
+        "QUIT",
+        "PORT 10,0,0,1,200,1",
+        "PASV",
+        "EPSV",
+        "EPSV ALL",
+        "EPRT |1|10.0.0.1|51201|",
+        "TYPE I",
+        "TYPE A",
+        "STRU F",
+        "MODE S",
+        "RETR a",
+        "STOR a",
+        "STOU",
+        "APPE a",
+        "ALLO 1",
+        "REST 3",
+        "RNFR a",
+        "RNTO b",
+        "ABOR",
+        "ABOR",
+        "DELE a",
+        "RMD d",
+        "MKD d",
+        "LIST",
+        "LIST *",
+        "NLST",
+        "MLSD d",
+        "MLST",
+        "SITE X",
+        "SITE HELP",
+        "SYST",
+        "STAT",
+        "STAT d",
+        "STAT *",
+        "HELP",
+        "NOOP",
+        "NOOP",
+        "FEAT",
+        "OPTS MLST type;",
+        "MDTM a",
+        "SIZE a",
+        "AUTH TLS",
+        "BOGUS",
+        "",
+        "PASV\r\nRETR a",
+        "PASV\r\nSTOR a",
+        "PASV\r\nLIST",
+        "PORT 10,0,0,1,200,1\r\nRETR a",
+    ]);
+    words.prop_map(|word| format!("{word}\r\n").into_bytes())
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![any::<u8>(), Just(b'\r'), Just(b'\n'), Just(0xFF), 0xF0..=0xFF_u8];
+    prop_oneof![
+        20 => line(),
+        2 => (line(), 1..8usize).prop_map(|(line, at)| line[..at.min(line.len())].to_vec()),
+        2 => prop::collection::vec(byte, 0..40),
+        1 => Just(b"\xFF\xF4\xFF\xF2ABOR\r\n".to_vec()),
+        1 => (line(), 1..300usize).prop_map(|(line, times)| line.repeat(times)),
+        1 => (0..20_000usize).prop_map(|length| vec![b'x'; length]),
+        1 => (0..7_000usize).prop_map(|length| [b"MKD ", &vec![b'"'; length][..], b"\r\n"].concat()),
+    ]
+}
+
+/// Ops of a driver that is late, slow or repeats itself, but answers what it is asked.
+fn faithful() -> impl Strategy<Value = Op> {
+    let time = prop_oneof![0..10_000u64, 0..100_000u64].prop_map(Duration::from_millis);
+    prop_oneof![
+        12 => bytes().prop_map(Op::Bytes),
+        16 => (any::<usize>(), 0..600usize).prop_map(|(which, how)| Op::Answer { which, how }),
+        8 => any::<usize>().prop_map(|which| Op::Answer { which, how: 0 }),
+        4 => any::<bool>().prop_map(|client| Op::Arrive { client }),
+        2 => any::<usize>().prop_map(|which| Op::Again { which }),
+        2 => time.prop_map(Op::Pass),
+        8 => prop_oneof![0..100usize, Just(usize::MAX)].prop_map(Op::Read),
+    ]
+}
+
+fn ending() -> impl Strategy<Value = Event> {
+    let shutdown = Event::Shutdown { deadline: wharf_core::Instant::default() };
+    select(vec![Event::ControlClosed, Event::ControlLost, shutdown])
+}
+
+/// Events of a driver out of its mind.
+fn wild() -> impl Strategy<Value = Event> {
+    let id = prop_oneof![0..30u64, any::<u64>()].prop_map(RequestId);
+    (id, any::<u64>(), 0..600usize, 0..9).prop_map(|(id, number, how, kind)| {
+        let request = StorageRequest::NextEntries { directory: id, count: 200 };
+        match kind {
+            0 => Event::Timeout,
+            1 => answer(&Action::Listen { id }, how).unwrap(),
+            2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
+            3 => Event::Connected { id, established: how.is_multiple_of(2) },
+            4 => Event::Progress { id, bytes: number },
+            5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },
+            6 => answer(&Action::Site { id, command: 0, argument: Vec::new() }, how).unwrap(),
+            7 => Event::Storage { id, outcome: stored(&request, how) },
+            _ => {
+                let opened = Opened { size: number, existed: false, unique_name: None };
+                Event::Storage { id, outcome: Ok(StorageAnswer::Opened(opened)) }
+            }
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_faithful_driver(
+        ops in prop::collection::vec(faithful(), 0..120),
+        end in ending(),
+        after in prop::collection::vec(faithful(), 0..20),
+    ) {
+        let run = || {
+            let mut player = Player::new(true);
+            player.play(&Op::Bytes(b"USER joe\r\nPASS x\r\n".to_vec()));
+            player.play(&Op::Answer { which: 0, how: 0 });
+            ops.iter().for_each(|op| player.play(op));
+            player.play(&Op::Ending(end.clone()));
+            after.iter().for_each(|op| player.play(op));
+            // Whatever is still under way comes to its end.
+            player.settle();
+            player.play(&Op::Pass(Duration::from_secs(1000)));
+            player.settle();
+            player.play(&Op::Pass(Duration::from_secs(1000)));
+            player.settle();
+            assert!(player.harness.is_closed());
+            player.finish()
+        };
+        prop_assert_eq!(run(), run());
+    }
+
+    #[test]
+    fn nothing_is_left_behind(ops in prop::collection::vec(faithful(), 0..120)) {
+        let mut player = Player::new(true);
+        player.play(&Op::Bytes(b"USER joe\r\nPASS x\r\n".to_vec()));
+        player.play(&Op::Answer { which: 0, how: 0 });
+        ops.iter().for_each(|op| player.play(op));
+        player.settle();
+        // What waits for a data connection or for the end of a delay is ended by its deadline.
+        while player.harness.time_left().is_some_and(|left| left <= Duration::from_secs(60)) {
+            player.harness.pass_to_deadline();
+            player.settle();
+        }
+        if !player.harness.is_closed() {
+            player.harness.ledger.assert_nothing_open();
+        }
+    }
+
+    #[test]
+    fn a_driver_out_of_its_mind(
+        ops in prop::collection::vec(
+            prop_oneof![2 => faithful(), 2 => wild().prop_map(Op::Wild)],
+            0..120,
+        ),
+        end in ending(),
+    ) {
+        let run = || {
+            let mut player = Player::new(false);
+            player.play(&Op::Bytes(b"USER joe\r\nPASS x\r\n".to_vec()));
+            let grant = Grant { permissions: Permissions::ALL };
+            player.play(&Op::Wild(Event::Authenticated { id: RequestId(1), outcome: Ok(grant) }));
+            ops.iter().for_each(|op| player.play(op));
+            player.play(&Op::Ending(end.clone()));
+            player.finish()
+        };
+        prop_assert_eq!(run(), run());
+    }
+}

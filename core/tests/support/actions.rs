@@ -1,0 +1,110 @@
+//! Actions as text, such as `storage #4 open-read /a`.
+
+use std::fmt::Write as _;
+
+use wharf_core::{
+    Action, Disposition, Filter, ListingFormat, Plan, StorageRequest, Style, VirtualPath, WriteMode,
+};
+
+use super::text::word;
+
+/// Writes an action as one line.
+pub(crate) fn show(action: &Action) -> String {
+    match action {
+        Action::Authenticate { id, user, password } => {
+            format!("authenticate #{} {} {}", id.0, word(user), word(&password.0))
+        }
+        Action::Logout => "logout".into(),
+        Action::Storage { id, request } => format!("storage #{} {}", id.0, show_request(request)),
+        Action::Release(id) => format!("release #{}", id.0),
+        Action::Site { id, command, argument } => {
+            format!("site #{} {command} {}", id.0, word(argument))
+        }
+        Action::Listen { id } => format!("listen #{}", id.0),
+        Action::AcceptData => "accept-data".into(),
+        Action::RefuseData => "refuse-data".into(),
+        Action::Connect { id, to } => format!("connect #{} {to}", id.0),
+        Action::CloseData => "close-data".into(),
+        Action::Transfer { id, plan } => format!("transfer #{} {}", id.0, show_plan(plan)),
+        Action::StopTransfer => "stop-transfer".into(),
+        Action::Close => "close".into(),
+    }
+}
+
+fn show_request(request: &StorageRequest) -> String {
+    use StorageRequest::*;
+    let on = |verb: &str, path: &VirtualPath| format!("{verb} {}", word(path.as_bytes()));
+    match request {
+        Metadata(path) => on("metadata", path),
+        LinkMetadata(path) => on("link-metadata", path),
+        OpenDirectory(path) => on("open-directory", path),
+        NextEntries { directory, count } => format!("next-entries #{} {count}", directory.0),
+        OpenRead(path) => on("open-read", path),
+        OpenWrite(path, mode) => format!("{} {}", on("open-write", path), show_mode(mode)),
+        Finish { file, disposition } => {
+            let disposition = match disposition {
+                Disposition::Publish => "publish",
+                Disposition::KeepPartial => "keep-partial",
+                Disposition::Discard => "discard",
+            };
+            format!("finish #{} {disposition}", file.0)
+        }
+        CreateDirectory(path) => on("create-directory", path),
+        RemoveFile(path) => on("remove-file", path),
+        RemoveDirectory(path) => on("remove-directory", path),
+        Rename { from, to } => format!("{} {}", on("rename", from), word(to.as_bytes())),
+    }
+}
+
+fn show_mode(mode: &WriteMode) -> String {
+    match mode {
+        WriteMode::Replace { atomic: true } => "replace".into(),
+        WriteMode::Replace { atomic: false } => "overwrite".into(),
+        WriteMode::ResumeAt(offset) => format!("resume-at {offset}"),
+        WriteMode::Append => "append".into(),
+        WriteMode::Unique { hint } => format!("unique {}", word(hint)),
+    }
+}
+
+fn show_plan(plan: &Plan) -> String {
+    match plan {
+        Plan::Send { file, filter, offset } => {
+            format!("send #{} {} offset={offset}", file.0, show_filter(*filter))
+        }
+        Plan::Receive { file, filter } => format!("receive #{} {}", file.0, show_filter(*filter)),
+        Plan::List { head, directory, format } => {
+            let directory = directory.map_or("-".into(), |id| format!("#{}", id.0));
+            let mut text = format!("list {directory} {}", show_format(format));
+            if !head.is_empty() {
+                let _ = write!(text, " head={}", word(head));
+            }
+            text
+        }
+    }
+}
+
+fn show_filter(filter: Filter) -> &'static str {
+    match filter {
+        Filter::Identity => "identity",
+        Filter::Ascii => "ascii",
+    }
+}
+
+/// The clock is left out: it is the runner's own.
+fn show_format(format: &ListingFormat) -> String {
+    let mut text = match format.style {
+        Style::Long => "long".into(),
+        Style::Names => "names".into(),
+        Style::Facts(facts) => format!("facts={facts} permissions={}", format.permissions),
+    };
+    if let Some(pattern) = &format.pattern {
+        let _ = write!(text, " pattern={}", word(pattern));
+    }
+    if !format.prefix.is_empty() {
+        let _ = write!(text, " prefix={}", word(&format.prefix));
+    }
+    if format.utc_offset_minutes != 0 {
+        let _ = write!(text, " utc={:+}", format.utc_offset_minutes);
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! A driver that answers whatever is asked, at once or when it is told to.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use wharf_core::{
+    Access, Action, Denial, Entry, Event, Grant, Kind, Metadata, Opened, Permissions, RequestId,
+    SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd, VirtualPath, WallTime,
+    WriteMode,
+};
+
+use super::harness::Harness;
+use super::replies::{self, Reply};
+
+/// What is not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Nothing,
+    /// Storage requests.
+    Storage,
+    /// Data connections do not come.
+    Data,
+    /// Transfers do not end, nor are they stopped.
+    Transfer,
+    /// Storage requests to finish an upload.
+    Finish,
+}
+
+/// `joe` may do everything and `reader` may read; directories are called `d…`, all else is a file.
+pub(crate) struct Canned {
+    pub(crate) harness: Harness,
+    hold: Hold,
+    held: Vec<Action>,
+    /// Directories whose entries have been told.
+    told: BTreeSet<u64>,
+    replies: Vec<u8>,
+}
+
+impl Canned {
+    pub(crate) fn new(harness: Harness) -> Self {
+        Self {
+            harness,
+            hold: Hold::Nothing,
+            held: Vec::new(),
+            told: BTreeSet::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    /// Answers everything but this from now on.
+    pub(crate) fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
+    }
+
+    /// Sends a line and answers what comes of it.
+    pub(crate) fn send(&mut self, line: &[u8]) {
+        self.harness.receive(&[line, b"\r\n"].concat());
+        self.pump();
+    }
+
+    /// Answers what was held back, and lets the delay of a failed login pass.
+    pub(crate) fn settle(&mut self) {
+        self.hold = Hold::Nothing;
+        let mut held = std::mem::take(&mut self.held);
+        if held.contains(&Action::StopTransfer) {
+            held.retain(|action| !matches!(action, Action::Transfer { .. }));
+        }
+        held.iter().for_each(|action| self.answer(action));
+        self.pump();
+        while self.harness.time_left().is_some_and(|left| left <= Duration::from_secs(3)) {
+            self.harness.pass_to_deadline();
+            self.pump();
+        }
+    }
+
+    /// Takes the replies that have come since the last time.
+    pub(crate) fn take_replies(&mut self) -> Vec<Reply> {
+        self.pump();
+        let bytes = std::mem::take(&mut self.replies);
+        replies::read(&bytes).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn pump(&mut self) {
+        loop {
+            let actions = self.harness.take_actions();
+            let idle = actions.is_empty();
+            for action in actions {
+                if self.is_held(&action) { self.held.push(action) } else { self.answer(&action) }
+            }
+            if let Some(id) = self.harness.ledger.listening()
+                && self.hold != Hold::Data
+            {
+                let peer = "10.0.0.1".parse().unwrap();
+                self.harness.handle(Event::DataArrived { id, peer });
+            } else if idle {
+                self.replies.extend(self.harness.take_replies());
+                return;
+            }
+        }
+    }
+
+    fn is_held(&self, action: &Action) -> bool {
+        match (self.hold, action) {
+            (Hold::Storage, Action::Storage { .. }) => true,
+            (Hold::Finish, Action::Storage { request, .. }) => {
+                matches!(request, StorageRequest::Finish { .. })
+            }
+            (Hold::Data, Action::Connect { .. }) => true,
+            (Hold::Transfer, Action::Transfer { .. } | Action::StopTransfer) => true,
+            _ => false,
+        }
+    }
+
+    fn answer(&mut self, action: &Action) {
+        let event = match action {
+            Action::Authenticate { id, user, .. } => {
+                let granted = |permissions| Ok(Grant { permissions });
+                let outcome = match &user[..] {
+                    b"joe" => granted(Permissions::ALL),
+                    b"reader" => granted(Permissions::READ_ONLY),
+                    _ => Err(Denial::Refused),
+                };
+                Event::Authenticated { id: *id, outcome }
+            }
+            Action::Storage { id, request } => {
+                Event::Storage { id: *id, outcome: self.stored(request) }
+            }
+            Action::Site { id, .. } => {
+                Event::Site { id: *id, reply: SiteReply { code: 200, text: b"Done.".to_vec() } }
+            }
+            Action::Listen { id } => Event::Listening { id: *id, port: Some(50000) },
+            Action::Connect { id, .. } => Event::Connected { id: *id, established: true },
+            Action::Transfer { id, .. } => {
+                self.harness.handle(Event::Progress { id: *id, bytes: 5 });
+                Event::TransferEnded { id: *id, bytes: 12, end: TransferEnd::Complete }
+            }
+            Action::StopTransfer => {
+                let waiting = self.harness.ledger.waiting.values();
+                let mut transfers = waiting.filter_map(|action| match action {
+                    Action::Transfer { id, .. } => Some(*id),
+                    _ => None,
+                });
+                // It may have been faster.
+                let Some(id) = transfers.next_back() else { return };
+                Event::TransferEnded { id, bytes: 5, end: TransferEnd::Stopped }
+            }
+            _ => return,
+        };
+        self.harness.handle(event);
+    }
+
+    fn stored(&mut self, request: &StorageRequest) -> Result<StorageAnswer, StorageError> {
+        use StorageRequest::*;
+        match request {
+            Metadata(path) | LinkMetadata(path) => {
+                let missing = path.file_name() == Some(b"missing");
+                if missing { Err(StorageError::NotFound) } else { Ok(metadata_of(path)) }
+            }
+            NextEntries { directory, .. } => Ok(StorageAnswer::Entries(self.entries(*directory))),
+            OpenRead(_) => Ok(StorageAnswer::Opened(Opened { size: 12, ..Opened::default() })),
+            OpenWrite(_, mode) => {
+                let unique = matches!(mode, WriteMode::Unique { .. });
+                let unique_name = unique.then(|| b"unique".to_vec());
+                Ok(StorageAnswer::Opened(Opened { unique_name, ..Opened::default() }))
+            }
+            OpenDirectory(_) => Ok(StorageAnswer::Opened(Opened::default())),
+            _ => Ok(StorageAnswer::Done),
+        }
+    }
+
+    fn entries(&mut self, directory: RequestId) -> Vec<Entry> {
+        if !self.told.insert(directory.0) {
+            return Vec::new();
+        }
+        vec![Entry { name: b"a".to_vec(), metadata: metadata(Kind::File) }]
+    }
+}
+
+fn metadata_of(path: &VirtualPath) -> StorageAnswer {
+    let directory = path.file_name().is_none_or(|name| name.starts_with(b"d"));
+    StorageAnswer::Metadata(metadata(if directory { Kind::Directory } else { Kind::File }))
+}
+
+/// What a file or directory of 12 bytes is like.
+pub(crate) fn metadata(kind: Kind) -> Metadata {
+    Metadata {
+        kind,
+        size: 12,
+        modified: WallTime::default(),
+        mode: 0o755,
+        links: 1,
+        owner: 0,
+        group: 0,
+        unique: None,
+        access: Access { read: true, write: true, remove: true },
+    }
+}

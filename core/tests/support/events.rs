@@ -1,0 +1,222 @@
+//! Events out of text.
+//!
+//! | text | event |
+//! |---|---|
+//! | `timeout` | the deadline has come (`@` does it too) |
+//! | `control-closed`, `control-lost` | the control connection |
+//! | `shutdown +30s` | the server stops, transfers within that time |
+//! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable` | a login |
+//! | `done #2`, `failed #2 not-found` | a storage request |
+//! | `metadata #2 file size=12` | what stands there |
+//! | `opened #2 size=12 existed unique=name` | a file or directory |
+//! | `entries #2 a{file size=12} b{directory}` | what is in a directory; none: the end |
+//! | `site #3 200 text` | a SITE command |
+//! | `listening #4 50000`, `listening #4 none` | a passive port |
+//! | `arrived #4 10.0.0.1` | a connection to it |
+//! | `connected #5`, `unconnected #5` | an active connection |
+//! | `progress #6 100`, `ended #6 100 complete` | a transfer |
+//!
+//! A transfer ends `complete`, `data-lost`, `stopped`, or with a storage error such as `no-space`.
+
+use std::time::Duration;
+
+use wharf_core::{
+    Access, Denial, Entry, Event, Grant, Instant, Kind, Metadata, Opened, Permissions, RequestId,
+    SiteReply, StorageAnswer, StorageError, Target, TransferEnd, WallTime,
+};
+
+use super::text::unescape;
+
+type Result<T> = std::result::Result<T, String>;
+
+/// Reads an event; times in it count from `now`.
+pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
+    let (verb, rest) = split(text);
+    Ok(match verb {
+        "timeout" => Event::Timeout,
+        "control-closed" => Event::ControlClosed,
+        "control-lost" => Event::ControlLost,
+        "shutdown" => Event::Shutdown { deadline: now + duration(rest)? },
+        _ => {
+            let (id, rest) = split(rest);
+            let id = id.strip_prefix('#').ok_or("an id such as #1 is wanted")?;
+            with_id(verb, RequestId(number(id)?), rest)?
+        }
+    })
+}
+
+/// Reads a time such as `+300s` or `+500ms`.
+pub(crate) fn duration(text: &str) -> Result<Duration> {
+    let text = text.strip_prefix('+').ok_or("a time such as +3s is wanted")?;
+    match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(text), _) => Ok(Duration::from_millis(number(text)?)),
+        (_, Some(text)) => Ok(Duration::from_secs(number(text)?)),
+        _ => Err(format!("bad time {text:?}")),
+    }
+}
+
+/// Cuts the first word off.
+pub(crate) fn split(text: &str) -> (&str, &str) {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    (word, rest.trim_start())
+}
+
+fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
+    let stored = |answer| Event::Storage { id, outcome: Ok(answer) };
+    Ok(match verb {
+        "authenticated" => {
+            let outcome = match rest {
+                "refused" => Err(Denial::Refused),
+                "unavailable" => Err(Denial::Unavailable),
+                letters => Ok(Grant { permissions: permissions(letters)? }),
+            };
+            Event::Authenticated { id, outcome }
+        }
+        "done" => stored(StorageAnswer::Done),
+        "failed" => Event::Storage { id, outcome: Err(storage_error(rest)?) },
+        "metadata" => stored(StorageAnswer::Metadata(metadata(rest)?)),
+        "opened" => stored(StorageAnswer::Opened(opened(rest)?)),
+        "entries" => stored(StorageAnswer::Entries(entries(rest)?)),
+        "site" => {
+            let (code, text) = split(rest);
+            Event::Site { id, reply: SiteReply { code: number(code)?, text: unescape(text)? } }
+        }
+        "listening" if rest == "none" => Event::Listening { id, port: None },
+        "listening" => Event::Listening { id, port: Some(number(rest)?) },
+        "arrived" => Event::DataArrived { id, peer: number(rest)? },
+        "connected" => Event::Connected { id, established: true },
+        "unconnected" => Event::Connected { id, established: false },
+        "progress" => Event::Progress { id, bytes: number(rest)? },
+        "ended" => {
+            let (bytes, end) = split(rest);
+            let end = match end {
+                "complete" => TransferEnd::Complete,
+                "data-lost" => TransferEnd::DataLost,
+                "stopped" => TransferEnd::Stopped,
+                error => TransferEnd::Storage(storage_error(error)?),
+            };
+            Event::TransferEnded { id, bytes: number(bytes)?, end }
+        }
+        _ => return Err(format!("unknown event {verb:?}")),
+    })
+}
+
+/// Reads permission letters, or `-` for none.
+pub(crate) fn permissions(letters: &str) -> Result<Permissions> {
+    let letters = if letters == "-" { "" } else { letters };
+    Permissions::parse(letters).map_err(|letter| format!("no permission has the letter {letter}"))
+}
+
+/// Reads anything that has no spaces: numbers, addresses.
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
+    text.parse().map_err(|_| format!("bad value {text:?}"))
+}
+
+fn storage_error(text: &str) -> Result<StorageError> {
+    use StorageError::*;
+    const ALL: [(&str, StorageError); 16] = [
+        ("not-found", NotFound),
+        ("permission-denied", PermissionDenied),
+        ("already-exists", AlreadyExists),
+        ("not-a-directory", NotADirectory),
+        ("is-a-directory", IsADirectory),
+        ("not-regular", NotRegular),
+        ("not-empty", NotEmpty),
+        ("bad-name", BadName),
+        ("bad-offset", BadOffset),
+        ("no-space", NoSpace),
+        ("quota-exceeded", QuotaExceeded),
+        ("read-only", ReadOnly),
+        ("crosses-devices", CrossesDevices),
+        ("busy", Busy),
+        ("unsupported", Unsupported),
+        ("other", Other),
+    ];
+    let found = ALL.iter().find(|(name, _)| *name == text);
+    found.map(|&(_, error)| error).ok_or_else(|| format!("unknown storage error {text:?}"))
+}
+
+fn opened(text: &str) -> Result<Opened> {
+    let mut opened = Opened::default();
+    for word in text.split_whitespace() {
+        match word.split_once('=') {
+            Some(("size", size)) => opened.size = number(size)?,
+            Some(("unique", name)) => opened.unique_name = Some(unescape(name)?),
+            None if word == "existed" => opened.existed = true,
+            _ => return Err(format!("unknown fact {word:?}")),
+        }
+    }
+    Ok(opened)
+}
+
+fn entries(mut text: &str) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    while let Some((name, rest)) = text.split_once('{') {
+        let (facts, rest) = rest.split_once('}').ok_or("an entry ends with }")?;
+        entries.push(Entry { name: unescape(name)?, metadata: metadata(facts)? });
+        text = rest.trim_start();
+    }
+    if text.is_empty() { Ok(entries) } else { Err(format!("bad entry {text:?}")) }
+}
+
+/// Reads `file`, `directory`, `link` or `other`, and facts such as `size=12` behind it.
+fn metadata(text: &str) -> Result<Metadata> {
+    let (kind, facts) = split(text);
+    let (kind, mode) = match kind {
+        "file" => (Kind::File, 0o644),
+        "directory" => (Kind::Directory, 0o755),
+        "link" => (Kind::Symlink { target: None, leads_to: None }, 0o777),
+        "other" => (Kind::Other, 0o644),
+        _ => return Err(format!("unknown kind {kind:?}")),
+    };
+    let mut metadata = Metadata {
+        kind,
+        size: 0,
+        modified: WallTime::default(),
+        mode,
+        links: 1,
+        owner: 0,
+        group: 0,
+        unique: None,
+        access: Access { read: true, write: true, remove: true },
+    };
+    for fact in facts.split_whitespace() {
+        let (name, value) = fact.split_once('=').ok_or_else(|| format!("bad fact {fact:?}"))?;
+        set_fact(&mut metadata, name, value)?;
+    }
+    Ok(metadata)
+}
+
+fn set_fact(metadata: &mut Metadata, name: &str, value: &str) -> Result<()> {
+    match (name, &mut metadata.kind) {
+        ("size", _) => metadata.size = number(value)?,
+        ("modified", _) => metadata.modified = WallTime::from_seconds(number(value)?),
+        ("links", _) => metadata.links = number(value)?,
+        ("owner", _) => metadata.owner = number(value)?,
+        ("group", _) => metadata.group = number(value)?,
+        ("mode", _) => {
+            let mode = u32::from_str_radix(value, 8);
+            metadata.mode = mode.map_err(|error| error.to_string())?;
+        }
+        ("unique", _) => {
+            let (device, inode) = value.split_once(':').ok_or("unique=device:inode")?;
+            metadata.unique = Some((number(device)?, number(inode)?));
+        }
+        ("access", _) => {
+            metadata.access = Access {
+                read: value.contains('r'),
+                write: value.contains('w'),
+                remove: value.contains('d'),
+            };
+        }
+        ("to", Kind::Symlink { target, .. }) => *target = Some(unescape(value)?),
+        ("leads", Kind::Symlink { leads_to, .. }) => {
+            *leads_to = Some(match value.strip_prefix("file:") {
+                Some(size) => Target::File { size: number(size)?, modified: metadata.modified },
+                None => Target::Directory,
+            });
+        }
+        _ => return Err(format!("unknown fact {name:?}")),
+    }
+    Ok(())
+}

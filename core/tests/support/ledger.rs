@@ -1,0 +1,192 @@
+//! The driver's books: what a session asked for, what is open, and whether both fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wharf_core::{Action, Event, Plan, RequestId, StorageAnswer, StorageRequest};
+
+/// What stands where a driver would hold sockets and files.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    issued: BTreeSet<u64>,
+    /// Requests without an answer yet.
+    pub(crate) waiting: BTreeMap<u64, Action>,
+    open: BTreeMap<u64, Open>,
+    data: Data,
+    pub(crate) closed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Read,
+    Write,
+    Directory,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Data {
+    #[default]
+    Nothing,
+    Listening(u64),
+    /// Somebody has connected to the passive port, and is to be accepted or refused.
+    Knocking(u64),
+    /// A connection is being made, stands, or has failed and is still to be closed.
+    Connection,
+    Moving {
+        transfer: u64,
+        file: Option<u64>,
+        stopped: bool,
+    },
+}
+
+impl Ledger {
+    /// Takes note of an action; panics where it makes no sense.
+    pub(crate) fn action(&mut self, action: &Action) {
+        assert!(!self.closed, "{action:?} after Close");
+        match action {
+            Action::Authenticate { id, .. } | Action::Site { id, .. } => self.issue(*id, action),
+            Action::Storage { id, request } => {
+                self.issue(*id, action);
+                self.storage(request);
+            }
+            Action::Release(id) => {
+                assert_ne!(self.file_in_transfer(), Some(id.0), "released while it moves");
+                assert!(self.open.remove(&id.0).is_some(), "{id:?} released, but not open");
+            }
+            Action::Listen { id } => {
+                self.issue(*id, action);
+                assert_eq!(self.data, Data::Nothing, "{action:?}");
+            }
+            Action::AcceptData | Action::RefuseData => {
+                let Data::Knocking(port) = self.data else { panic!("{action:?}: nobody came") };
+                let accepted = *action == Action::AcceptData;
+                self.data = if accepted { Data::Connection } else { Data::Listening(port) };
+            }
+            Action::Connect { id, .. } => {
+                self.issue(*id, action);
+                assert_eq!(self.data, Data::Nothing, "{action:?}");
+                self.data = Data::Connection;
+            }
+            // An address that PORT named and nobody connected to yet is "closed" too.
+            Action::CloseData => {
+                assert!(!matches!(self.data, Data::Moving { .. }), "{action:?} while it moves");
+                self.data = Data::Nothing;
+            }
+            Action::Transfer { id, plan } => {
+                self.issue(*id, action);
+                assert_eq!(self.data, Data::Connection, "{action:?}");
+                let file = self.planned(plan);
+                self.data = Data::Moving { transfer: id.0, file, stopped: false };
+            }
+            Action::StopTransfer => match &mut self.data {
+                Data::Moving { stopped: stopped @ false, .. } => *stopped = true,
+                other => panic!("StopTransfer while {other:?}"),
+            },
+            Action::Close => self.closed = true,
+            Action::Logout => {}
+        }
+    }
+
+    /// Takes note of an event that answers to what was asked.
+    pub(crate) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Storage { id, outcome } => {
+                if let Some(Action::Storage { request, .. }) = self.waiting.remove(&id.0)
+                    && let Ok(StorageAnswer::Opened(_)) = outcome
+                    && let Some(kind) = opens(&request)
+                {
+                    self.open.insert(id.0, kind);
+                }
+            }
+            Event::Authenticated { id, .. } | Event::Site { id, .. } => {
+                self.waiting.remove(&id.0);
+            }
+            Event::Listening { id, port } => {
+                let asked = self.waiting.remove(&id.0).is_some();
+                self.data = if asked && port.is_some() { Data::Listening(id.0) } else { self.data };
+            }
+            Event::DataArrived { id, .. } if self.data == Data::Listening(id.0) => {
+                self.data = Data::Knocking(id.0);
+            }
+            Event::Connected { id, .. } => {
+                self.waiting.remove(&id.0);
+            }
+            Event::TransferEnded { id, .. } => {
+                self.waiting.remove(&id.0);
+                if let Data::Moving { transfer, file, .. } = self.data
+                    && transfer == id.0
+                {
+                    self.data = Data::Nothing;
+                    if let Some(file) = file
+                        && self.open.get(&file) != Some(&Open::Write)
+                    {
+                        self.open.remove(&file);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The passive port that waits for a connection.
+    pub(crate) fn listening(&self) -> Option<RequestId> {
+        match self.data {
+            Data::Listening(id) => Some(RequestId(id)),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody waits to be accepted or refused.
+    pub(crate) fn is_knocked_at(&self) -> bool {
+        matches!(self.data, Data::Knocking(_))
+    }
+
+    /// Panics if a file or directory is open still.
+    pub(crate) fn assert_nothing_open(&self) {
+        assert!(self.open.is_empty(), "still open: {:?}", self.open);
+    }
+
+    fn issue(&mut self, id: RequestId, action: &Action) {
+        assert!(self.issued.insert(id.0), "{id:?} given twice");
+        self.waiting.insert(id.0, action.clone());
+    }
+
+    fn storage(&mut self, request: &StorageRequest) {
+        match request {
+            StorageRequest::NextEntries { directory, .. } => {
+                assert_eq!(self.open.get(&directory.0), Some(&Open::Directory), "{request:?}");
+            }
+            StorageRequest::Finish { file, .. } => {
+                assert_ne!(self.file_in_transfer(), Some(file.0), "finished while it moves");
+                assert_eq!(self.open.remove(&file.0), Some(Open::Write), "{request:?}");
+            }
+            _ => {}
+        }
+    }
+
+    fn planned(&self, plan: &Plan) -> Option<u64> {
+        let (file, kind) = match plan {
+            Plan::Send { file, .. } => (Some(*file), Open::Read),
+            Plan::Receive { file, .. } => (Some(*file), Open::Write),
+            Plan::List { directory, .. } => (*directory, Open::Directory),
+        };
+        let file = file?.0;
+        assert_eq!(self.open.get(&file), Some(&kind), "{plan:?}");
+        Some(file)
+    }
+
+    fn file_in_transfer(&self) -> Option<u64> {
+        match self.data {
+            Data::Moving { file, .. } => file,
+            _ => None,
+        }
+    }
+}
+
+fn opens(request: &StorageRequest) -> Option<Open> {
+    match request {
+        StorageRequest::OpenRead(_) => Some(Open::Read),
+        StorageRequest::OpenWrite(..) => Some(Open::Write),
+        StorageRequest::OpenDirectory(_) => Some(Open::Directory),
+        _ => None,
+    }
+}
