@@ -66,7 +66,8 @@ impl Builder {
         }
     }
 
-    /// Listens on this address too; port 0 stands for any free one.
+    /// Listens on this address too; port 0 stands for any free one. `[::]` stands for all
+    /// addresses, IPv4 too, unless an IPv4 address is given for the same port.
     pub fn listen(mut self, address: impl ToSocketAddrs) -> Self {
         match address.to_socket_addrs() {
             Ok(addresses) => self.listen.extend(addresses),
@@ -229,7 +230,7 @@ impl Builder {
         if self.listen.is_empty() {
             self.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         }
-        let listeners = self.listen.iter().map(|&address| bind(address));
+        let listeners = self.listen.iter().map(|&address| bind(address, &self.listen));
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
         let addresses = listeners.iter().map(Listener::address).collect();
         let server = Arc::new(wharf_host::Server {
@@ -270,8 +271,11 @@ impl Builder {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<Listener> {
-    Listener::bind(address).map_err(|error| {
+/// Listens on one of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address of
+/// their own on the same port.
+fn bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<Listener> {
+    let dual = !all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+    Listener::bind(address, dual).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
     })
 }

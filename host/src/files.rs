@@ -30,24 +30,15 @@ impl Files {
         Some(self.0.swap_remove(at).1)
     }
 
-    /// Makes the job that drops the file: even that may block.
+    /// Makes the job that drops the file.
     pub(crate) fn release(&mut self, id: RequestId) -> Option<Job> {
-        let file = self.take(id)?;
-        Some(Job::new(move || {
-            drop(file);
-            Outcome::Nothing
-        }))
+        self.take(id).map(Job::drop)
     }
 
     /// Makes the job that drops all files.
     pub(crate) fn release_all(&mut self) -> Option<Job> {
         let files = std::mem::take(&mut self.0);
-        (!files.is_empty()).then(|| {
-            Job::new(move || {
-                drop(files);
-                Outcome::Nothing
-            })
-        })
+        (!files.is_empty()).then(|| Job::drop(files))
     }
 
     /// Makes the job that carries out a storage request.

@@ -38,10 +38,30 @@ impl Job {
         Self(Box::new(work))
     }
 
+    /// Makes the job that drops something of the storage's: even that may block.
+    pub(crate) fn drop(something: impl Send + 'static) -> Self {
+        Self::new(move || {
+            drop(something);
+            Outcome::Nothing
+        })
+    }
+
     /// Does the work. It does not panic: what an embedding program's code does to itself ends its
     /// session, and no other.
     pub fn run(self) -> Done {
         Done(catch_unwind(AssertUnwindSafe(self.0)).unwrap_or(Outcome::Panicked))
+    }
+}
+
+impl Done {
+    /// Returns the job that drops what nobody waits for any more, where it is more than a word.
+    pub fn discard(self) -> Option<Job> {
+        match self.0 {
+            Outcome::Event(_) | Outcome::Nothing | Outcome::Panicked => None,
+            held @ (Outcome::LoggedIn(..) | Outcome::File(..) | Outcome::Pumped(_)) => {
+                Some(Job::drop(held))
+            }
+        }
     }
 }
 

@@ -33,11 +33,12 @@ pub enum Accepted {
 }
 
 impl Listener {
-    /// Opens a listening socket; port 0 stands for any free one. An IPv6 address means IPv6 alone.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+    /// Opens a listening socket; port 0 stands for any free one. With `dual`, `[::]` takes IPv4
+    /// clients too.
+    pub fn bind(address: SocketAddr, dual: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
-            socket.set_only_v6(true)?;
+            socket.set_only_v6(!(dual && address.ip().is_unspecified()))?;
         }
         // So that a server can start again at once where another has just ended.
         socket.set_reuse_address(true)?;

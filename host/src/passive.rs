@@ -25,8 +25,15 @@ struct Range {
     last: u16,
 }
 
+/// The dynamic ports of RFC 6335.
+const DYNAMIC: Range = Range { first: 49152, last: 65535 };
+
+/// How many dynamic ports are tried.
+const DYNAMIC_ATTEMPTS: usize = 32;
+
 impl PassivePorts {
-    /// Any port that the system gives out of its own range.
+    /// Any port: one of the dynamic ports 49152 to 65535 (RFC 6335 section 6), or, where many of
+    /// them are taken, what the system gives.
     pub const ANY: Self = Self(None);
 
     /// Allows the ports of one range; it must hold at least one, and not port 0.
@@ -47,14 +54,22 @@ impl PassivePorts {
     /// The error is [`io::ErrorKind::AddrInUse`] when no port is free, else what the system says.
     pub fn listen(&self, ip: IpAddr) -> io::Result<TcpListener> {
         let ip = ip.to_canonical();
-        let Some(range) = self.0 else { return listen_on(SocketAddr::new(ip, 0)) };
-        for port in range.shuffled()? {
+        // Left to choose from a crowded range, the system may give the first free port each time:
+        // that can be guessed.
+        let (range, attempts) = match self.0 {
+            Some(range) => (range, usize::MAX),
+            None => (DYNAMIC, DYNAMIC_ATTEMPTS),
+        };
+        for port in range.shuffled()?.take(attempts) {
             match listen_on(SocketAddr::new(ip, port)) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 result => return result,
             }
         }
-        Err(io::ErrorKind::AddrInUse.into())
+        match self.0 {
+            Some(_) => Err(io::ErrorKind::AddrInUse.into()),
+            None => listen_on(SocketAddr::new(ip, 0)),
+        }
     }
 }
 

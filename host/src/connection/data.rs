@@ -153,11 +153,11 @@ impl DataChannel {
     }
 
     /// Closes whatever there is.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, jobs: &mut VecDeque<Job>) {
         if !matches!(self.state, State::None) {
             self.set(State::None);
         }
-        self.transfer = None;
+        jobs.extend(self.transfer.take().map(|transfer| Job::drop(transfer.pump)));
     }
 
     /// Starts the transfer; `false` when the connection is gone, or the file.
@@ -211,7 +211,7 @@ impl DataChannel {
                     // Waiting would spin, and the port's own descriptor is wanted elsewhere.
                     Accepted::Exhausted(error) => {
                         log::warn!("data connection lost: {error}");
-                        self.close();
+                        self.close(jobs);
                         true
                     }
                 }
@@ -227,7 +227,7 @@ impl DataChannel {
                     // The same socket goes on: the driver need not know.
                     self.state = State::Open { socket, wire: Wire::new() };
                 } else {
-                    self.close();
+                    self.close(jobs);
                 }
                 session.handle(Event::Connected { id, established }, now);
                 true
@@ -264,19 +264,27 @@ impl DataChannel {
             }
             Step::Blocked | Step::Waiting => false,
             Step::Ended(end) => {
-                self.end(end, session, files, now);
+                self.end(end, session, files, jobs, now);
                 true
             }
         }
     }
 
     /// The data connection is closed before Session hears of the end.
-    fn end(&mut self, end: TransferEnd, session: &mut Session, files: &mut Files, now: Now) {
-        let Some(Transfer { id, pump, bytes, .. }) = self.transfer.take() else { return };
-        if let Some((file, open)) = pump.into_file() {
-            files.insert(file, open);
+    fn end(
+        &mut self,
+        end: TransferEnd,
+        session: &mut Session,
+        files: &mut Files,
+        jobs: &mut VecDeque<Job>,
+        now: Now,
+    ) {
+        let Some(Transfer { id, mut pump, bytes, .. }) = self.transfer.take() else { return };
+        match pump.take_written() {
+            Some((file, open)) => files.insert(file, open),
+            None => jobs.push_back(Job::drop(pump)),
         }
-        self.close();
+        self.close(jobs);
         session.handle(Event::TransferEnded { id, bytes, end }, now);
     }
 }

@@ -109,10 +109,11 @@ impl Connection {
             moved |= self.act(now);
             moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
             moved |= self.act(now);
-            moved |= self.control.transmit(&mut self.session, now);
+            // The driver lets go of the socket before the client hears that it is closed.
             if self.life != Life::Alive || self.data.take_replaced() {
                 return Turn::Again;
             }
+            moved |= self.control.transmit(&mut self.session, now);
             if !moved {
                 return Turn::Wait;
             }
@@ -127,6 +128,9 @@ impl Connection {
 
     /// Takes the outcome of a job.
     pub fn complete(&mut self, done: Done) {
+        if self.life != Life::Alive {
+            return self.jobs.extend(done.discard());
+        }
         let now = self.server.clock.now();
         match done.0 {
             Outcome::Event(event) => self.session.handle(event, now),
@@ -222,7 +226,7 @@ impl Connection {
                     }
                 }));
             }
-            Action::Logout => self.account = None,
+            Action::Logout => self.jobs.extend(self.account.take().map(Job::drop)),
             Action::Storage { id, request } => match &self.account {
                 Some(account) => {
                     self.jobs.push_back(self.files.job(account.storage.clone(), id, request));
@@ -250,7 +254,7 @@ impl Connection {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
-            Action::CloseData => self.data.close(),
+            Action::CloseData => self.data.close(&mut self.jobs),
             Action::Transfer { id, plan } => {
                 if !self.data.start(id, plan, &mut self.files) {
                     let end = TransferEnd::DataLost;
@@ -269,8 +273,9 @@ impl Connection {
     fn close(&mut self, life: Life) {
         self.life = life;
         self.control.finish();
-        self.data.close();
+        self.data.close(&mut self.jobs);
         self.jobs.extend(self.files.release_all());
+        self.jobs.extend(self.account.take().map(Job::drop));
     }
 
     /// Waits for the client's end: closing before it has read the last reply could destroy that.

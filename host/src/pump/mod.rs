@@ -134,10 +134,11 @@ impl Pump {
         matches!(self, Pump::Receive(_))
     }
 
-    /// Gives up the file, once the pump has ended; written ones are to be finished under their id.
-    pub(crate) fn into_file(self) -> Option<(RequestId, OpenFile)> {
+    /// Gives up the file, once the pump has ended, where it is a written one: it is to be finished
+    /// under its id.
+    pub(crate) fn take_written(&mut self) -> Option<(RequestId, OpenFile)> {
         match self {
-            Pump::Receive(receive) => receive.into_file(),
+            Pump::Receive(receive) => receive.take_written(),
             _ => None,
         }
     }

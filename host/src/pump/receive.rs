@@ -112,8 +112,8 @@ impl Receive {
         self.end.get_or_insert(TransferEnd::Stopped);
     }
 
-    pub(super) fn into_file(self) -> Option<(RequestId, OpenFile)> {
-        Some((self.id, OpenFile::Write(self.sink?.file)))
+    pub(super) fn take_written(&mut self) -> Option<(RequestId, OpenFile)> {
+        Some((self.id, OpenFile::Write(self.sink.take()?.file)))
     }
 }
 

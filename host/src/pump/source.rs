@@ -17,12 +17,8 @@ pub(crate) enum Source {
         file: Box<dyn ReadFile>,
         /// Where the next read begins.
         offset: u64,
-        /// What happens to the bytes.
-        filter: Filter,
-        /// How many converted bytes are still to be left out.
-        skip: u64,
-        /// Raw bytes, before they are converted.
-        raw: Vec<u8>,
+        /// What happens to the bytes; `None` in TYPE I.
+        ascii: Option<Ascii>,
     },
     /// A listing.
     Listing {
@@ -35,14 +31,26 @@ pub(crate) enum Source {
     },
 }
 
+/// The conversion of TYPE A.
+#[derive(Default)]
+pub(crate) struct Ascii {
+    filter: ascii::ToNetwork,
+    /// How many converted bytes are still to be left out.
+    skip: u64,
+    /// Bytes as they are in the file.
+    raw: Vec<u8>,
+}
+
 impl Source {
     /// A file from `offset` on; with ASCII the offset counts converted bytes.
     pub(super) fn file(file: Box<dyn ReadFile>, filter: Filter, offset: u64) -> Self {
-        let (offset, skip) = match filter {
-            Filter::Identity => (offset, 0),
-            Filter::Ascii => (0, offset),
-        };
-        Self::File { file, offset, filter, skip, raw: Vec::new() }
+        match filter {
+            Filter::Identity => Self::File { file, offset, ascii: None },
+            Filter::Ascii => {
+                let ascii = Ascii { skip: offset, ..Ascii::default() };
+                Self::File { file, offset: 0, ascii: Some(ascii) }
+            }
+        }
     }
 
     /// A listing: lines, then a directory's entries.
@@ -58,13 +66,12 @@ impl Source {
     /// mean the end.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, StorageError> {
         match self {
-            Self::File { file, offset, filter: Filter::Identity, .. } => {
-                let count = read(&mut **file, offset, buffer, BUFFER)?;
-                Ok(count > 0)
+            Self::File { file, offset, ascii: None } => {
+                Ok(read(&mut **file, offset, buffer, BUFFER)? > 0)
             }
-            Self::File { file, offset, filter: Filter::Ascii, skip, raw } => {
+            Self::File { file, offset, ascii: Some(Ascii { filter, skip, raw }) } => {
                 let count = read(&mut **file, offset, raw, BUFFER / 2)?;
-                ascii::to_network(raw, buffer);
+                filter.convert(raw, buffer);
                 let left_out = usize::try_from(*skip).map_or(buffer.len(), |n| n.min(buffer.len()));
                 buffer.drain(..left_out);
                 *skip -= left_out as u64;

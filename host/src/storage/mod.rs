@@ -80,7 +80,8 @@ pub trait ReadFile: Send {
     }
 }
 
-/// A file open for writing. Dropped without [`finish`](Self::finish), it is discarded.
+/// A file open for writing. Dropped without [`finish`](Self::finish), it is discarded; a file that
+/// came into being by being opened, and got no byte, goes then.
 pub trait WriteFile: Send {
     /// Tells whether a file stood under the name before.
     fn existed(&self) -> bool;

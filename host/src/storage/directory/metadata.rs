@@ -40,7 +40,9 @@ pub(super) fn unfollowed(
     let followed = tree.follow(path);
     let leads_to = match &followed {
         Ok((_, stat)) if stat.is_dir() => Some(Target::Directory),
-        Ok((_, stat)) if stat.is_file() => Some(Target::File { size: stat.len() }),
+        Ok((_, stat)) if stat.is_file() => {
+            Some(Target::File { size: stat.len(), modified: modified(stat) })
+        }
         _ => None,
     };
     // Where the link leads out of the tree, or is absolute, its text would show the machine's
@@ -112,14 +114,16 @@ fn may(dir: &Dir, name: &OsStr, what: Check) -> bool {
     }
 }
 
+fn modified(stat: &Stat) -> WallTime {
+    let nanoseconds = u32::try_from(stat.mtime_nsec()).unwrap_or(0);
+    WallTime { seconds: stat.mtime(), nanoseconds }
+}
+
 fn describe(stat: &Stat, kind: Kind, access: Access) -> Metadata {
     Metadata {
         kind,
         size: stat.len(),
-        modified: WallTime {
-            seconds: stat.mtime(),
-            nanoseconds: u32::try_from(stat.mtime_nsec()).unwrap_or(0),
-        },
+        modified: modified(stat),
         mode: stat.mode() & 0o7777,
         links: stat.nlink(),
         owner: stat.uid(),

@@ -62,7 +62,9 @@ pub(super) fn open(
             open_regular(&spot, create | OFlags::APPEND)?
         }
     };
-    Ok(Box::new(InPlace { file, existed, unique_name: None }))
+    let placeholder =
+        (!existed).then(|| Temporary { dir: spot.dir, name: Some(spot.name) });
+    Ok(Box::new(InPlace { file, existed, unique_name: None, placeholder }))
 }
 
 /// Finds where a file is to be written, and what stands there.
@@ -98,8 +100,9 @@ fn open_unique(
         spot.name = OsString::from_vec(name);
         match open_regular(&spot, create) {
             Ok(file) => {
-                let unique_name = Some(spot.name.into_vec());
-                return Ok(Box::new(InPlace { file, existed: false, unique_name }));
+                let unique_name = Some(spot.name.as_bytes().to_vec());
+                let placeholder = Some(Temporary { dir: spot.dir, name: Some(spot.name) });
+                return Ok(Box::new(InPlace { file, existed: false, unique_name, placeholder }));
             }
             Err(StorageError::AlreadyExists) => {}
             Err(error) => return Err(error),
@@ -120,6 +123,8 @@ struct InPlace {
     file: File,
     existed: bool,
     unique_name: Option<Vec<u8>>,
+    /// The file came into being for this, and is still empty: it goes if nothing comes of it.
+    placeholder: Option<Temporary>,
 }
 
 impl WriteFile for InPlace {
@@ -132,11 +137,32 @@ impl WriteFile for InPlace {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.keep();
         self.file.write_all(bytes).map_err(|e| storage_error(&e))
     }
 
-    fn finish(self: Box<Self>, _: Disposition) -> Result<(), StorageError> {
+    fn finish(mut self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
+        if disposition != Disposition::Discard {
+            self.keep();
+        }
         Ok(())
+    }
+}
+
+impl InPlace {
+    fn keep(&mut self) {
+        if let Some(mut placeholder) = self.placeholder.take() {
+            placeholder.name = None;
+        }
+    }
+}
+
+impl Drop for InPlace {
+    fn drop(&mut self) {
+        // Somebody else may have written to it meanwhile: then it stays.
+        if self.placeholder.is_some() && !self.file.metadata().is_ok_and(|stat| stat.len() == 0) {
+            self.keep();
+        }
     }
 }
 

@@ -52,17 +52,46 @@ pub(super) struct Writer {
     file: SharedFile,
     /// Where the next bytes go, or `None` for the end, wherever that is by then.
     position: Option<usize>,
-    existed: bool,
     unique_name: Option<Vec<u8>>,
+    existed: bool,
+    /// The file came into being for this: it goes again if it is still empty, and nothing came of
+    /// it.
+    placeholder: Option<Placeholder>,
+}
+
+/// Where a file was created.
+pub(super) struct Placeholder {
+    pub(super) tree: Arc<Mutex<Tree>>,
+    pub(super) path: VirtualPath,
 }
 
 impl Writer {
-    pub(super) fn new(file: SharedFile, position: Option<usize>, existed: bool) -> Self {
-        Self { file, position, existed, unique_name: None }
+    /// Writes to a file that existed, or that was created at `placeholder`.
+    pub(super) fn new(
+        file: SharedFile,
+        position: Option<usize>,
+        placeholder: Option<Placeholder>,
+    ) -> Self {
+        let existed = placeholder.is_none();
+        Self { file, position, unique_name: None, existed, placeholder }
     }
 
-    pub(super) fn unique(file: SharedFile, name: Vec<u8>) -> Self {
-        Self { file, position: Some(0), existed: false, unique_name: Some(name) }
+    pub(super) fn unique(file: SharedFile, placeholder: Placeholder) -> Self {
+        let name = placeholder.path.file_name().map(<[u8]>::to_vec);
+        let mut writer = Self::new(file, Some(0), Some(placeholder));
+        writer.unique_name = name;
+        writer
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let Some(Placeholder { tree, path }) = self.placeholder.take() else { return };
+        let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let still_there = tree.find_file(&path).is_ok_and(|file| Arc::ptr_eq(file, &self.file));
+        if still_there && lock_file(&self.file).content().is_empty() {
+            let _ = tree.detach(&path);
+        }
     }
 }
 
@@ -85,7 +114,10 @@ impl WriteFile for Writer {
         Ok(())
     }
 
-    fn finish(self: Box<Self>, _: Disposition) -> Result<(), StorageError> {
+    fn finish(mut self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
+        if disposition != Disposition::Discard {
+            self.placeholder = None;
+        }
         Ok(())
     }
 }

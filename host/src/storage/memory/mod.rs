@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 use self::file::lock_file;
-use self::handles::{Aside, Listing, Snapshot, Writer};
+use self::handles::{Aside, Listing, Placeholder, Snapshot, Writer};
 use self::tree::{Node, Tree};
 use super::names::UniqueNames;
 use super::{Entries, ReadFile, Storage, WriteFile};
@@ -86,8 +86,12 @@ impl Memory {
         tree.find_directory(path)?;
         loop {
             let name = names.next(|| Ok::<_, StorageError>(tree.next_number().to_string()))?;
-            match tree.create_file(&path.join(&name)) {
-                Ok(file) => return Ok(Box::new(Writer::unique(file, name))),
+            let path = path.join(&name);
+            match tree.create_file(&path) {
+                Ok(file) => {
+                    let placeholder = Placeholder { tree: Arc::clone(&self.tree), path };
+                    return Ok(Box::new(Writer::unique(file, placeholder)));
+                }
                 Err(StorageError::AlreadyExists) => {}
                 Err(error) => return Err(error),
             }
@@ -162,7 +166,8 @@ impl Storage for Memory {
             }
         };
         drop(state);
-        Ok(Box::new(Writer::new(file, position, existed)))
+        let created = || Placeholder { tree: Arc::clone(&self.tree), path: path.clone() };
+        Ok(Box::new(Writer::new(file, position, (!existed).then(created))))
     }
 
     fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {

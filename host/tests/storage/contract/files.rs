@@ -138,6 +138,8 @@ pub(crate) fn resuming(storage: &dyn Storage) {
     assert_eq!(open("/none", 1).err(), Some(StorageError::NotFound));
     assert_eq!(names(storage, "/"), ["f"]);
     assert!(!open("/none", 0).unwrap().existed());
+    assert_eq!(names(storage, "/"), ["f"], "nothing came of it");
+    open("/none", 0).unwrap().finish(Publish).unwrap();
     assert_eq!(read(storage, "/none").unwrap(), "");
 }
 
@@ -185,7 +187,9 @@ pub(crate) fn unique_names_among_threads(storage: &dyn Storage) {
     let invent = || -> Vec<Vec<u8>> {
         let name = |_| {
             let file = storage.open_write(&path("/"), &mode).unwrap();
-            file.unique_name().unwrap().to_vec()
+            let name = file.unique_name().unwrap().to_vec();
+            file.finish(Publish).unwrap();
+            name
         };
         (0..50).map(name).collect()
     };
