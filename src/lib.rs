@@ -25,7 +25,7 @@ pub use backend::Backend;
 pub use builder::{Builder, Handle, Server};
 pub use wharf_host::core::{
     self, Access, Denial, Disposition, Entry, Kind, Metadata, Password, Permissions, SiteReply,
-    StorageError, Target, VirtualPath, WallTime, WriteMode,
+    StorageError, VirtualPath, WallTime, WriteMode,
 };
 pub use wharf_host::{
     Account, Accounts, Directory, Entries, Memory, PassivePorts, PassivePortsError, ReadFile,

@@ -63,7 +63,8 @@ pub enum Action {
     /// Close whatever there is of passive port and data connection. No answer.
     CloseData,
     /// Move bytes over the data connection that stands; report
-    /// [`Event::Progress`](crate::Event::Progress) and at last
+    /// [`Event::Progress`](crate::Event::Progress), for what is sent
+    /// [`Event::Sent`](crate::Event::Sent), and at last
     /// [`Event::TransferEnded`](crate::Event::TransferEnded).
     Transfer {
         /// Names the transfer.
@@ -73,7 +74,8 @@ pub enum Action {
     },
     /// Break the transfer off and close its data connection; answer with
     /// [`Event::TransferEnded`](crate::Event::TransferEnded) and
-    /// [`TransferEnd::Stopped`](crate::TransferEnd::Stopped).
+    /// [`TransferEnd::Stopped`](crate::TransferEnd::Stopped), or, where all bytes had been handed
+    /// over already, [`TransferEnd::Complete`](crate::TransferEnd::Complete).
     StopTransfer,
     /// Close the control connection and everything that belongs to it. Nothing follows.
     Close,

@@ -82,6 +82,13 @@ pub enum Event {
         /// Bytes over the data connection since its beginning.
         bytes: u64,
     },
+    /// All bytes of a file or listing have been handed over, and our side of the data connection is
+    /// closed: it is for the client to close its own, which shows that it has read them all.
+    /// [`TransferEnded`](Self::TransferEnded) follows then, or when Session waits no longer.
+    Sent {
+        /// The transfer.
+        id: RequestId,
+    },
     /// The transfer is over and its data connection closed. A file opened for writing is still
     /// open under its id, and waits for [`StorageRequest::Finish`](crate::StorageRequest::Finish).
     TransferEnded {
@@ -130,6 +137,7 @@ pub enum TransferEnd {
     DataLost,
     /// Reading or writing the file failed.
     Storage(StorageError),
-    /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer).
+    /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer) before all
+    /// bytes had moved.
     Stopped,
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use crate::permissions::Permissions;
-use crate::storage::{Kind, Metadata, Target};
+use crate::storage::{Kind, Metadata};
 use crate::time::WallTime;
 
 /// The set of facts that a listing shows (RFC 3659 section 7.5).
@@ -91,6 +91,7 @@ impl Facts {
         permissions: Permissions,
         out: &mut Vec<u8>,
     ) {
+        let metadata = presented(metadata);
         let shown = Shown::new(metadata);
         for (fact, name) in FACTS.into_iter().filter(|&(fact, _)| self.shows(fact)) {
             let start = out.len();
@@ -138,13 +139,10 @@ impl Fact {
             Self::Type => append(out, format_args!("{}", shown.type_in(role))),
             Self::Perm => shown.write_perm(metadata, permissions, out),
             Self::Size => match shown {
-                Shown::File { size, .. } => append(out, format_args!("{size}")),
+                Shown::File => append(out, format_args!("{}", metadata.size)),
                 _ => return false,
             },
-            Self::Modify => match shown {
-                Shown::File { modified, .. } => timestamp(modified, out),
-                _ => timestamp(metadata.modified, out),
-            },
+            Self::Modify => timestamp(metadata.modified, out),
             Self::Unique => match metadata.unique {
                 Some((device, inode)) => append(out, format_args!("{device:x}g{inode:x}")),
                 None => return false,
@@ -157,25 +155,29 @@ impl Fact {
     }
 }
 
+/// A symbolic link to a file is presented as that file, because it can be used like one. A link to
+/// a directory is not: a client that copies whole trees would walk in circles.
+fn presented(metadata: &Metadata) -> &Metadata {
+    match &metadata.kind {
+        Kind::Symlink { leads_to: Some(target), .. } if target.kind == Kind::File => target,
+        _ => metadata,
+    }
+}
+
 /// What an entry is presented as.
 #[derive(Clone, Copy)]
 enum Shown {
-    File { size: u64, modified: WallTime },
+    File,
     Directory,
     Symlink,
     Special,
 }
 
 impl Shown {
-    /// A symbolic link to a file is presented as that file, because it can be used like one. A link
-    /// to a directory is not: a client that copies whole trees would walk in circles.
     fn new(metadata: &Metadata) -> Self {
         match metadata.kind {
-            Kind::File => Self::File { size: metadata.size, modified: metadata.modified },
+            Kind::File => Self::File,
             Kind::Directory => Self::Directory,
-            Kind::Symlink { leads_to: Some(Target::File { size, modified }), .. } => {
-                Self::File { size, modified }
-            }
             Kind::Symlink { .. } => Self::Symlink,
             Kind::Other => Self::Special,
         }
@@ -185,7 +187,7 @@ impl Shown {
         match (role, self) {
             (Role::Listed, _) => "cdir",
             (Role::Parent, _) => "pdir",
-            (Role::Entry, Self::File { .. }) => "file",
+            (Role::Entry, Self::File) => "file",
             (Role::Entry, Self::Directory) => "dir",
             (Role::Entry, Self::Symlink) => "OS.unix=slink",
             (Role::Entry, Self::Special) => "OS.unix=special",
@@ -200,7 +202,7 @@ impl Shown {
         let delete = may(Permissions::DELETE, access.remove);
         let rename = may(Permissions::RENAME, access.remove);
         let letters: &[(u8, bool)] = match self {
-            Self::File { .. } => &[
+            Self::File => &[
                 (b'a', may(Permissions::APPEND, access.write)),
                 (b'd', delete),
                 (b'f', rename),
@@ -255,6 +257,7 @@ pub(crate) fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::storage::Access;
+    use alloc::boxed::Box;
     use alloc::string::ToString;
 
     const EVERYTHING: Access = Access { read: true, write: true, remove: true };
@@ -285,8 +288,8 @@ mod tests {
         write(Facts::parse(b"perm"), Role::Entry, &metadata, permissions)
     }
 
-    fn link(leads_to: Option<Target>) -> Kind {
-        Kind::Symlink { target: None, leads_to }
+    fn link(leads_to: Option<Metadata>) -> Kind {
+        Kind::Symlink { target: None, leads_to: leads_to.map(Box::new) }
     }
 
     #[test]
@@ -327,8 +330,11 @@ mod tests {
         assert_eq!(shown(Role::Parent, Kind::Directory), "type=pdir;");
         assert_eq!(shown(Role::Entry, Kind::Other), "type=OS.unix=special;");
         assert_eq!(shown(Role::Entry, link(None)), "type=OS.unix=slink;");
-        assert_eq!(shown(Role::Entry, link(Some(Target::Directory))), "type=OS.unix=slink;");
-        let to_file = link(Some(Target::File { size: 99, modified: WallTime::default() }));
+        assert_eq!(
+            shown(Role::Entry, link(Some(metadata(Kind::Directory)))),
+            "type=OS.unix=slink;"
+        );
+        let to_file = link(Some(Metadata { size: 99, ..metadata(Kind::File) }));
         assert_eq!(shown(Role::Entry, to_file), "type=file;size=99;");
     }
 

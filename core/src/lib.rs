@@ -59,6 +59,6 @@ pub use permissions::Permissions;
 pub use session::Session;
 pub use storage::{
     Access, Disposition, Entry, Kind, Metadata, Opened, StorageAnswer, StorageError,
-    StorageRequest, Target, WriteMode,
+    StorageRequest, WriteMode,
 };
 pub use time::{Civil, Instant, Now, WallTime};

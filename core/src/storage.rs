@@ -2,6 +2,7 @@
 //!
 //! Core never touches a file: it names the operation, the host carries it out.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::path::VirtualPath;
@@ -19,24 +20,10 @@ pub enum Kind {
         /// Where it says that it leads; `None` where that is not for clients to know.
         target: Option<Vec<u8>>,
         /// What it leads to, as far as the tree reaches; never itself a symlink.
-        leads_to: Option<Target>,
+        leads_to: Option<Box<Metadata>>,
     },
     /// A device, socket, FIFO or the like: visible, but not to be opened.
     Other,
-}
-
-/// What a symbolic link leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A regular file.
-    File {
-        /// Size in bytes.
-        size: u64,
-        /// When its content last changed.
-        modified: WallTime,
-    },
-    /// A directory.
-    Directory,
 }
 
 /// What the process may do with an entry, the account's permissions aside.

@@ -298,6 +298,7 @@ fn wild() -> impl Strategy<Value = Event> {
             1 => answer(&Action::Listen { id }, how).unwrap(),
             2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
+            4 if number % 2 == 0 => Event::Sent { id },
             4 => Event::Progress { id, bytes: number },
             5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },
             6 => answer(&Action::Site { id, command: 0, argument: Vec::new() }, how).unwrap(),

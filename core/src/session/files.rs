@@ -63,7 +63,7 @@ impl Session {
     pub(super) fn rnfr(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument) else { return };
         if path.is_root() {
-            return self.reply(550, "The root directory cannot be renamed.");
+            return self.reply(550, "Can't rename home directory.");
         }
         self.ask(StorageRequest::LinkMetadata(path.clone()), Then::RenameFrom(path));
     }

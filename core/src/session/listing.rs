@@ -8,7 +8,7 @@ use crate::event::RequestId;
 use crate::facts::Role;
 use crate::glob;
 use crate::listing::{ListingFormat, Style};
-use crate::path::{PathError, VirtualPath};
+use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::storage::{Entry, Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
 use crate::time::Now;
@@ -210,13 +210,17 @@ impl Session {
     pub(super) fn stat_path(&mut self, argument: &[u8], now: Now) {
         match self.listing(argument, Style::Long, now) {
             Ok(listing) => self.ask(listing.first_request(), Then::StatLook(listing)),
-            Err(_) => self.reply(550, "File name not allowed."),
+            Err((code, text)) => self.reply(code, text),
         }
     }
 
-    fn listing(&self, argument: &[u8], style: Style, now: Now) -> Result<Listing, PathError> {
-        let (itself, path) = split_options(argument);
-        self.listing_of(path, itself, style, now)
+    fn listing(&self, argument: &[u8], style: Style, now: Now) -> Result<Listing, Refusal> {
+        let (options, path) = split_options(argument);
+        if options.recursive {
+            // A listing of one level would pass for all there is.
+            return Err((504, "Recursive listings are not supported."));
+        }
+        self.listing_of(path, options.itself, style, now)
     }
 
     fn listing_of(
@@ -225,10 +229,11 @@ impl Session {
         itself: bool,
         style: Style,
         now: Now,
-    ) -> Result<Listing, PathError> {
+    ) -> Result<Listing, Refusal> {
+        let path = self.parameters.directory.resolve(given);
         Ok(Listing {
             given: given.to_vec(),
-            path: self.parameters.directory.resolve(given)?,
+            path: path.map_err(|_| (550, "File name not allowed."))?,
             directory_prefix: Vec::new(),
             itself,
             format: self.listing_format(style, now),
@@ -317,11 +322,23 @@ impl Session {
     }
 }
 
-/// Takes options such as `-la` off the argument of LIST, NLST and STAT. Only `-d` means something
-/// here: the entry itself. `--` ends them, so that what begins with a dash can be named.
-fn split_options(argument: &[u8]) -> (bool, &[u8]) {
+/// Why nothing is listed: a reply code and its text.
+pub(super) type Refusal = (u16, &'static str);
+
+/// The options that mean something here; others, such as `-la`, change nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Options {
+    /// `-d`: the entry itself, not what is in it.
+    itself: bool,
+    /// `-R`: what is in the directories within, too.
+    recursive: bool,
+}
+
+/// Takes the options off the argument of LIST, NLST and STAT. `--` ends them, so that what begins
+/// with a dash can be named.
+fn split_options(argument: &[u8]) -> (Options, &[u8]) {
     let mut rest = argument;
-    let mut itself = false;
+    let mut options = Options::default();
     while rest.len() > 1 && rest[0] == b'-' {
         let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
         let option = &rest[1..end];
@@ -329,26 +346,29 @@ fn split_options(argument: &[u8]) -> (bool, &[u8]) {
         if option == b"-" {
             break;
         }
-        itself |= option.contains(&b'd');
+        options.itself |= option.contains(&b'd');
+        options.recursive |= option.contains(&b'R');
         rest = rest.trim_ascii_start();
     }
-    (itself, rest)
+    (options, rest)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::split_options;
+    use super::{Options, split_options};
 
     #[test]
     fn options_are_told_from_names() {
+        let none = Options::default();
         let split = |text: &'static str| split_options(text.as_bytes());
-        assert_eq!(split(""), (false, &b""[..]));
-        assert_eq!(split("-la"), (false, &b""[..]));
-        assert_eq!(split("-l -a my dir"), (false, &b"my dir"[..]));
-        assert_eq!(split("-d x"), (true, &b"x"[..]));
-        assert_eq!(split("-a -- -x"), (false, &b"-x"[..]));
-        assert_eq!(split("./-x"), (false, &b"./-x"[..]));
-        assert_eq!(split("-"), (false, &b"-"[..]));
-        assert_eq!(split(" x"), (false, &b" x"[..]));
+        assert_eq!(split(""), (none, &b""[..]));
+        assert_eq!(split("-la"), (none, &b""[..]));
+        assert_eq!(split("-l -a my dir"), (none, &b"my dir"[..]));
+        assert_eq!(split("-d x"), (Options { itself: true, ..none }, &b"x"[..]));
+        assert_eq!(split("-lRa"), (Options { recursive: true, ..none }, &b""[..]));
+        assert_eq!(split("-a -- -x"), (none, &b"-x"[..]));
+        assert_eq!(split("./-x"), (none, &b"./-x"[..]));
+        assert_eq!(split("-"), (none, &b"-"[..]));
+        assert_eq!(split(" x"), (none, &b" x"[..]));
     }
 }

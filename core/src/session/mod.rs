@@ -166,6 +166,7 @@ impl Session {
             Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
             Event::Connected { id, established } => self.connected(id, established, now),
             Event::Progress { id, bytes } => self.transfer_progressed(id, bytes, now),
+            Event::Sent { id } => self.transfer_sent(id, now),
             Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
         }
         // While it waited for the server, the client was not idle.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use wharf_core::{
     Access, Denial, Entry, Event, Grant, Instant, Kind, Metadata, Opened, Permissions, RequestId,
-    SiteReply, StorageAnswer, StorageError, Target, TransferEnd, WallTime,
+    SiteReply, StorageAnswer, StorageError, TransferEnd, WallTime,
 };
 
 use super::text::unescape;
@@ -87,6 +87,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "connected" => Event::Connected { id, established: true },
         "unconnected" => Event::Connected { id, established: false },
         "progress" => Event::Progress { id, bytes: number(rest)? },
+        "sent" => Event::Sent { id },
         "ended" => {
             let (bytes, end) = split(rest);
             let end = match end {
@@ -210,12 +211,6 @@ fn set_fact(metadata: &mut Metadata, name: &str, value: &str) -> Result<()> {
             };
         }
         ("to", Kind::Symlink { target, .. }) => *target = Some(unescape(value)?),
-        ("leads", Kind::Symlink { leads_to, .. }) => {
-            *leads_to = Some(match value.strip_prefix("file:") {
-                Some(size) => Target::File { size: number(size)?, modified: metadata.modified },
-                None => Target::Directory,
-            });
-        }
         _ => return Err(format!("unknown fact {name:?}")),
     }
     Ok(())

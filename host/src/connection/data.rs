@@ -12,7 +12,7 @@ use crate::job::Job;
 use crate::listener::{Accepted, accept};
 use crate::passive::PassivePorts;
 use crate::pump::{Pump, Pumped, Step};
-use crate::wire::{Readiness, Wire};
+use crate::wire::{Flow, Readiness, Wire};
 
 /// The passive port or the data connection of a session: at most one socket at a time.
 pub(super) struct DataChannel {
@@ -38,6 +38,18 @@ struct Transfer {
     bytes: u64,
     /// A job is out; nothing goes on before it is back.
     working: bool,
+    phase: Phase,
+}
+
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Bytes move.
+    Pumping,
+    /// All has been sent and our side is closed; the client closes its own when it has read all.
+    Sent,
+    /// Session waits no longer for that.
+    WaitedEnough,
 }
 
 /// The socket that a driver must watch beside the control connection's.
@@ -68,10 +80,13 @@ impl DataChannel {
             }
             State::Open { socket, wire } => {
                 let interest = match &self.transfer {
-                    Some(Transfer { pump, working: false, .. }) => Readiness {
-                        readable: pump.reads() && !wire.can_read(),
-                        writable: !pump.reads() && !wire.can_write(),
-                    },
+                    Some(Transfer { pump, working: false, phase, .. }) => {
+                        let reads = pump.reads() || *phase == Phase::Sent;
+                        Readiness {
+                            readable: reads && !wire.can_read(),
+                            writable: !reads && !wire.can_write(),
+                        }
+                    }
                     _ => Readiness::NEITHER,
                 };
                 (socket, interest)
@@ -166,14 +181,17 @@ impl DataChannel {
             return false;
         }
         let pump = Pump::new(plan, files);
-        self.transfer = pump.map(|pump| Transfer { id, pump, bytes: 0, working: false });
+        let phase = Phase::Pumping;
+        self.transfer = pump.map(|pump| Transfer { id, pump, bytes: 0, working: false, phase });
         self.transfer.is_some()
     }
 
     /// Breaks the transfer off.
     pub(super) fn stop(&mut self) {
-        if let Some(transfer) = &mut self.transfer {
-            transfer.pump.stop();
+        match &mut self.transfer {
+            Some(Transfer { phase: phase @ Phase::Sent, .. }) => *phase = Phase::WaitedEnough,
+            Some(transfer) => transfer.pump.stop(),
+            None => {}
         }
     }
 
@@ -250,7 +268,12 @@ impl DataChannel {
         if transfer.working {
             return false;
         }
-        match transfer.pump.step(wire, socket) {
+        let step = match transfer.phase {
+            Phase::Pumping => transfer.pump.step(wire, socket),
+            Phase::Sent => await_end(wire, socket),
+            Phase::WaitedEnough => Step::Ended(TransferEnd::Complete),
+        };
+        match step {
             Step::Moved(count) => {
                 transfer.bytes += count as u64;
                 let (id, bytes) = (transfer.id, transfer.bytes);
@@ -263,6 +286,12 @@ impl DataChannel {
                 true
             }
             Step::Blocked | Step::Waiting => false,
+            Step::Sent => {
+                wire.close(socket);
+                transfer.phase = Phase::Sent;
+                session.handle(Event::Sent { id: transfer.id }, now);
+                true
+            }
             Step::Ended(end) => {
                 self.end(end, session, files, jobs, now);
                 true
@@ -286,6 +315,20 @@ impl DataChannel {
         }
         self.close(jobs);
         session.handle(Event::TransferEnded { id, bytes, end }, now);
+    }
+}
+
+/// Looks whether the client has closed its side of a connection over which all has been sent.
+fn await_end(wire: &mut Wire, socket: &Socket) -> Step {
+    match wire.read(socket, &mut [0; 4096]) {
+        // A client that is to receive has nothing to say here.
+        Flow::Moved(_) => Step::Moved(0),
+        Flow::Blocked => Step::Blocked,
+        Flow::Ended => Step::Ended(TransferEnd::Complete),
+        Flow::Broken(error) => {
+            log::debug!("data connection lost: {error}");
+            Step::Ended(TransferEnd::DataLost)
+        }
     }
 }
 

@@ -46,7 +46,9 @@ pub(crate) enum Step {
     Job(Job),
     /// A job is still out: wait for it.
     Waiting,
-    /// It is over; the last byte has been handed over.
+    /// The last byte of what is sent has been handed over.
+    Sent,
+    /// It is over otherwise.
     Ended(TransferEnd),
 }
 

@@ -39,10 +39,7 @@ impl Send {
             if self.source.is_none() {
                 return Step::Waiting;
             }
-            if end == TransferEnd::Complete {
-                wire.close(socket);
-            }
-            return Step::Ended(end);
+            return if end == TransferEnd::Complete { Step::Sent } else { Step::Ended(end) };
         }
         let Some(mut source) = self.source.take() else { return Step::Waiting };
         let mut buffer = std::mem::take(&mut self.buffer);

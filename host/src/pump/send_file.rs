@@ -34,10 +34,7 @@ impl SendFile {
         Some(match wire.send_file(socket, file, &mut self.offset, BUFFER) {
             Flow::Moved(count) => Step::Moved(count),
             Flow::Blocked => Step::Blocked,
-            Flow::Ended => {
-                wire.close(socket);
-                Step::Ended(TransferEnd::Complete)
-            }
+            Flow::Ended => Step::Sent,
             Flow::Broken(error) if is_unsupported(&error) => return None,
             Flow::Broken(error) => {
                 log::debug!("data connection lost: {error}");

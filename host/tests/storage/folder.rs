@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tempfile::TempDir;
-use wharf_core::{Disposition, Kind, Metadata, StorageError, Target, WriteMode};
+use wharf_core::{Disposition, Kind, Metadata, StorageError, WriteMode};
 use wharf_host::{Directory, Memory, Storage};
 
 use super::*;
@@ -31,10 +31,10 @@ fn link(folder: &TempDir, target: impl AsRef<std::path::Path>, at: &str) {
 /// Where a link says that it leads, and what to: a file with its size, or a directory.
 fn link_of(storage: &Directory, at: &str) -> (Option<Vec<u8>>, Option<Option<u64>>) {
     match storage.link_metadata(&path(at)).unwrap().kind {
-        Kind::Symlink { target, leads_to } => (target, leads_to.map(|to| match to {
-            Target::File { size, .. } => Some(size),
-            Target::Directory => None,
-        })),
+        Kind::Symlink { target, leads_to } => {
+            let size = |to: Box<Metadata>| (to.kind == Kind::File).then_some(to.size);
+            (target, leads_to.map(size))
+        }
         kind => panic!("{kind:?}"),
     }
 }
@@ -119,10 +119,10 @@ fn links_within_are_followed() {
     }
     assert_eq!(names(&storage, "/dir"), ["deep", "f"]);
     let entries = list(&storage, "/d/deep").unwrap();
-    assert!(matches!(
-        entries[0].metadata.kind,
-        Kind::Symlink { leads_to: Some(Target::File { size: 5, .. }), .. }
-    ));
+    let Kind::Symlink { leads_to: Some(target), .. } = &entries[0].metadata.kind else {
+        panic!("{entries:?}");
+    };
+    assert_eq!((&target.kind, target.size), (&Kind::File, 5));
 
     // Writing goes through the link, and leaves it a link.
     put(&storage, "/chain", "new");

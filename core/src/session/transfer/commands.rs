@@ -1,10 +1,10 @@
 //! The commands that begin a transfer, and the one that breaks it off.
 
 use crate::action::Filter;
-use crate::path::{PathError, VirtualPath};
+use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::session::Session;
-use crate::session::listing::Listing;
+use crate::session::listing::{Listing, Refusal};
 use crate::session::state::{Data, Work};
 use crate::storage::{Opened, StorageRequest, WriteMode};
 
@@ -64,13 +64,15 @@ impl Session {
     }
 
     /// LIST, NLST, MLSD.
-    pub(in crate::session) fn send_listing(&mut self, listing: Result<Listing, PathError>) {
+    pub(in crate::session) fn send_listing(&mut self, listing: Result<Listing, Refusal>) {
         self.take_parameters();
-        let Ok(listing) = listing else {
-            return self.fail_transfer(550, "File name not allowed.");
-        };
-        let request = listing.first_request();
-        self.prepare(What::List(listing), request);
+        match listing {
+            Ok(listing) => {
+                let request = listing.first_request();
+                self.prepare(What::List(listing), request);
+            }
+            Err((code, text)) => self.fail_transfer(code, text),
+        }
     }
 
     /// Asks the storage, unless it is clear already that there is no data connection.

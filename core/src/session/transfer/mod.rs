@@ -1,12 +1,15 @@
 //! The course of a data transfer. Its commands are in `commands`, what it moves in `plan`.
 //!
 //! Each passes the same stages: [`Preparing`](Stage::Preparing) the file,
-//! [`Connecting`](Stage::Connecting), 150, [`Moving`](Stage::Moving), for an upload
-//! [`Finishing`](Stage::Finishing), and the last reply. Whatever goes wrong leaves nothing behind:
+//! [`Connecting`](Stage::Connecting), 150, [`Moving`](Stage::Moving), then
+//! [`Closing`](Stage::Closing) for what was sent and [`Finishing`](Stage::Finishing) for what was
+//! received, and the last reply. Whatever goes wrong leaves nothing behind:
 //! neither an open file nor a data connection.
 
 mod commands;
 mod plan;
+
+use core::time::Duration;
 
 use crate::action::Action;
 use crate::event::{RequestId, TransferEnd};
@@ -22,6 +25,9 @@ use plan::{Next, What};
 
 /// The text of 425 where no command has said where the data connection comes from.
 const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
+
+/// How long 226 waits for the client to close the data connection, once all has been sent.
+const CLOSING: Duration = Duration::from_millis(500);
 
 /// A data transfer under way.
 #[derive(Debug)]
@@ -45,6 +51,8 @@ enum Stage {
     Connecting { file: Option<RequestId>, until: Instant },
     /// Bytes move; every progress puts the deadline off.
     Moving { file: Option<RequestId>, until: Instant },
+    /// All bytes have been handed over; the client is to close the data connection too.
+    Closing { until: Instant },
     /// The driver has been told to stop.
     Stopping { file: Option<RequestId> },
     /// The uploaded file is put in its place, or away.
@@ -67,7 +75,11 @@ pub(super) enum Stop {
 impl Transfer {
     /// Tells whether 150 has been sent and the transfer goes on by itself.
     pub(super) fn is_announced(&self) -> bool {
-        self.stop.is_none() && matches!(self.stage, Stage::Moving { .. } | Stage::Finishing { .. })
+        self.stop.is_none()
+            && matches!(
+                self.stage,
+                Stage::Moving { .. } | Stage::Closing { .. } | Stage::Finishing { .. }
+            )
     }
 
     /// Tells whether ABOR has something to break off.
@@ -78,7 +90,9 @@ impl Transfer {
     /// When the client has taken too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Connecting { until, .. } | Stage::Moving { until, .. } => Some(until),
+            Stage::Connecting { until, .. }
+            | Stage::Moving { until, .. }
+            | Stage::Closing { until } => Some(until),
             _ => None,
         }
     }
@@ -180,6 +194,15 @@ impl Session {
         }
     }
 
+    /// All has been sent. 226 waits a little for the client to close its side: then it has read
+    /// everything, and not only been sent it. Some clients lose a 226 that comes with the 150.
+    pub(super) fn transfer_sent(&mut self, id: RequestId, now: Now) {
+        let Work::Transferring(transfer) = &mut self.work else { return };
+        if transfer.id == id && matches!(transfer.stage, Stage::Moving { .. }) {
+            transfer.stage = Stage::Closing { until: now.instant + CLOSING };
+        }
+    }
+
     /// The client is gone: whatever it wanted stops.
     pub(super) fn abandon_transfer(&mut self) {
         self.inbox.clear();
@@ -193,6 +216,11 @@ impl Session {
             Stage::Moving { file, .. } => {
                 transfer.stop = Some(why);
                 transfer.stage = Stage::Stopping { file };
+                self.actions.push_back(Action::StopTransfer);
+            }
+            // Nothing is lost: the client has been sent all.
+            Stage::Closing { .. } => {
+                transfer.stage = Stage::Stopping { file: None };
                 self.actions.push_back(Action::StopTransfer);
             }
             Stage::Connecting { .. } => {
@@ -211,8 +239,10 @@ impl Session {
     /// The driver has moved the last byte, or will move no more.
     pub(super) fn transfer_ended(&mut self, id: RequestId, bytes: u64, end: TransferEnd) {
         let Work::Transferring(transfer) = &mut self.work else { return };
-        let (Stage::Moving { file, .. } | Stage::Stopping { file }) = transfer.stage else {
-            return;
+        let file = match transfer.stage {
+            Stage::Moving { file, .. } | Stage::Stopping { file } => file,
+            Stage::Closing { .. } => None,
+            _ => return,
         };
         if transfer.id != id {
             return;

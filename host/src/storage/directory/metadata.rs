@@ -6,7 +6,7 @@ use std::io;
 use cap_std::fs::{Dir, Metadata as Stat, MetadataExt};
 use rustix::fs::{Access as Check, AtFlags};
 use rustix::io::Errno;
-use wharf_core::{Access, Kind, Metadata, StorageError, Target, VirtualPath, WallTime};
+use wharf_core::{Access, Kind, Metadata, StorageError, VirtualPath, WallTime};
 
 use super::{Directory, Spot, storage_error};
 
@@ -25,6 +25,8 @@ pub(super) fn followed(tree: &Directory, path: &VirtualPath) -> Result<Metadata,
     Ok(describe(&stat, kind(&stat), access(&dir, &name, &stat, removable)))
 }
 
+const NO_ACCESS: Access = Access { read: false, write: false, remove: false };
+
 /// Describes the entry `name` of `dir`, which is at `path` in the tree; a link is not followed.
 pub(super) fn unfollowed(
     tree: &Directory,
@@ -38,24 +40,21 @@ pub(super) fn unfollowed(
         return Ok(describe(&stat, kind(&stat), access(dir, name, &stat, removable)));
     }
     let followed = tree.follow(path);
-    let leads_to = match &followed {
-        Ok((_, stat)) if stat.is_dir() => Some(Target::Directory),
-        Ok((_, stat)) if stat.is_file() => {
-            Some(Target::File { size: stat.len(), modified: modified(stat) })
-        }
-        _ => None,
-    };
+    let leads_to = followed.as_ref().ok().map(|(spot, stat)| {
+        let access = access(&spot.dir, &spot.name, stat, removable);
+        Box::new(describe(stat, self::kind(stat), access))
+    });
     // Where the link leads out of the tree, or is absolute, its text would show the machine's
     // layout.
     let target = match &followed {
         Err(StorageError::PermissionDenied) => None,
         _ => rustix::fs::readlinkat(dir, name, Vec::new()).ok().map(|text| text.into_bytes()),
     };
-    let kind = Kind::Symlink { target: target.filter(|text| !text.starts_with(b"/")), leads_to };
-    let access = match &followed {
-        Ok((spot, stat)) => access(&spot.dir, &spot.name, stat, removable),
-        Err(_) => Access { read: false, write: false, remove: removable },
+    let access = Access {
+        remove: removable,
+        ..leads_to.as_ref().map_or(NO_ACCESS, |target: &Box<Metadata>| target.access)
     };
+    let kind = Kind::Symlink { target: target.filter(|text| !text.starts_with(b"/")), leads_to };
     Ok(describe(&stat, kind, access))
 }
 

@@ -62,8 +62,7 @@ pub(super) fn open(
             open_regular(&spot, create | OFlags::APPEND)?
         }
     };
-    let placeholder =
-        (!existed).then(|| Temporary { dir: spot.dir, name: Some(spot.name) });
+    let placeholder = (!existed).then(|| Temporary { dir: spot.dir, name: Some(spot.name) });
     Ok(Box::new(InPlace { file, existed, unique_name: None, placeholder }))
 }
 

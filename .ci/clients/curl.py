@@ -1,0 +1,218 @@
+"""curl."""
+
+import os
+import re
+
+from harness import Client, Failed
+
+curl = Client("curl", "curl")
+
+# FTP's own path names, not those that a URL is tidied to; and no [a-z] in names.
+BASE = ["curl", "-sS", "--globoff", "--path-as-is", "--connect-timeout", "5"]
+
+LISTED = re.compile(
+    r"[-dl][-rwxsStT]{9} +\d+ \S+ +\S+ +\d+ [A-Z][a-z]{2} [ \d]\d (?:\d\d:\d\d| \d{4}) (.+)"
+)
+
+
+def run(c, *arguments, **keywords):
+    return c.run(*BASE, *arguments, **keywords)
+
+
+def config(pairs) -> str:
+    """A configuration for `curl -K -`, that takes names whatever is in them."""
+    escape = {ord("\\"): "\\\\", ord('"'): '\\"'}
+    return "".join(f'{key} = "{str(value).translate(escape)}"\n' for key, value in pairs)
+
+
+def get_names(c, *options):
+    """Downloads each of the odd names.
+
+    Each has a curl of its own: on a connection that it uses again, curl 7 and 8 can stand still for
+    a second where a server answers EPSV at once.
+    """
+    for name in os.listdir(c.tree / "names"):
+        run(c, *options, "-o", c.out / name, c.url(f"tree/names/{name}"))
+    c.same_tree(c.out, c.tree / "names")
+
+
+def put_names(c, *options):
+    for name in os.listdir(c.tree / "names"):
+        run(c, *options, "-T", c.tree / "names" / name, c.url(f"{c.up}/{name}"))
+    c.same_tree(c.arrived, c.tree / "names")
+
+
+@curl.operation("list")
+def _(c):
+    lines = run(c, c.url("tree/names/")).out.decode().splitlines()
+    matches = [LISTED.fullmatch(line) for line in lines]
+    if None in matches:
+        raise Failed(f"not a line of ls -l: {lines[matches.index(None)]!a}")
+    c.names([match[1] for match in matches], "names")
+
+
+@curl.operation("list names (NLST)")
+def _(c):
+    c.names(run(c, "-l", c.url("tree/names/")).out.decode().splitlines(), "names")
+
+
+@curl.operation("one connection for all")
+def _(c):
+    names, parts = ["plain.txt", " leading space.txt", "empty", "hash#.txt"], []
+    for name in names:
+        up, down = c.url(f"{c.up}/{name}"), c.url(f"tree/names/{name}")
+        parts.append(config([("url", up), ("upload-file", c.tree / "names" / name)]))
+        parts.append(config([("url", down), ("output", c.out / name)]))
+    # Options such as -sS do not pass "next".
+    run(c, "-K", "-", stdin="next\nsilent\nshow-error\ngloboff\n".join(parts))
+    c.same_tree(c.out, c.arrived)
+    c.equal(sorted(os.listdir(c.out)), sorted(names), "files")
+
+
+@curl.operation("get odd names")
+def _(c):
+    get_names(c)
+
+
+@curl.operation("get odd names, no CWD")
+def _(c):
+    get_names(c, "--ftp-method", "nocwd")
+
+
+@curl.operation("get odd names, one CWD")
+def _(c):
+    get_names(c, "--ftp-method", "singlecwd")
+
+
+@curl.operation("get 64 MiB")
+def _(c):
+    run(c, "-R", "-o", c.out / "large", c.url("tree/big/large.bin"))
+    c.same_file(c.out / "large", c.large)
+    c.same_time(c.out / "large", c.large)
+
+
+@curl.operation("get resumed (-C)")
+def _(c):
+    part = c.part_of_large(c.out / "large")
+    run(c, "-C", "-", "-o", part, c.url("tree/big/large.bin"))
+    c.same_file(part, c.large)
+    run(c, "-C", "-", "-o", part, c.url("tree/big/large.bin"))
+    c.same_file(part, c.large)
+
+
+@curl.operation("get ranges (-r)")
+def _(c):
+    """curl breaks the transfer off when it has enough; the next begins on the same connection."""
+    url = c.url("tree/big/large.bin")
+    got = run(c, "-r", "1000000-1000099", url, url).out
+    with open(c.large, "rb") as large:
+        large.seek(1_000_000)
+        c.equal(got, large.read(100) * 2, "ranges")
+
+
+@curl.operation("ASCII (-B)")
+def _(c):
+    """curl itself turns CRLF to LF on the way down, and with --crlf LF to CRLF on the way up."""
+    lines = c.tree / "text/lines.txt"
+    run(c, "-B", "-o", c.out / "lines", c.url("tree/text/lines.txt"))
+    c.same_file(c.out / "lines", lines)
+    run(c, "-B", "--crlf", "-T", lines, c.url(f"{c.up}/lines"))
+    c.same_file(c.arrived / "lines", lines)
+
+
+@curl.operation("head (-I)")
+def _(c):
+    text = run(c, "-I", c.url("tree/big/large.bin")).text
+    for line in ("Last-Modified: Tue, 14 Nov 2023 22:13:20 GMT", "Content-Length: 67108864"):
+        if line not in text:
+            raise Failed(f"no {line!r} in {text!a}")
+
+
+@curl.operation("put odd names")
+def _(c):
+    put_names(c)
+
+
+@curl.operation("put 64 MiB")
+def _(c):
+    run(c, "-T", c.large, c.url(f"{c.up}/"))
+    c.same_file(c.arrived / "large.bin", c.large)
+
+
+@curl.operation("put resumed (-C)")
+def _(c):
+    part = c.part_of_large(c.arrived / "large")
+    run(c, "-C", "-", "-T", c.large, c.url(f"{c.up}/large"))
+    c.same_file(part, c.large)
+
+
+@curl.operation("append (-a)")
+def _(c):
+    run(c, "-a", "-T", "-", c.url(f"{c.up}/file"), stdin="one")
+    run(c, "-a", "-T", "-", c.url(f"{c.up}/file"), stdin="two")
+    c.equal((c.arrived / "file").read_bytes(), b"onetwo", "content")
+
+
+@curl.operation("put over an old file")
+def _(c):
+    (c.arrived / "file").write_bytes(b"a longer one that was there before")
+    run(c, "-T", "-", c.url(f"{c.up}/file"), stdin="new")
+    c.equal((c.arrived / "file").read_bytes(), b"new", "content")
+
+
+@curl.operation("put, making folders")
+def _(c):
+    run(c, "--ftp-create-dirs", "-T", c.tree / "names/plain.txt", c.url(f"{c.up}/ä/b c/d/file"))
+    c.same_file(c.arrived / "ä/b c/d/file", c.tree / "names/plain.txt")
+
+
+@curl.operation("active: EPRT")
+def _(c):
+    get_names(c, "-P", "-")
+    put_names(c, "-P", "-")
+
+
+@curl.operation("active: PORT")
+def _(c):
+    get_names(c, "-P", "-", "--disable-eprt")
+    put_names(c, "-P", "-", "--disable-eprt")
+
+
+@curl.operation("passive: PASV")
+def _(c):
+    get_names(c, "--disable-epsv")
+    put_names(c, "--disable-epsv")
+
+
+@curl.operation("MKD RNFR RNTO DELE RMD (-Q)")
+def _(c):
+    (c.arrived / "file").write_bytes(b"")
+
+    def quote(*commands):
+        pairs = [("quote", command) for command in commands]
+        run(c, "-K", "-", "-o", c.out / "listing", c.url(), stdin=config(pairs))
+
+    quote(f"MKD {c.up}/new folder", f"RNFR {c.up}/file", f"RNTO {c.up}/new folder/ moved")
+    c.equal(os.listdir(c.arrived / "new folder"), [" moved"], "folder")
+    quote(f"DELE {c.up}/new folder/ moved", f"RMD {c.up}/new folder")
+    c.equal(os.listdir(c.arrived), [], "folder")
+
+
+@curl.operation("refusals")
+def _(c):
+    """curl's exit codes: 67 login, 78 no such file, 9 no such folder, 25 upload refused."""
+    refused = c.url("tree/text/lines.txt").replace("u:p", "u:q")
+    run(c, refused, ok=[67])
+    run(c, c.url("tree/text/none"), ok=[78])
+    run(c, c.url("tree/none/"), ok=[9])
+    run(c, "-T", c.tree / "text/lines.txt", c.url("up/refused", c.reader), ok=[25])
+    run(c, "-T", c.tree / "text/lines.txt", c.url(f"{c.up}/none/file"), ok=[9])
+    run(c, "-Q", "DELE tree/text/lines.txt", c.url("", c.reader), ok=[21])
+    if (c.root / "up/refused").exists():
+        raise Failed("the server for reading let itself be written")
+
+
+@curl.operation("anonymous")
+def _(c):
+    got = run(c, c.url("tree/text/lines.txt", c.reader, login=False)).out
+    c.equal(got, (c.tree / "text/lines.txt").read_bytes(), "content")

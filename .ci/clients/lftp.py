@@ -1,0 +1,172 @@
+"""lftp."""
+
+import os
+
+from harness import Client, Failed
+
+lftp = Client("lftp", "lftp")
+
+SETTINGS = {
+    "net:timeout": 10,
+    "net:max-retries": 2,
+    "net:reconnect-interval-base": 1,
+    "ftp:ssl-allow": "no",
+    "cmd:fail-exit": "yes",
+    "xfer:clobber": "yes",
+}
+
+
+def quoted(text) -> str:
+    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def run(c, *commands, **settings):
+    """Runs commands on one connection; each is words, quoted where they are no options."""
+    lines = []
+    options = {**SETTINGS, **{f"ftp:{k.replace('_', '-')}": v for k, v in settings.items()}}
+    for key, value in options.items():
+        lines.append(f"set {key} {value}")
+    who = f"{quoted(c.wharf.user)} {quoted(c.wharf.password)}"
+    lines += [f"open -p {c.wharf.port} 127.0.0.1", f"user {who}"]
+    for command in commands:
+        lines.append(" ".join([command[0], *(quoted(word) for word in command[1:])]))
+    return c.run("lftp", "-f", "/dev/stdin", stdin="\n".join(lines) + "\n")
+
+
+@lftp.operation("mirror (LIST)")
+def _(c):
+    run(c, ("mirror", "tree", c.out), use_mlsd="no")
+    c.same_tree(c.out, c.tree)
+    c.same_time(c.out / "text/lines.txt", c.tree / "text/lines.txt")
+    again = run(c, ("mirror", "-v", "tree", c.out), use_mlsd="no").text
+    c.equal(again, "", "mirrored again")
+
+
+@lftp.operation("mirror (MLSD)")
+def _(c):
+    run(c, ("mirror", "tree", c.out), use_mlsd="yes")
+    # A link to a file is presented as that file.
+    link = c.out / "links/to-file"
+    c.same_file(link, c.tree / "names/plain.txt")
+    mode = oct(link.stat().st_mode)
+    c.equal(mode, oct((c.tree / "names/plain.txt").stat().st_mode), "mode of the linked file")
+    c.same_time(link, c.tree / "names/plain.txt")
+    link.unlink()
+    c.same_tree(c.out, c.tree, leave_out=["links/to-file"])
+    c.same_time(c.out / "text/lines.txt", c.tree / "text/lines.txt")
+
+
+@lftp.operation("mirror -L, four at once")
+def _(c):
+    # -L takes every link for one to a file.
+    folder = "links/to-folder"
+    run(c, ("mirror", "-L", "--parallel=4", "--use-pget-n=2", "-X", folder, "tree", c.out))
+    c.same_tree(c.out, c.tree, want_links="follow", leave_out=[folder])
+
+
+@lftp.operation("mirror -R")
+def _(c):
+    run(c, ("mirror", "-R", "-L", "--no-perms", c.tree, c.up))
+    c.same_tree(c.arrived, c.tree, want_links="follow")
+    command = ("mirror", "-R", "-L", "--no-perms", "-v", "--only-newer", c.tree, c.up)
+    again = run(c, command).text
+    if "Transferring" in again:
+        raise Failed(f"mirrored again: {again[:200]!a}")
+
+
+@lftp.operation("mirror -R --delete, four at once")
+def _(c):
+    (c.arrived / "old folder/older").mkdir(parents=True)
+    (c.arrived / "old folder/older/file").write_bytes(b"old")
+    (c.arrived / "names").mkdir()
+    (c.arrived / "names/plain.txt").write_bytes(b"of another size")
+    command = ("mirror", "-R", "-L", "--no-perms", "--delete", "--parallel=4", c.tree, c.up)
+    run(c, command)
+    c.same_tree(c.arrived, c.tree, want_links="follow")
+
+
+@lftp.operation("active")
+def _(c):
+    run(
+        c,
+        ("mirror", "tree/names", c.out),
+        ("mirror", "-R", "--no-perms", c.tree / "names", c.up),
+        passive_mode="no",
+    )
+    c.same_tree(c.out, c.tree / "names")
+    c.same_tree(c.arrived, c.tree / "names")
+
+
+@lftp.operation("EPSV")
+def _(c):
+    run(c, ("mirror", "tree/names", c.out), prefer_epsv="yes")
+    c.same_tree(c.out, c.tree / "names")
+
+
+@lftp.operation("get -c")
+def _(c):
+    part = c.part_of_large(c.out / "large")
+    run(c, ("get", "-c", "tree/big/large.bin", "-o", part))
+    c.same_file(part, c.large)
+
+
+@lftp.operation("put -c")
+def _(c):
+    part = c.part_of_large(c.arrived / "large")
+    run(c, ("put", "-c", c.large, "-o", f"{c.up}/large"))
+    c.same_file(part, c.large)
+
+
+@lftp.operation("pget, four at once")
+def _(c):
+    run(c, ("pget", "-n", "4", "tree/big/large.bin", "-o", c.out / "large"))
+    c.same_file(c.out / "large", c.large)
+
+
+@lftp.operation("mget, mput by pattern")
+def _(c):
+    want = {f"file-01{digit}.bin" for digit in range(10)}
+    run(c, ("mget", "-O", c.out, "tree/many/file-01?.b*"))
+    run(c, ("mput", "-O", c.up, f"{c.tree}/many/file-01[0-9].bin"))
+    c.equal(set(os.listdir(c.out)), want, "files")
+    c.same_tree(c.out, c.arrived)
+
+
+@lftp.operation("mv, rm, rm -r, mkdir -p")
+def _(c):
+    (c.arrived / "a b/c").mkdir(parents=True)
+    for name in ("one", "a b/two", "a b/c/-three", "a b/.four"):
+        (c.arrived / name).write_bytes(b"")
+    run(c, ("mv", f"{c.up}/one", f"{c.up}/é 1"), ("mv", f"{c.up}/a b/two", f"{c.up}/two"))
+    c.equal(sorted(os.listdir(c.arrived)), ["a b", "two", "é 1"], "files")
+    run(c, ("rm", f"{c.up}/two"), ("rm", "-r", f"{c.up}/a b"), ("mkdir", "-p", f"{c.up}/x/y/z"))
+    c.equal(sorted(os.listdir(c.arrived)), ["x", "é 1"], "files")
+    c.equal((c.arrived / "x/y/z").is_dir(), True, "folder made")
+
+
+@lftp.operation("cls, nlist, find, cat")
+def _(c):
+    listed = run(c, ("cls", "-1", "-a", "tree/names")).out.decode().splitlines()
+    names = [line.removeprefix("tree/names/") for line in listed]
+    c.names([name for name in names if name not in ("./", "../")], "names")
+    c.names(run(c, ("cd", "tree/names"), ("nlist",)).out.decode().splitlines(), "names")
+    found = run(c, ("find", "tree/deep 1")).out.decode().splitlines()
+    c.equal(len(found), 24, "found")
+    text = run(c, ("cat", "tree/text/lines.txt")).out
+    c.equal(text, (c.tree / "text/lines.txt").read_bytes(), "text")
+
+
+@lftp.operation("get, put ASCII")
+def _(c):
+    lines = c.tree / "text/lines.txt"
+    run(c, ("get", "-a", "tree/text/lines.txt", "-o", c.out / "down"))
+    run(c, ("put", "-a", lines, "-o", f"{c.up}/up"))
+    c.same_file(c.out / "down", lines)
+    c.same_file(c.arrived / "up", lines)
+
+
+@lftp.operation("server to server (FXP)")
+def _(c):
+    run(c, ("get", "tree/big/large.bin", "-o", c.url(f"{c.up}/copy")), use_fxp="yes")
+    c.same_file(c.arrived / "copy", c.large)
