@@ -28,6 +28,8 @@ pub struct Readiness {
 impl Readiness {
     /// Both directions.
     pub const BOTH: Self = Self { readable: true, writable: true };
+    /// The way in.
+    pub const READABLE: Self = Self { readable: true, writable: false };
     /// Neither direction.
     pub const NEITHER: Self = Self { readable: false, writable: false };
 
@@ -67,12 +69,12 @@ impl Wire {
         self.ready.add(ready);
     }
 
-    pub(crate) fn can_write(&self) -> bool {
-        self.ready.writable
-    }
-
-    pub(crate) fn can_read(&self) -> bool {
-        self.ready.readable
+    /// Returns what of `wanted` has to be waited for.
+    pub(crate) fn not_ready(&self, wanted: Readiness) -> Readiness {
+        Readiness {
+            readable: wanted.readable && !self.ready.readable,
+            writable: wanted.writable && !self.ready.writable,
+        }
     }
 
     /// Reads what there is, as much as fits.

@@ -62,10 +62,10 @@ impl Control {
 
     /// What has to happen on the socket before anything can go on.
     pub(super) fn interest(&self, session: &Session) -> Readiness {
-        Readiness {
-            readable: !self.ended && session.wants_read() && !self.wire.can_read(),
-            writable: !session.transmit().is_empty() && !self.wire.can_write(),
-        }
+        self.wire.not_ready(Readiness {
+            readable: !self.ended && session.wants_read(),
+            writable: !session.transmit().is_empty(),
+        })
     }
 
     /// Hands Session what the client has sent, once; tells whether anything came.

@@ -36,8 +36,6 @@ struct Transfer {
     pump: Pump,
     /// Over the data connection so far.
     bytes: u64,
-    /// A job is out; nothing goes on before it is back.
-    working: bool,
     phase: Phase,
 }
 
@@ -79,17 +77,12 @@ impl DataChannel {
                 (socket, Readiness { readable: false, writable: !writable })
             }
             State::Open { socket, wire } => {
-                let interest = match &self.transfer {
-                    Some(Transfer { pump, working: false, phase, .. }) => {
-                        let reads = pump.reads() || *phase == Phase::Sent;
-                        Readiness {
-                            readable: reads && !wire.can_read(),
-                            writable: !reads && !wire.can_write(),
-                        }
-                    }
+                let wanted = match &self.transfer {
+                    Some(Transfer { phase: Phase::Pumping, pump, .. }) => pump.interest(),
+                    Some(Transfer { phase: Phase::Sent, .. }) => Readiness::READABLE,
                     _ => Readiness::NEITHER,
                 };
-                (socket, interest)
+                (socket, wire.not_ready(wanted))
             }
         };
         Some(DataSocket { generation: self.generation, socket, interest })
@@ -182,7 +175,7 @@ impl DataChannel {
         }
         let pump = Pump::new(plan, files);
         let phase = Phase::Pumping;
-        self.transfer = pump.map(|pump| Transfer { id, pump, bytes: 0, working: false, phase });
+        self.transfer = pump.map(|pump| Transfer { id, pump, bytes: 0, phase });
         self.transfer.is_some()
     }
 
@@ -197,7 +190,6 @@ impl DataChannel {
 
     pub(super) fn complete(&mut self, pumped: Pumped) {
         if let Some(transfer) = &mut self.transfer {
-            transfer.working = false;
             transfer.pump.complete(pumped);
         }
     }
@@ -265,9 +257,6 @@ impl DataChannel {
         else {
             return false;
         };
-        if transfer.working {
-            return false;
-        }
         let step = match transfer.phase {
             Phase::Pumping => transfer.pump.step(wire, socket),
             Phase::Sent => await_end(wire, socket),
@@ -281,7 +270,6 @@ impl DataChannel {
                 true
             }
             Step::Job(job) => {
-                transfer.working = true;
                 jobs.push_back(job);
                 true
             }

@@ -176,7 +176,7 @@ impl Connection {
     pub fn control_interest(&self) -> Readiness {
         match self.life {
             Life::Alive => self.control.interest(&self.session),
-            Life::Lingering(_) => Readiness { readable: true, writable: false },
+            Life::Lingering(_) => Readiness::READABLE,
             Life::Over => Readiness::NEITHER,
         }
     }

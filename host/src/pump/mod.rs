@@ -14,7 +14,7 @@ use wharf_core::{Plan, RequestId, StorageError, TransferEnd};
 
 use crate::files::{Files, OpenFile};
 use crate::job::Job;
-use crate::wire::Wire;
+use crate::wire::{Readiness, Wire};
 
 use receive::Receive;
 use send::Send;
@@ -44,7 +44,7 @@ pub(crate) enum Step {
     Blocked,
     /// The file is to be read or written: wait for the outcome.
     Job(Job),
-    /// A job is still out: wait for it.
+    /// A job is out: wait for it.
     Waiting,
     /// The last byte of what is sent has been handed over.
     Sent,
@@ -131,9 +131,15 @@ impl Pump {
         }
     }
 
-    /// Tells whether the next step waits for bytes from the client (else for room towards it).
-    pub(crate) fn reads(&self) -> bool {
-        matches!(self, Pump::Receive(_))
+    /// Tells what the next step waits for on the wire; nothing while it waits for a job.
+    pub(crate) fn interest(&self) -> Readiness {
+        let (readable, writable) = match self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Pump::SendFile(_) => (false, true),
+            Pump::Send(send) => (false, send.has_bytes()),
+            Pump::Receive(receive) => (receive.wants_more(), false),
+        };
+        Readiness { readable, writable }
     }
 
     /// Gives up the file, once the pump has ended, where it is a written one: it is to be finished

@@ -1,4 +1,4 @@
-//! From the socket to a file, through a buffer.
+//! From the socket to a file, through two buffers.
 
 use socket2::Socket;
 use wharf_core::{Filter, RequestId, StorageError, TransferEnd, ascii};
@@ -10,10 +10,9 @@ use crate::wire::{Flow, Wire};
 
 use super::{BUFFER, Pumped, Step};
 
-/// Fills a buffer from the socket, writes it by a job, and so on.
+/// Fills a buffer from the socket while a job writes the other.
 ///
-/// While the job writes, the kernel receives: when the client is fast, each turn moves a whole
-/// buffer; when it is slow, what there is.
+/// When the client is fast, a job gets a whole buffer; when it is slow, what there is.
 pub(crate) struct Receive {
     id: RequestId,
     /// The file, while no job has it.
@@ -21,6 +20,8 @@ pub(crate) struct Receive {
     /// `filled` bytes, and room behind them.
     buffer: Vec<u8>,
     filled: usize,
+    /// The other buffer, while no job has it.
+    spare: Vec<u8>,
     /// How it ends, once all that came has been written.
     end: Option<TransferEnd>,
     /// The filter has given out what it held back.
@@ -42,48 +43,49 @@ impl Receive {
             sink: Some(Sink { file, ascii }),
             buffer: Vec::new(),
             filled: 0,
+            spare: Vec::new(),
             end: None,
             flushed: false,
         }
     }
 
     pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
-        if self.sink.is_none() {
-            return Step::Waiting;
-        }
-        if let Some(end) = self.end {
-            return if self.flushed { Step::Ended(end) } else { self.write() };
-        }
-        if self.buffer.is_empty() {
-            self.buffer.resize(BUFFER, 0);
-        }
-        if self.filled == self.buffer.len() {
-            return self.write();
-        }
-        match wire.read(socket, &mut self.buffer[self.filled..]) {
-            Flow::Moved(count) => {
-                self.filled += count;
-                Step::Moved(count)
+        if self.wants_more() {
+            if self.buffer.is_empty() {
+                self.buffer.resize(BUFFER, 0);
             }
-            Flow::Blocked if self.filled > 0 => self.write(),
-            Flow::Blocked => Step::Blocked,
-            Flow::Ended => {
-                self.end = Some(TransferEnd::Complete);
-                wire.close(socket);
-                self.write()
-            }
-            Flow::Broken(error) => {
-                log::debug!("data connection lost: {error}");
-                self.end = Some(TransferEnd::DataLost);
-                self.write()
+            match wire.read(socket, &mut self.buffer[self.filled..]) {
+                Flow::Moved(count) => {
+                    self.filled += count;
+                    return Step::Moved(count);
+                }
+                Flow::Blocked if self.filled == 0 => return Step::Blocked,
+                Flow::Blocked => {}
+                Flow::Ended => {
+                    self.end = Some(TransferEnd::Complete);
+                    wire.close(socket);
+                }
+                Flow::Broken(error) => {
+                    log::debug!("data connection lost: {error}");
+                    self.end = Some(TransferEnd::DataLost);
+                }
             }
         }
+        match self.end {
+            Some(end) if self.flushed && self.sink.is_some() => Step::Ended(end),
+            _ => self.write(),
+        }
+    }
+
+    /// Tells whether bytes from the client have a place to go.
+    pub(super) fn wants_more(&self) -> bool {
+        self.end.is_none() && (self.buffer.is_empty() || self.filled < self.buffer.len())
     }
 
     /// Makes the job that writes what is in the buffer, and at the end what the filter holds.
     fn write(&mut self) -> Step {
         let Some(mut sink) = self.sink.take() else { return Step::Waiting };
-        let buffer = std::mem::take(&mut self.buffer);
+        let buffer = std::mem::replace(&mut self.buffer, std::mem::take(&mut self.spare));
         let filled = std::mem::take(&mut self.filled);
         let last = self.end.is_some();
         self.flushed = last;
@@ -100,7 +102,7 @@ impl Receive {
         outcome: Result<(), StorageError>,
     ) {
         self.sink = Some(sink);
-        self.buffer = buffer;
+        self.spare = buffer;
         if let Err(error) = outcome {
             // Even a transfer that was stopped meanwhile: that the disk is full says more.
             self.end = Some(TransferEnd::Storage(error));

@@ -25,7 +25,7 @@ impl Send {
     }
 
     pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
-        if self.sent < self.buffer.len() {
+        if self.has_bytes() {
             return match wire.write(socket, &self.buffer[self.sent..]) {
                 Flow::Moved(count) => {
                     self.sent += count;
@@ -49,6 +49,11 @@ impl Send {
             let outcome = source.fill(&mut buffer);
             Outcome::Pumped(Pumped::Filled(source, buffer, outcome))
         }))
+    }
+
+    /// Tells whether there is something to send at once.
+    pub(super) fn has_bytes(&self) -> bool {
+        self.sent < self.buffer.len()
     }
 
     pub(super) fn filled(
