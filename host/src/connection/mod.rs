@@ -107,11 +107,13 @@ impl Connection {
         for _ in 0..ROUNDS {
             let mut moved = self.control.receive(&mut self.session, now);
             moved |= self.act(now);
-            // First 150, then the bytes.
-            moved |= self.control.transmit(&mut self.session, now);
+            // First 150, then the bytes. But the driver lets go of a closed socket before the client
+            // hears that it is closed.
+            if !self.data.was_replaced() {
+                moved |= self.control.transmit(&mut self.session, now);
+            }
             moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
             moved |= self.act(now);
-            // The driver lets go of the socket before the client hears that it is closed.
             if self.life != Life::Alive || self.data.take_replaced() {
                 return Turn::Again;
             }

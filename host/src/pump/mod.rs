@@ -22,7 +22,7 @@ use send::Send;
 use send_file::SendFile;
 use source::Source;
 
-/// How much a pump holds, and moves in a step.
+/// How much is sent in a step, and held for it.
 const BUFFER: usize = 256 * 1024;
 
 /// A transfer in motion.

@@ -8,11 +8,18 @@ use crate::job::{Job, Outcome};
 use crate::storage::WriteFile;
 use crate::wire::{Flow, Wire};
 
-use super::{BUFFER, Pumped, Step};
+use super::{Pumped, Step};
+
+/// The first buffer, in bytes: enough for a client that is not fast.
+const SMALLEST: usize = 64 * 1024;
+
+/// The largest buffer, in bytes: handing it to another thread costs little beside writing it.
+const LARGEST: usize = 1024 * 1024;
 
 /// Fills a buffer from the socket while a job writes the other.
 ///
-/// When the client is fast, a job gets a whole buffer; when it is slow, what there is.
+/// When the client is fast, a job gets a whole buffer, and the next one is twice as large; when it is
+/// slow, what there is.
 pub(crate) struct Receive {
     id: RequestId,
     /// The file, while no job has it.
@@ -22,6 +29,8 @@ pub(crate) struct Receive {
     filled: usize,
     /// The other buffer, while no job has it.
     spare: Vec<u8>,
+    /// How large a buffer is made.
+    capacity: usize,
     /// How it ends, once all that came has been written.
     end: Option<TransferEnd>,
     /// The filter has given out what it held back.
@@ -44,6 +53,7 @@ impl Receive {
             buffer: Vec::new(),
             filled: 0,
             spare: Vec::new(),
+            capacity: SMALLEST,
             end: None,
             flushed: false,
         }
@@ -51,8 +61,8 @@ impl Receive {
 
     pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
         if self.wants_more() {
-            if self.buffer.is_empty() {
-                self.buffer.resize(BUFFER, 0);
+            if self.filled == 0 && self.buffer.len() < self.capacity {
+                self.buffer.resize(self.capacity, 0);
             }
             match wire.read(socket, &mut self.buffer[self.filled..]) {
                 Flow::Moved(count) => {
@@ -85,6 +95,9 @@ impl Receive {
     /// Makes the job that writes what is in the buffer, and at the end what the filter holds.
     fn write(&mut self) -> Step {
         let Some(mut sink) = self.sink.take() else { return Step::Waiting };
+        if self.filled == self.capacity {
+            self.capacity = LARGEST.min(self.capacity * 2);
+        }
         let buffer = std::mem::replace(&mut self.buffer, std::mem::take(&mut self.spare));
         let filled = std::mem::take(&mut self.filled);
         let last = self.end.is_some();
