@@ -13,7 +13,7 @@ use wharf::{Backend, PassivePorts};
 ///
 /// Without options: the current folder, read-only, to anybody on this computer.
 #[derive(Debug, Parser)]
-#[command(name = "wharf", version, max_term_width = 100)]
+#[command(name = "wharf", version, max_term_width = 100, allow_negative_numbers = true)]
 pub(crate) struct Options {
     /// The folder to serve
     #[arg(value_name = "DIR", default_value = ".")]

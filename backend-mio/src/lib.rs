@@ -33,10 +33,14 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
     let Some(first) = reactors.pop() else { return Ok(()) };
     let acceptor = Acceptor::new(listeners, mailboxes);
     thread::scope(|scope| {
+        let _all = StopAll(stop.clone());
         let mut others = Vec::new();
         for reactor in reactors {
-            let thread = thread::Builder::new().name("wharf-mio".into());
-            others.push(thread.spawn_scoped(scope, || reactor.run(None)));
+            let (thread, all) = (thread::Builder::new(), StopAll(stop.clone()));
+            others.push(thread.name("wharf-mio".into()).spawn_scoped(scope, move || {
+                let _all = all;
+                reactor.run(None)
+            }));
         }
         let mut outcome = first.run(Some(acceptor));
         for other in others {
@@ -49,4 +53,14 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
         pool.close();
         outcome
     })
+}
+
+/// Stops the server when it is dropped: no reactor goes without the others. One that fails, or
+/// cannot even start, would leave clients waiting for ever.
+struct StopAll(Stop);
+
+impl Drop for StopAll {
+    fn drop(&mut self) {
+        self.0.call();
+    }
 }

@@ -171,14 +171,19 @@ impl Reactor {
                     self.enter(socket, peer);
                 }
             }
-            Message::Done { slot, serial, done } => {
-                if let Some(session) = self.sessions.get_mut(slot)
-                    && session.serial == serial
-                {
+            Message::Done { slot, serial, done } => match self.sessions.get_mut(slot) {
+                Some(session) if session.serial == serial => {
                     session.connection.complete(done);
                     self.queue(slot);
                 }
-            }
+                // The session is gone. What it left behind may block those who are still there.
+                _ => {
+                    if let Some(job) = done.discard() {
+                        let mailbox = self.mailbox.clone();
+                        self.pool.submit(Task { job, mailbox, slot, serial });
+                    }
+                }
+            },
         }
     }
 

@@ -28,16 +28,16 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
     let (finished, finish) = async_channel::bounded::<Infallible>(1);
     let helpers = thread::available_parallelism().map_or(1, usize::from) - 1;
     thread::scope(|scope| {
+        // Whoever waits on a channel that closes wakes up: dropped here, however this ends, it lets
+        // the helpers go.
+        let _finished = finished;
         for _ in 0..helpers {
             let thread = thread::Builder::new().name("wharf-smol".into());
             thread.spawn_scoped(scope, || {
                 let _ = block_on(executor.run(finish.recv()));
             })?;
         }
-        let outcome = block_on(executor.run(serve(&executor, server, listeners, stop)));
-        // Whoever waits on a channel that closes wakes up.
-        finished.close();
-        outcome
+        block_on(executor.run(serve(&executor, server, listeners, stop)))
     })
 }
 

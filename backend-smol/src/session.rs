@@ -61,12 +61,18 @@ impl Session {
                 return Ok(());
             }
             self.watch_data()?;
-            if turn == Turn::Again {
+            let again = turn == Turn::Again;
+            if again {
                 future::yield_now().await;
-                continue;
+            } else {
+                self.set_timer(membership);
             }
-            self.set_timer(membership);
-            let called = poll_fn(|cx| self.poll_news(cx, stopped.as_mut(), stopping)).await;
+            let news = poll_fn(|cx| match self.poll_news(cx, stopped.as_mut(), stopping) {
+                // Whoever always finds something to do still has to hear the client.
+                Poll::Pending if again => Poll::Ready(false),
+                news => news,
+            });
+            let called = news.await;
             if called {
                 stopping = true;
                 self.connection.shut_down(server.clock.now().instant + server.shutdown_grace);

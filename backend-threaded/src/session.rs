@@ -1,5 +1,7 @@
 //! One session on one thread.
 
+use std::time::Duration;
+
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use wharf_host::{Connection, Readiness, Server, Stop, Turn};
@@ -20,15 +22,19 @@ pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop) {
         }
         match turn {
             Turn::Over => return,
-            Turn::Again => {}
-            Turn::Wait if worked => {}
-            Turn::Wait => wait(&mut connection, server, stop, stopping),
+            // Whoever always finds something to do still has to hear the client.
+            Turn::Again => wait(&mut connection, stop, stopping, Some(Duration::ZERO)),
+            Turn::Wait if worked => wait(&mut connection, stop, stopping, Some(Duration::ZERO)),
+            Turn::Wait => {
+                let left = connection.deadline().map(|deadline| server.clock.until(deadline));
+                wait(&mut connection, stop, stopping, left);
+            }
         }
     }
 }
 
-/// Sleeps until a socket is ready, the deadline has come, or the server stops.
-fn wait(connection: &mut Connection, server: &Server, stop: &Stop, stopping: bool) {
+/// Sleeps until a socket is ready, the server stops, or so much time has passed.
+fn wait(connection: &mut Connection, stop: &Stop, stopping: bool, patience: Option<Duration>) {
     let control_interest = connection.control_interest();
     let data = connection.data_socket();
     let data_interest = data.map_or(Readiness::NEITHER, |data| data.interest);
@@ -45,9 +51,8 @@ fn wait(connection: &mut Connection, server: &Server, stop: &Stop, stopping: boo
     if !stopping {
         watched.push(PollFd::new(stop, PollFlags::IN));
     }
-    let left = connection.deadline().map(|deadline| server.clock.until(deadline));
     // What does not fit into a timespec is as good as never.
-    let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+    let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
     match poll(&mut watched, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => log::error!("poll: {error}"),

@@ -14,7 +14,8 @@ impl Session {
     /// Executes command lines as long as there are any that may be executed now.
     pub(super) fn advance(&mut self, now: Now) {
         loop {
-            if matches!(self.work, Work::Idle) && self.shutdown.is_some() {
+            let between_commands = matches!(self.work, Work::Idle | Work::Delaying { .. });
+            if between_commands && self.shutdown.is_some() {
                 return self.end(421, "The server is shutting down.", now);
             }
             if self.transmit().len() >= REPLIES_WAITING {

@@ -139,7 +139,9 @@ impl Session {
                 self.replies.shut();
                 self.control_closed();
             }
-            Event::Shutdown { deadline } => self.shut_down(deadline, now),
+            Event::Shutdown { deadline } => {
+                self.shutdown.get_or_insert(deadline);
+            }
             Event::Authenticated { id, outcome } => {
                 let waits = |then: &Then| matches!(then, Then::LogIn { .. });
                 if let Some(Then::LogIn { user }) = self.take_waiting(id, waits) {
@@ -273,13 +275,6 @@ impl Session {
         self.input_ended = true;
         if let Work::Transferring(_) = self.work {
             self.abandon_transfer();
-        }
-    }
-
-    fn shut_down(&mut self, deadline: Instant, now: Now) {
-        self.shutdown.get_or_insert(deadline);
-        if let Work::Delaying { .. } = self.work {
-            self.end(421, "The server is shutting down.", now);
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn unfollowed(
     };
     let access = Access {
         remove: removable,
-        ..leads_to.as_ref().map_or(NO_ACCESS, |target: &Box<Metadata>| target.access)
+        ..leads_to.as_deref().map_or(NO_ACCESS, |target: &Metadata| target.access)
     };
     let kind = Kind::Symlink { target: target.filter(|text| !text.starts_with(b"/")), leads_to };
     Ok(describe(&stat, kind, access))
