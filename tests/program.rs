@@ -1,0 +1,183 @@
+//! The `wharf` program: what it prints, whom it lets in, and how it ends.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use wharf::Backend;
+
+use support::Client;
+
+/// The program while it runs; killed if a test leaves it behind.
+struct Program {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+    /// What it printed until it was ready.
+    welcome: String,
+    address: SocketAddr,
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    command.arg(folder).env_remove("WHARF_PASSWORD").stdin(Stdio::null());
+    command
+}
+
+impl Program {
+    /// Serves the folder on a free port; returns when it has told how to reach it.
+    fn start(folder: &Path, adjust: impl FnOnce(&mut Command)) -> Self {
+        let mut command = command(folder);
+        command.args(["--listen", "127.0.0.1:0", "--login-delay", "0"]).stdout(Stdio::piped());
+        adjust(&mut command);
+        let mut child = command.spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut welcome = String::new();
+        while !welcome.contains("Ctrl-C") {
+            assert_ne!(output.read_line(&mut welcome).unwrap(), 0, "{welcome}");
+        }
+        let (_, rest) = welcome.split_once("ftp://").unwrap();
+        let address = rest.split('/').next().unwrap().parse().unwrap();
+        Self { child, output, welcome, address }
+    }
+
+    fn log_in(&self, user: &str, password: &str, code: u16) -> Client {
+        let mut client = Client::dial(self.address).unwrap();
+        client.expect(220);
+        client.ask(&format!("USER {user}"), 331);
+        client.ask(&format!("PASS {password}"), code);
+        client
+    }
+
+    /// Sends a signal; returns the exit code and what else it printed.
+    fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hello.txt"), "hello").unwrap();
+    folder
+}
+
+/// Runs it to its end; returns the exit code and what it said on standard error.
+fn refused(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let output = command(folder).args(args).output().unwrap();
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn anonymous_and_read_only_on_every_driver() {
+    let folder = folder();
+    for backend in Backend::ALL {
+        let program = Program::start(folder.path(), |command| {
+            command.args(["--backend", backend.name()]);
+        });
+        assert!(program.welcome.contains("read-only to anybody"), "{}", program.welcome);
+        let mut client = program.log_in("anonymous", "me@example.org", 230);
+        assert_eq!(client.get("RETR hello.txt"), b"hello");
+        client.ask("DELE hello.txt", 550);
+        client.ask("MKD new", 550);
+        client.ask("PASV", 227);
+        client.ask("STOR new", 550);
+        program.log_in("joe", "", 530);
+        let (code, rest) = program.end(Signal::TERM);
+        assert_eq!(code, Some(0), "{rest}");
+        client.expect(421);
+        client.expect_end();
+    }
+}
+
+#[test]
+fn ctrl_c_stops_it_in_order() {
+    let folder = folder();
+    let (code, rest) = Program::start(folder.path(), |_| {}).end(Signal::INT);
+    assert_eq!(code, Some(0));
+    assert!(rest.contains("Stopped."), "{rest}");
+}
+
+#[test]
+fn a_password_from_the_environment_a_file_or_made_up() {
+    let folder = folder();
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&secret, "from file\nsecond line\n").unwrap();
+
+    let program = Program::start(folder.path(), |command| {
+        command.args(["--user", "anna", "--write"]).env("WHARF_PASSWORD", "from env");
+    });
+    assert!(!program.welcome.contains("from env"));
+    program.log_in("anonymous", "x", 530);
+    program.log_in("anna", "from file", 530);
+    program.log_in("anna", "from env", 230).ask("MKD made", 257);
+
+    let program = Program::start(folder.path(), |command| {
+        let command = command.args(["--user", "anna", "--password-file"]).arg(secret.path());
+        command.env("WHARF_PASSWORD", "from env");
+    });
+    program.log_in("anna", "from file", 230).ask("MKD more", 550);
+
+    let program = Program::start(folder.path(), |command| {
+        command.args(["--user", "anna"]);
+    });
+    let (_, rest) = program.welcome.split_once("Password: ").unwrap();
+    let password = rest.split_whitespace().next().unwrap();
+    assert_eq!(password.len(), 16);
+    program.log_in("anna", password, 230);
+}
+
+#[test]
+fn mistakes_get_one_line_and_exit_code_2() {
+    let folder = folder();
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    for (args, part) in [
+        (&["--listen", "nowhere"][..], "--listen"),
+        (&["--frobnicate"], "--frobnicate"),
+        (&["--passive-ports", "50100-50000"], "--passive-ports"),
+        (&["--user", "anna", "--password-file", "/nonexistent/file"], "/nonexistent/file"),
+        (&["--user", "anna", "--password-file", empty], "first line"),
+        (&["--user", ""], "--user"),
+        (&["another-folder"], "another-folder"),
+    ] {
+        let (code, told) = refused(folder.path(), args);
+        assert_eq!((code, told.lines().count()), (Some(2), 1), "{args:?}: {told}");
+        assert!(told.starts_with("wharf: ") && told.contains(part), "{args:?}: {told}");
+    }
+    let (code, told) = refused(&folder.path().join("none"), &[]);
+    assert_eq!((code, told.lines().count()), (Some(2), 1), "{told}");
+    assert!(told.contains("none"), "{told}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let folder = folder();
+    let program = Program::start(folder.path(), |_| {});
+    let taken = program.address.to_string();
+    let (code, told) = refused(folder.path(), &["--listen", &taken]);
+    assert_eq!((code, told.lines().count()), (Some(1), 1), "{told}");
+    assert!(told.contains(&taken), "{told}");
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    for option in ["--help", "--version"] {
+        let output = command(Path::new(".")).arg(option).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty());
+    }
+}
