@@ -158,6 +158,8 @@ fn mistakes_get_one_line_and_exit_code_2() {
         assert_eq!((code, told.lines().count()), (Some(2), 1), "{args:?}: {told}");
         assert!(told.starts_with("wharf: ") && told.contains(part), "{args:?}: {told}");
     }
+    let output = command(folder.path()).env("WHARF_PASSWORD", "x").arg("--write").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "a password without a user lets nobody in");
     let (code, told) = refused(&folder.path().join("none"), &[]);
     assert_eq!((code, told.lines().count()), (Some(2), 1), "{told}");
     assert!(told.contains("none"), "{told}");

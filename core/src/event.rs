@@ -68,6 +68,11 @@ pub enum Event {
         /// Whose connection it is.
         peer: IpAddr,
     },
+    /// The passive port has failed and is closed.
+    PortLost {
+        /// The request that opened the port.
+        id: RequestId,
+    },
     /// The outcome of [`Action::Connect`](crate::Action::Connect).
     Connected {
         /// The request.

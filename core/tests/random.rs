@@ -296,6 +296,7 @@ fn wild() -> impl Strategy<Value = Event> {
         match kind {
             0 => Event::Timeout,
             1 => answer(&Action::Listen { id }, how).unwrap(),
+            2 if number % 4 == 0 => Event::PortLost { id },
             2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
             4 if number % 2 == 0 => Event::Sent { id },

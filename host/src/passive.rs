@@ -48,12 +48,22 @@ impl PassivePorts {
         }
     }
 
-    /// Listens on a free port of `ip`; the socket does not block.
+    /// Listens on a free port of the address `at`, whatever port that has; the socket does not
+    /// block.
     ///
-    /// An IPv6 socket takes IPv6 only, and an IPv4 address in IPv6 clothes makes an IPv4 socket.
+    /// An IPv6 socket takes IPv6 only, and an IPv4 address in IPv6 clothes makes an IPv4 socket. A
+    /// link-local address keeps its scope.
     /// The error is [`io::ErrorKind::AddrInUse`] when no port is free, else what the system says.
-    pub fn listen(&self, ip: IpAddr) -> io::Result<TcpListener> {
-        let ip = ip.to_canonical();
+    pub fn listen(&self, at: SocketAddr) -> io::Result<TcpListener> {
+        let at = match at.ip().to_canonical() {
+            IpAddr::V4(ip) => SocketAddr::from((ip, 0)),
+            IpAddr::V6(_) => at,
+        };
+        let on = |port| {
+            let mut address = at;
+            address.set_port(port);
+            listen_on(address)
+        };
         // Left to choose from a crowded range, the system may give the first free port each time:
         // that can be guessed.
         let (range, attempts) = match self.0 {
@@ -61,14 +71,14 @@ impl PassivePorts {
             None => (DYNAMIC, DYNAMIC_ATTEMPTS),
         };
         for port in range.shuffled()?.take(attempts) {
-            match listen_on(SocketAddr::new(ip, port)) {
+            match on(port) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 result => return result,
             }
         }
         match self.0 {
             Some(_) => Err(io::ErrorKind::AddrInUse.into()),
-            None => listen_on(SocketAddr::new(ip, 0)),
+            None => on(0),
         }
     }
 }
@@ -187,6 +197,10 @@ mod tests {
 
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+    fn at(ip: IpAddr) -> SocketAddr {
+        SocketAddr::new(ip, 2121)
+    }
+
     #[test]
     fn ranges_are_read_and_written() {
         let ports: PassivePorts = "50000-50100".parse().unwrap();
@@ -245,12 +259,12 @@ mod tests {
     fn a_range_fills_up_in_random_order() {
         let ports = free_range(24);
         let fill = || -> (Vec<TcpListener>, Vec<u16>) {
-            let listeners: Vec<_> = (0..24).map(|_| ports.listen(LOCAL).unwrap()).collect();
+            let listeners: Vec<_> = (0..24).map(|_| ports.listen(at(LOCAL)).unwrap()).collect();
             let numbers = listeners.iter().map(|l| l.local_addr().unwrap().port()).collect();
             (listeners, numbers)
         };
         let (listeners, first) = fill();
-        assert_eq!(ports.listen(LOCAL).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(ports.listen(at(LOCAL)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(listeners);
         let (_listeners, second) = fill();
         assert_ne!(first, second);
@@ -264,7 +278,7 @@ mod tests {
     fn a_port_can_be_used_again_at_once() {
         let ports = free_range(1);
         for _ in 0..3 {
-            let listener = ports.listen(LOCAL).unwrap();
+            let listener = ports.listen(at(LOCAL)).unwrap();
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (server, _) = loop {
                 match listener.accept() {
@@ -282,16 +296,16 @@ mod tests {
 
     #[test]
     fn listeners_do_not_block() {
-        let listener = PassivePorts::ANY.listen(LOCAL).unwrap();
+        let listener = PassivePorts::ANY.listen(at(LOCAL)).unwrap();
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
     fn families_do_not_mix() {
         let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
-        assert!(PassivePorts::ANY.listen(mapped).unwrap().local_addr().unwrap().is_ipv4());
+        assert!(PassivePorts::ANY.listen(at(mapped)).unwrap().local_addr().unwrap().is_ipv4());
         // Not every machine that builds this has IPv6.
-        let Ok(any) = PassivePorts::ANY.listen(Ipv6Addr::UNSPECIFIED.into()) else { return };
+        let Ok(any) = PassivePorts::ANY.listen(at(Ipv6Addr::UNSPECIFIED.into())) else { return };
         let port = any.local_addr().unwrap().port();
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
     }

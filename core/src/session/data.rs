@@ -130,6 +130,19 @@ impl Session {
         self.data_established(now);
     }
 
+    /// The passive port is gone without having served.
+    pub(super) fn port_lost(&mut self, id: RequestId) {
+        if self.data != Data::Listening(id) {
+            return;
+        }
+        self.data = Data::None;
+        if let Work::Transferring(transfer) = &self.work
+            && transfer.can_abort()
+        {
+            self.fail_transfer(425, "The passive port failed; try again.");
+        }
+    }
+
     /// Closes passive port and data connection, whatever there is.
     pub(super) fn close_data(&mut self) {
         if core::mem::replace(&mut self.data, Data::None) != Data::None {

@@ -8,6 +8,7 @@ use crate::reply::Text;
 use crate::time::Now;
 
 use super::state::Work;
+use super::transfer::Stop;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
 impl Session {
@@ -24,6 +25,15 @@ impl Session {
             let Some(line) = self.next_line() else { break };
             self.active = now.instant;
             self.execute(line, now);
+        }
+        if let Work::Transferring(transfer) = &self.work
+            && transfer.can_abort()
+            && self.inbox.aborts()
+        {
+            // Its own reply has to wait for those of the commands before it, but the transfer does
+            // not.
+            self.stop_transfer(Stop::AbortWaits);
+            return self.advance(now);
         }
         if matches!(self.work, Work::Idle) && self.inbox.is_empty() {
             self.inbox.lift_barrier();

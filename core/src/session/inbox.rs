@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::command::{self, Command};
+use crate::command::{self, Command, Verb};
 use crate::line::{Line, LineReader};
 
 /// Longest command line, in bytes. Room for the longest path and a command before it.
@@ -65,6 +65,20 @@ impl Inbox {
         let line = self.lines.pop_front()?;
         self.weight -= weight(&line);
         Some(line)
+    }
+
+    /// Tells whether ABOR waits behind other commands for a transfer that goes on now, and not for
+    /// one that is to begin before it.
+    pub(crate) fn aborts(&self) -> bool {
+        let mut verbs = self.lines.iter().filter_map(|line| match line {
+            Line::Command(bytes) => match command::parse(bytes) {
+                Command::Known(spec, None) => Some(spec.verb),
+                Command::Known(spec, Some(_)) if spec.verb.uses_data() => Some(spec.verb),
+                _ => None,
+            },
+            Line::TooLong => None,
+        });
+        verbs.find(|verb| *verb == Verb::Abor || verb.uses_data()) == Some(Verb::Abor)
     }
 
     /// Tells whether no whole line waits.

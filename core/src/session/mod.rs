@@ -166,6 +166,7 @@ impl Session {
                 }
             }
             Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
+            Event::PortLost { id } => self.port_lost(id),
             Event::Connected { id, established } => self.connected(id, established, now),
             Event::Progress { id, bytes } => self.transfer_progressed(id, bytes, now),
             Event::Sent { id } => self.transfer_sent(id, now),

@@ -84,6 +84,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "listening" if rest == "none" => Event::Listening { id, port: None },
         "listening" => Event::Listening { id, port: Some(number(rest)?) },
         "arrived" => Event::DataArrived { id, peer: number(rest)? },
+        "port-lost" => Event::PortLost { id },
         "connected" => Event::Connected { id, established: true },
         "unconnected" => Event::Connected { id, established: false },
         "progress" => Event::Progress { id, bytes: number(rest)? },

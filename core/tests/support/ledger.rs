@@ -107,6 +107,9 @@ impl Ledger {
             Event::DataArrived { id, .. } if self.data == Data::Listening(id.0) => {
                 self.data = Data::Knocking(id.0);
             }
+            Event::PortLost { id } if self.data == Data::Listening(id.0) => {
+                self.data = Data::Nothing;
+            }
             Event::Connected { id, .. } => {
                 self.waiting.remove(&id.0);
             }

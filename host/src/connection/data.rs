@@ -1,7 +1,7 @@
 //! The passive port, the data connection, and the transfer over it.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -114,8 +114,13 @@ impl DataChannel {
     }
 
     /// Opens a passive port; returns its number.
-    pub(super) fn listen(&mut self, id: RequestId, ip: IpAddr, ports: PassivePorts) -> Option<u16> {
-        let opened = ports.listen(ip).and_then(|listener| {
+    pub(super) fn listen(
+        &mut self,
+        id: RequestId,
+        at: SocketAddr,
+        ports: PassivePorts,
+    ) -> Option<u16> {
+        let opened = ports.listen(at).and_then(|listener| {
             let port = listener.local_addr()?.port();
             Ok((port, Arc::new(Socket::from(listener))))
         });
@@ -147,7 +152,7 @@ impl DataChannel {
     }
 
     /// Begins to connect to the client; `false` when that cannot even begin.
-    pub(super) fn connect(&mut self, id: RequestId, from: IpAddr, to: SocketAddr) -> bool {
+    pub(super) fn connect(&mut self, id: RequestId, from: SocketAddr, to: SocketAddr) -> bool {
         match start_connecting(from, to) {
             Ok(socket) => {
                 self.set(State::Connecting { id, socket: Arc::new(socket), writable: false });
@@ -220,8 +225,10 @@ impl DataChannel {
                     }
                     // Waiting would spin, and the port's own descriptor is wanted elsewhere.
                     Accepted::Exhausted(error) => {
-                        log::warn!("data connection lost: {error}");
+                        log::warn!("passive port lost: {error}");
+                        let id = *id;
                         self.close(jobs);
+                        session.handle(Event::PortLost { id }, now);
                         true
                     }
                 }
@@ -320,10 +327,16 @@ fn await_end(wire: &mut Wire, socket: &Socket) -> Step {
     }
 }
 
-fn start_connecting(from: IpAddr, to: SocketAddr) -> std::io::Result<Socket> {
+/// Connects from the address `from`, whatever port that has. A link-local address is one only with
+/// a scope, and EPRT has no room for one: it is that of `from`.
+fn start_connecting(mut from: SocketAddr, mut to: SocketAddr) -> std::io::Result<Socket> {
+    if let (SocketAddr::V6(from), SocketAddr::V6(to)) = (from, &mut to) {
+        to.set_scope_id(from.scope_id());
+    }
+    from.set_port(0);
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::new(from, 0).into())?;
+    socket.bind(&from.into())?;
     match socket.connect(&to.into()) {
         Err(error)
             if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>

@@ -248,13 +248,13 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
-                let port = self.data.listen(id, self.local.ip(), self.server.passive_ports);
+                let port = self.data.listen(id, self.local, self.server.passive_ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),
             Action::RefuseData => self.data.refuse_offered(),
             Action::Connect { id, to } => {
-                if !self.data.connect(id, self.local.ip(), to) {
+                if !self.data.connect(id, self.local, to) {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }

@@ -14,7 +14,7 @@ use super::{Pumped, Step};
 const SMALLEST: usize = 64 * 1024;
 
 /// The largest buffer, in bytes: handing it to another thread costs little beside writing it.
-const LARGEST: usize = 1024 * 1024;
+const LARGEST: usize = 256 * 1024;
 
 /// Fills a buffer from the socket while a job writes the other.
 ///

@@ -17,6 +17,8 @@ pub(crate) enum Source {
         file: Box<dyn ReadFile>,
         /// Where the next read begins.
         offset: u64,
+        /// Where the last one ends: the size that the file had when it was opened.
+        end: u64,
         /// What happens to the bytes; `None` in TYPE I.
         ascii: Option<Ascii>,
     },
@@ -44,11 +46,12 @@ pub(crate) struct Ascii {
 impl Source {
     /// A file from `offset` on; with ASCII the offset counts converted bytes.
     pub(super) fn file(file: Box<dyn ReadFile>, filter: Filter, offset: u64) -> Self {
+        let end = file.size();
         match filter {
-            Filter::Identity => Self::File { file, offset, ascii: None },
+            Filter::Identity => Self::File { file, offset, end, ascii: None },
             Filter::Ascii => {
                 let ascii = Ascii { skip: offset, ..Ascii::default() };
-                Self::File { file, offset: 0, ascii: Some(ascii) }
+                Self::File { file, offset: 0, end, ascii: Some(ascii) }
             }
         }
     }
@@ -66,11 +69,11 @@ impl Source {
     /// mean the end.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, StorageError> {
         match self {
-            Self::File { file, offset, ascii: None } => {
-                Ok(read(&mut **file, offset, buffer, BUFFER)? > 0)
+            Self::File { file, offset, end, ascii: None } => {
+                Ok(read(&mut **file, offset, *end, buffer, BUFFER)? > 0)
             }
-            Self::File { file, offset, ascii: Some(Ascii { filter, skip, raw }) } => {
-                let count = read(&mut **file, offset, raw, BUFFER / 2)?;
+            Self::File { file, offset, end, ascii: Some(Ascii { filter, skip, raw }) } => {
+                let count = read(&mut **file, offset, *end, raw, BUFFER / 2)?;
                 filter.convert(raw, buffer);
                 let left_out = usize::try_from(*skip).map_or(buffer.len(), |n| n.min(buffer.len()));
                 buffer.drain(..left_out);
@@ -98,15 +101,24 @@ impl Source {
     }
 }
 
-/// Reads up to `most` bytes into the buffer, in place of what it held.
+/// Reads up to `most` bytes, but not beyond `end`, into the buffer, in place of what it held.
 fn read(
     file: &mut dyn ReadFile,
     offset: &mut u64,
+    end: u64,
     buffer: &mut Vec<u8>,
     most: usize,
 ) -> Result<usize, StorageError> {
-    buffer.resize(most, 0);
+    let left = end.saturating_sub(*offset);
+    buffer.resize(usize::try_from(left).map_or(most, |left| left.min(most)), 0);
+    if buffer.is_empty() {
+        return Ok(0);
+    }
     let count = file.read_at(*offset, buffer)?;
+    if count == 0 {
+        log::warn!("a file became shorter while it was sent");
+        return Err(StorageError::Other);
+    }
     buffer.truncate(count);
     *offset += count as u64;
     Ok(count)

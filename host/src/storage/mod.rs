@@ -1,7 +1,7 @@
 //! Where the files are: the [`Storage`] trait, and the two storages that wharf brings.
 
 mod directory;
-mod errors;
+pub(crate) mod errors;
 mod memory;
 mod names;
 

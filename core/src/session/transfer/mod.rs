@@ -27,7 +27,7 @@ use plan::{Next, What};
 const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
 
 /// How long 226 waits for the client to close the data connection, once all has been sent.
-const CLOSING: Duration = Duration::from_millis(500);
+const CLOSING: Duration = Duration::from_millis(200);
 
 /// A data transfer under way.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ enum Stage {
 pub(super) enum Stop {
     /// ABOR.
     Aborted,
+    /// ABOR, which has its own reply when its turn comes.
+    AbortWaits,
     /// No byte has moved for too long.
     Stalled,
     /// The server cannot wait any longer.

@@ -7,6 +7,10 @@ use crate::session::failure::{failure, store_failure};
 use crate::session::listing::Listing;
 use crate::storage::{Opened, StorageAnswer, StorageError, StorageRequest};
 
+/// How far into a file a transfer in TYPE A may begin, in bytes: all before it has to be converted
+/// to find the place, which costs time and nobody sees a byte.
+const LONGEST_SKIP: u64 = 64 * 1024 * 1024;
+
 /// What moves where.
 #[derive(Debug)]
 pub(super) enum What {
@@ -49,6 +53,10 @@ impl What {
                 if *offset > longest {
                     let (code, text) = failure(StorageError::BadOffset);
                     return Next::Fail { opened: Some(id), code, text };
+                }
+                if *filter == Filter::Ascii && *offset > LONGEST_SKIP {
+                    let text = "Restart position is too far for TYPE A; send TYPE I first.";
+                    return Next::Fail { opened: Some(id), code: 554, text };
                 }
                 Next::Connect(Some(id))
             }
