@@ -123,6 +123,20 @@ impl Wire {
     }
 }
 
+/// Tells whether the peer has closed its side, or the connection broke, even where unread bytes
+/// stand before the end.
+pub(crate) fn has_ended(socket: &Socket) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let half_closed = PollFlags::RDHUP;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let half_closed = PollFlags::empty();
+    let mut watched = [PollFd::new(socket, half_closed)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let end = half_closed | PollFlags::HUP | PollFlags::ERR;
+    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(end)
+}
+
 fn flow(mut attempt: impl FnMut() -> io::Result<usize>) -> Flow {
     loop {
         return match attempt() {

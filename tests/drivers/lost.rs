@@ -13,6 +13,7 @@ for_each_driver!(
     a_reset_ends_uploads,
     a_closed_control_connection_ends_a_download,
     a_closed_control_connection_ends_uploads,
+    an_end_behind_many_commands_is_seen,
     half_a_control_connection_gets_its_answers,
     downloads_whose_data_connection_is_lost,
     uploads_whose_data_connection_is_reset,
@@ -47,6 +48,20 @@ fn a_reset_ends_a_download(backend: Backend) {
 
 fn a_closed_control_connection_ends_a_download(backend: Backend) {
     download(backend, by_close);
+}
+
+/// The server leaves commands unread while a transfer stands still: the end is behind them.
+fn an_end_behind_many_commands_is_seen(backend: Backend) {
+    for end in [by_reset as End, by_close] {
+        let files = Memory::new().with_file("/much", noise(MUCH));
+        let server = narrow(backend, &files).spawn().unwrap();
+        let mut client = Client::log_in(&server);
+        let _stalled = client.narrow_passive();
+        client.ask("RETR much", 150);
+        client.send_raw(&b"PWD\r\n".repeat(8000));
+        let _control = end(client);
+        wait_until("the place is free", || Client::try_log_in(&server).is_some());
+    }
 }
 
 fn download(backend: Backend, end: End) {

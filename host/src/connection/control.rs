@@ -5,7 +5,7 @@ use std::sync::Arc;
 use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
-use crate::wire::{Flow, Readiness, Wire};
+use crate::wire::{Flow, Readiness, Wire, has_ended};
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
@@ -95,6 +95,21 @@ impl Control {
         let consumed = session.receive(&self.unread, now);
         self.unread.drain(..consumed);
         consumed > 0
+    }
+
+    /// Tells whether commands are left unread while Session has enough: then the end of the
+    /// connection, which stands behind them, has to be looked for.
+    pub(super) fn is_blind(&self, session: &Session) -> bool {
+        !self.ended && !session.wants_read()
+    }
+
+    /// Looks for the end of the connection without reading, and tells Session of it.
+    pub(super) fn look_for_end(&mut self, session: &mut Session, now: Now) {
+        if has_ended(&self.socket) {
+            self.ended = true;
+            self.unread.clear();
+            session.handle(Event::ControlClosed, now);
+        }
     }
 
     /// Sends replies; tells whether any byte went.

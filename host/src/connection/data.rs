@@ -184,6 +184,11 @@ impl DataChannel {
         self.transfer.is_some()
     }
 
+    /// Tells whether a transfer is under way.
+    pub(super) fn is_transferring(&self) -> bool {
+        self.transfer.is_some()
+    }
+
     /// Breaks the transfer off.
     pub(super) fn stop(&mut self) {
         match &mut self.transfer {

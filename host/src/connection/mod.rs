@@ -45,8 +45,13 @@ pub struct Connection {
     local: SocketAddr,
     jobs: VecDeque<Job>,
     life: Life,
+    /// When to look again whether a client is still there whose commands are left unread.
+    look_again: Option<Instant>,
     _seat: Seat,
 }
+
+/// How soon a client that died is missed while its commands are left unread during a transfer.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +93,7 @@ impl Connection {
             local: endpoint.local(),
             jobs: VecDeque::new(),
             life: Life::Alive,
+            look_again: None,
             _seat: seat,
         })
     }
@@ -103,6 +109,11 @@ impl Connection {
         }
         if self.session.poll_timeout().is_some_and(|deadline| deadline <= now.instant) {
             self.session.handle(Event::Timeout, now);
+        }
+        self.look_again = None;
+        if self.data.is_transferring() && self.control.is_blind(&self.session) {
+            self.control.look_for_end(&mut self.session, now);
+            self.look_again = Some(now.instant + LOOK_AGAIN);
         }
         for _ in 0..ROUNDS {
             let mut moved = self.control.receive(&mut self.session, now);
@@ -163,7 +174,7 @@ impl Connection {
     /// Returns when [`turn`](Self::turn) is due, even if nothing happens until then.
     pub fn deadline(&self) -> Option<Instant> {
         match self.life {
-            Life::Alive => self.session.poll_timeout(),
+            Life::Alive => self.session.poll_timeout().into_iter().chain(self.look_again).min(),
             Life::Lingering(until) => Some(until),
             Life::Over => None,
         }
