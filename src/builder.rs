@@ -163,7 +163,8 @@ impl Builder {
         self
     }
 
-    /// Sets where passive ports are opened; the system's ephemeral range when unset.
+    /// Sets where passive ports are opened; 49152 to 65535 when unset, and where many of those are
+    /// taken, what the system gives.
     pub fn passive_ports(mut self, ports: PassivePorts) -> Self {
         self.passive_ports = ports;
         self
@@ -213,7 +214,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long transfers may go on when the server is told to stop; 30 s when unset.
+    /// Sets how long transfers may go on when the server is told to stop; 30 s when unset. Goodbyes
+    /// may take a few seconds more.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.shutdown_grace = grace;
         self

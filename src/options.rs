@@ -36,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) write: bool,
 
-    /// Open data connections on these ports only, such as 50000-50100
+    /// Open passive data ports in this range, such as 50000-50100 [default: 49152-65535]
     #[arg(long, value_name = "A-B")]
     pub(crate) passive_ports: Option<PassivePorts>,
 
@@ -76,7 +76,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", value_parser = timeout, default_value = "60")]
     pub(crate) data_timeout: Duration,
 
-    /// Let transfers go on for so long when told to stop
+    /// Let transfers go on for so long when told to stop; goodbyes may take a few seconds more
     #[arg(long, value_name = "SECONDS", value_parser = delay, default_value = "30")]
     pub(crate) shutdown_timeout: Duration,
 

@@ -1,4 +1,4 @@
-//! When something takes too long: the one place that knows all timers.
+//! When something takes too long: the one place that knows all timers of a session.
 
 use crate::time::{Instant, Now};
 
