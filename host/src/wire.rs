@@ -98,7 +98,7 @@ impl Wire {
     }
 
     /// Sends at most `count` bytes of a file from `offset` on, within the kernel; it moves `offset`.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(target_os = "linux")]
     pub(crate) fn send_file(
         &mut self,
         socket: &Socket,
@@ -127,9 +127,9 @@ impl Wire {
 /// stand before the end.
 pub(crate) fn has_ended(socket: &Socket) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(target_os = "linux")]
     let half_closed = PollFlags::RDHUP;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[cfg(not(target_os = "linux"))]
     let half_closed = PollFlags::empty();
     let mut watched = [PollFd::new(socket, half_closed)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };

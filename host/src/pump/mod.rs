@@ -5,7 +5,7 @@
 
 mod receive;
 mod send;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod send_file;
 mod source;
 
@@ -18,7 +18,7 @@ use crate::wire::{Readiness, Wire};
 
 use receive::Receive;
 use send::Send;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 use send_file::SendFile;
 use source::Source;
 
@@ -28,7 +28,7 @@ const BUFFER: usize = 256 * 1024;
 /// A transfer in motion.
 pub(crate) enum Pump {
     /// From a file to the socket within the kernel.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(target_os = "linux")]
     SendFile(SendFile),
     /// From a file or a directory to the socket.
     Send(Send),
@@ -56,6 +56,9 @@ pub(crate) enum Step {
 pub(crate) enum Pumped {
     /// The source, the buffer it filled, and whether there is more to come.
     Filled(Source, Vec<u8>, Result<bool, StorageError>),
+    /// The file whose next bytes are in the page cache now.
+    #[cfg(target_os = "linux")]
+    Warmed(Box<dyn crate::storage::ReadFile>, Result<(), StorageError>),
     /// The sink, the buffer it emptied.
     Emptied(receive::Sink, Vec<u8>, Result<(), StorageError>),
 }
@@ -66,7 +69,7 @@ impl Pump {
         Some(match plan {
             Plan::Send { file, filter, offset } => {
                 let Some(OpenFile::Read(file)) = files.take(file) else { return None };
-                #[cfg(any(target_os = "linux", target_os = "android"))]
+                #[cfg(target_os = "linux")]
                 if filter == wharf_core::Filter::Identity && file.as_file().is_some() {
                     return Some(Pump::SendFile(SendFile::new(file, offset)));
                 }
@@ -89,7 +92,7 @@ impl Pump {
     /// Moves what can move without blocking, about a buffer's worth.
     pub(crate) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
         match self {
-            #[cfg(any(target_os = "linux", target_os = "android"))]
+            #[cfg(target_os = "linux")]
             Pump::SendFile(send) => {
                 let step = send.step(wire, socket);
                 match step {
@@ -111,7 +114,7 @@ impl Pump {
     /// Takes note that the transfer is to end: nothing more moves over the wire.
     pub(crate) fn stop(&mut self) {
         match self {
-            #[cfg(any(target_os = "linux", target_os = "android"))]
+            #[cfg(target_os = "linux")]
             Pump::SendFile(send) => send.stop(),
             Pump::Send(send) => send.stop(),
             Pump::Receive(receive) => receive.stop(),
@@ -124,6 +127,8 @@ impl Pump {
             (Pump::Send(send), Pumped::Filled(source, buffer, outcome)) => {
                 send.filled(source, buffer, outcome);
             }
+            #[cfg(target_os = "linux")]
+            (Pump::SendFile(send), Pumped::Warmed(file, outcome)) => send.warmed(file, outcome),
             (Pump::Receive(receive), Pumped::Emptied(sink, buffer, outcome)) => {
                 receive.emptied(sink, buffer, outcome);
             }
@@ -134,8 +139,8 @@ impl Pump {
     /// Tells what the next step waits for on the wire; nothing while it waits for a job.
     pub(crate) fn interest(&self) -> Readiness {
         let (readable, writable) = match self {
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            Pump::SendFile(_) => (false, true),
+            #[cfg(target_os = "linux")]
+            Pump::SendFile(send) => (false, send.has_bytes()),
             Pump::Send(send) => (false, send.has_bytes()),
             Pump::Receive(receive) => (receive.wants_more(), false),
         };

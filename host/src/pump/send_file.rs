@@ -1,45 +1,60 @@
 //! From a file to the socket within the kernel.
 
+use std::fs::File;
 use std::io;
 
+use rustix::io::Errno;
 use socket2::Socket;
 use wharf_core::{Filter, StorageError, TransferEnd};
 
+use crate::job::{Job, Outcome};
 use crate::storage::ReadFile;
 use crate::storage::errors::storage_error;
 use crate::wire::{Flow, Wire};
 
-use super::{BUFFER, Source, Step};
+use super::{BUFFER, Pumped, Source, Step};
 
 /// Bytes that never come up from the kernel.
 ///
-/// The call runs where the driver runs: it blocks only as long as the disk takes for one portion,
-/// which the kernel reads ahead.
+/// The call runs where the driver runs, so it must not wait for a disk: what is not in the page
+/// cache is read into it by a job first.
 pub(crate) struct SendFile {
+    /// The file, while no job has it.
     file: Option<Box<dyn ReadFile>>,
     offset: u64,
+    /// Up to here the bytes are in the page cache, as far as one can know.
+    warm: u64,
+    cache: PageCache,
     /// What 150 has announced: not a byte more is sent, and not one less passes for all.
     end: u64,
-    stopped: bool,
+    /// How it ends, when not by sending all.
+    over: Option<TransferEnd>,
 }
 
 impl SendFile {
     pub(super) fn new(file: Box<dyn ReadFile>, offset: u64) -> Self {
         let end = file.size();
-        Self { file: Some(file), offset, end, stopped: false }
+        let cache = file.as_file().map_or(PageCache::Unknown, PageCache::of);
+        Self { file: Some(file), offset, warm: offset, cache, end, over: None }
     }
 
     /// Returns `None` where the kernel cannot do it for this file.
     pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Option<Step> {
-        if self.stopped {
-            return Some(Step::Ended(TransferEnd::Stopped));
+        let Some(file) = &self.file else { return Some(Step::Waiting) };
+        if let Some(end) = self.over {
+            return Some(Step::Ended(end));
         }
-        let left = self.end.saturating_sub(self.offset);
-        if left == 0 {
+        if self.offset >= self.end {
             return Some(Step::Sent);
         }
-        let file = self.file.as_ref()?.as_file()?;
-        let portion = usize::try_from(left).map_or(BUFFER, |left| left.min(BUFFER));
+        let file = file.as_file()?;
+        if self.offset >= self.warm {
+            self.warm = self.end.min(self.offset + BUFFER as u64);
+            if !self.cache.holds(file, self.warm - 1) {
+                return Some(self.warm_up());
+            }
+        }
+        let portion = (self.warm - self.offset) as usize;
         Some(match wire.send_file(socket, file, &mut self.offset, portion) {
             Flow::Moved(count) => Step::Moved(count),
             Flow::Blocked => Step::Blocked,
@@ -59,13 +74,89 @@ impl SendFile {
         })
     }
 
+    /// Makes the job that reads the next portion, to no other end than that the kernel has it.
+    fn warm_up(&mut self) -> Step {
+        let Some(mut file) = self.file.take() else { return Step::Waiting };
+        let (mut offset, end) = (self.offset, self.warm);
+        Step::Job(Job::new(move || {
+            let mut buffer = vec![0; (end - offset) as usize];
+            let outcome = loop {
+                let left = (end - offset) as usize;
+                match file.read_at(offset, &mut buffer[..left]) {
+                    Ok(count @ 1..) if count < left => offset += count as u64,
+                    Ok(_) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            Outcome::Pumped(Pumped::Warmed(file, outcome))
+        }))
+    }
+
+    pub(super) fn warmed(&mut self, file: Box<dyn ReadFile>, outcome: Result<(), StorageError>) {
+        self.file = Some(file);
+        if let Err(error) = outcome {
+            self.over.get_or_insert(TransferEnd::Storage(error));
+        }
+    }
+
+    /// Tells whether there is something to send at once.
+    pub(super) fn has_bytes(&self) -> bool {
+        self.file.is_some()
+    }
+
     pub(super) fn stop(&mut self) {
-        self.stopped = true;
+        self.over.get_or_insert(TransferEnd::Stopped);
     }
 
     /// Gives the file up, to go on from where it stands.
     pub(super) fn take_source(&mut self) -> Option<Source> {
         Some(Source::file(self.file.take()?, Filter::Identity, self.offset))
+    }
+}
+
+/// Whether one can know what of a file is in the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PageCache {
+    /// The kernel tells.
+    Known,
+    /// The file is nowhere else.
+    All,
+    /// This file system does not tell; a network's, often.
+    Unknown,
+}
+
+impl PageCache {
+    fn of(file: &File) -> Self {
+        match is_cached(file, 0) {
+            Some(_) => Self::Known,
+            None => match rustix::fs::fstatfs(file) {
+                Ok(system) if system.f_type == TMPFS_MAGIC => Self::All,
+                _ => Self::Unknown,
+            },
+        }
+    }
+
+    fn holds(self, file: &File, offset: u64) -> bool {
+        match self {
+            Self::Known => is_cached(file, offset).unwrap_or(false),
+            Self::All => true,
+            Self::Unknown => false,
+        }
+    }
+}
+
+/// The type of tmpfs, statfs(2).
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+
+/// Tells whether the byte at `offset` could be read without waiting; `None` when that cannot be told.
+fn is_cached(file: &File, offset: u64) -> Option<bool> {
+    let mut byte = [0];
+    let wanted = &mut [io::IoSliceMut::new(&mut byte)];
+    match rustix::io::preadv2(file, wanted, offset, rustix::io::ReadWriteFlags::NOWAIT) {
+        // Beyond the end there is nothing to wait for.
+        Ok(_) => Some(true),
+        Err(Errno::AGAIN) => Some(false),
+        Err(_) => None,
     }
 }
 
@@ -85,8 +176,73 @@ fn is_of_network(error: &io::Error) -> bool {
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    use rustix::io::Errno;
     [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP]
         .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use socket2::{Domain, Type};
+    use wharf_core::VirtualPath;
+
+    use super::*;
+    use crate::storage::{Directory, Storage};
+
+    /// Sends a file from `offset` on; returns what arrived, and how it ended.
+    fn send(content: &[u8], cache: PageCache, offset: u64) -> (Vec<u8>, Option<TransferEnd>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), content).unwrap();
+        let path = VirtualPath::root().join(b"file");
+        let file = Directory::open(folder.path()).unwrap().open_read(&path).unwrap();
+        let mut send = SendFile { cache, ..SendFile::new(file, offset) };
+        let (ours, mut theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let (mut wire, mut arrived, mut jobs) = (Wire::new(), Vec::new(), 0);
+        let end = loop {
+            match send.step(&mut wire, &ours).unwrap() {
+                Step::Moved(count) => {
+                    let start = arrived.len();
+                    arrived.resize(start + count, 0);
+                    theirs.read_exact(&mut arrived[start..]).unwrap();
+                }
+                Step::Blocked => wire.set_ready(crate::Readiness::BOTH),
+                Step::Job(job) => {
+                    jobs += 1;
+                    let Outcome::Pumped(Pumped::Warmed(file, outcome)) = job.run().0 else {
+                        panic!("another outcome");
+                    };
+                    send.warmed(file, outcome);
+                }
+                Step::Sent => break None,
+                Step::Ended(end) => break Some(end),
+                Step::Waiting => panic!("it waits for nothing"),
+            }
+        };
+        assert!(cache != PageCache::Unknown || jobs > 0);
+        (arrived, end)
+    }
+
+    #[test]
+    fn every_byte_comes_whatever_is_known_of_the_cache() {
+        let content: Vec<u8> = (0..700_001_u32).map(|n| (n * 7 + n / 256) as u8).collect();
+        for cache in [PageCache::Known, PageCache::All, PageCache::Unknown] {
+            for offset in [0, 1, 262_144, 700_000] {
+                let (arrived, end) = send(&content, cache, offset);
+                assert_eq!(end, None);
+                assert!(arrived == content[offset as usize..], "{cache:?}, {offset}");
+            }
+        }
+        assert_eq!(send(b"", PageCache::All, 0), (Vec::new(), None));
+    }
+
+    #[test]
+    fn a_file_in_memory_needs_no_warming() {
+        let shared = std::path::Path::new("/dev/shm");
+        if let Ok(file) = tempfile::tempfile_in(shared) {
+            assert_ne!(PageCache::of(&file), PageCache::Unknown);
+        }
+    }
 }
