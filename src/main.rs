@@ -109,11 +109,10 @@ enum Login {
 impl Login {
     fn choose(options: &Options) -> Result<Self, String> {
         let Some(name) = options.user.clone() else {
-            // Whoever sets a password does not mean to let anybody in.
-            return match std::env::var_os("WHARF_PASSWORD") {
-                None => Ok(Self::Anonymous),
-                Some(_) => Err("WHARF_PASSWORD is set, but no --user: add one, or unset it".into()),
-            };
+            if std::env::var_os("WHARF_PASSWORD").is_some() {
+                log::warn!("WHARF_PASSWORD is not used: without --user, anybody may log in");
+            }
+            return Ok(Self::Anonymous);
         };
         if name.is_empty() {
             return Err("--user: a name is wanted".into());
