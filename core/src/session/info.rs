@@ -15,12 +15,9 @@ use super::{LOG_IN_FIRST, Session, trim};
 impl Session {
     /// FEAT (RFC 2389 section 3): what works in this session and is not in RFC 959.
     pub(super) fn feat(&mut self) {
-        let facts = self.parameters.facts.feature();
+        let mlst = format!("MLST {}", self.parameters.facts.feature());
         self.replies.open(211, "Features:");
-        for feature in ["EPRT", "EPSV", "MDTM", &format!("MLST {facts}")] {
-            self.replies.inner(feature);
-        }
-        for feature in ["REST STREAM", "SIZE", "TVFS", "UTF8"] {
+        for feature in ["EPRT", "EPSV", "MDTM", &mlst, "REST STREAM", "SIZE", "TVFS", "UTF8"] {
             self.replies.inner(feature);
         }
         self.reply(211, "End.");

@@ -233,7 +233,7 @@ impl Session {
         let path = self.parameters.directory.resolve(given);
         Ok(Listing {
             given: given.to_vec(),
-            path: path.map_err(|_| (550, "File name not allowed."))?,
+            path: path.map_err(|_| failure(StorageError::BadName))?,
             directory_prefix: Vec::new(),
             itself,
             format: self.listing_format(style, now),

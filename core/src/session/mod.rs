@@ -38,7 +38,7 @@ use crate::event::{Event, RequestId};
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::{Replies, Text};
-use crate::storage::StorageRequest;
+use crate::storage::{StorageError, StorageRequest};
 use crate::time::{Instant, Now};
 
 use inbox::Inbox;
@@ -168,7 +168,8 @@ impl Session {
             Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
             Event::PortLost { id } => self.port_lost(id),
             Event::Connected { id, established } => self.connected(id, established, now),
-            Event::Progress { id, bytes } => self.transfer_progressed(id, bytes, now),
+            // So frequent, and nothing that a command could wait for.
+            Event::Progress { id, bytes } => return self.transfer_progressed(id, bytes, now),
             Event::Sent { id } => self.transfer_sent(id, now),
             Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
         }
@@ -258,7 +259,8 @@ impl Session {
     fn resolve(&mut self, argument: &[u8]) -> Option<VirtualPath> {
         let resolved = self.parameters.directory.resolve(argument);
         if resolved.is_err() {
-            self.reply(550, "File name not allowed.");
+            let (code, text) = failure::failure(StorageError::BadName);
+            self.reply(code, text);
         }
         resolved.ok()
     }

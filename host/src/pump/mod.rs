@@ -58,7 +58,7 @@ pub(crate) enum Pumped {
     Filled(Source, Vec<u8>, Result<bool, StorageError>),
     /// The file whose next bytes are in the page cache now.
     #[cfg(target_os = "linux")]
-    Warmed(Box<dyn crate::storage::ReadFile>, Result<(), StorageError>),
+    Warmed(Box<dyn crate::storage::ReadFile>, send_file::PageCache, Result<(), StorageError>),
     /// The sink, the buffer it emptied.
     Emptied(receive::Sink, Vec<u8>, Result<(), StorageError>),
 }
@@ -128,7 +128,9 @@ impl Pump {
                 send.filled(source, buffer, outcome);
             }
             #[cfg(target_os = "linux")]
-            (Pump::SendFile(send), Pumped::Warmed(file, outcome)) => send.warmed(file, outcome),
+            (Pump::SendFile(send), Pumped::Warmed(file, cache, outcome)) => {
+                send.warmed(file, cache, outcome);
+            }
             (Pump::Receive(receive), Pumped::Emptied(sink, buffer, outcome)) => {
                 receive.emptied(sink, buffer, outcome);
             }

@@ -34,7 +34,8 @@ pub(crate) struct SendFile {
 impl SendFile {
     pub(super) fn new(file: Box<dyn ReadFile>, offset: u64) -> Self {
         let end = file.size();
-        let cache = file.as_file().map_or(PageCache::Unknown, PageCache::of);
+        let told = file.as_file().and_then(|file| is_cached(file, 0)).is_some();
+        let cache = if told { PageCache::Known } else { PageCache::Unknown };
         Self { file: Some(file), offset, warm: offset, cache, end, over: None }
     }
 
@@ -77,7 +78,7 @@ impl SendFile {
     /// Makes the job that reads the next portion, to no other end than that the kernel has it.
     fn warm_up(&mut self) -> Step {
         let Some(mut file) = self.file.take() else { return Step::Waiting };
-        let (mut offset, end) = (self.offset, self.warm);
+        let (mut offset, end, mut cache) = (self.offset, self.warm, self.cache);
         Step::Job(Job::new(move || {
             let mut buffer = vec![0; (end - offset) as usize];
             let outcome = loop {
@@ -88,12 +89,22 @@ impl SendFile {
                     Err(error) => break Err(error),
                 }
             };
-            Outcome::Pumped(Pumped::Warmed(file, outcome))
+            // Even this question a network mount may answer slowly.
+            if cache == PageCache::Unknown && file.as_file().is_some_and(is_in_memory) {
+                cache = PageCache::All;
+            }
+            Outcome::Pumped(Pumped::Warmed(file, cache, outcome))
         }))
     }
 
-    pub(super) fn warmed(&mut self, file: Box<dyn ReadFile>, outcome: Result<(), StorageError>) {
+    pub(super) fn warmed(
+        &mut self,
+        file: Box<dyn ReadFile>,
+        cache: PageCache,
+        outcome: Result<(), StorageError>,
+    ) {
         self.file = Some(file);
+        self.cache = cache;
         if let Err(error) = outcome {
             self.over.get_or_insert(TransferEnd::Storage(error));
         }
@@ -116,7 +127,7 @@ impl SendFile {
 
 /// Whether one can know what of a file is in the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PageCache {
+pub(crate) enum PageCache {
     /// The kernel tells.
     Known,
     /// The file is nowhere else.
@@ -126,16 +137,6 @@ enum PageCache {
 }
 
 impl PageCache {
-    fn of(file: &File) -> Self {
-        match is_cached(file, 0) {
-            Some(_) => Self::Known,
-            None => match rustix::fs::fstatfs(file) {
-                Ok(system) if system.f_type == TMPFS_MAGIC => Self::All,
-                _ => Self::Unknown,
-            },
-        }
-    }
-
     fn holds(self, file: &File, offset: u64) -> bool {
         match self {
             Self::Known => is_cached(file, offset).unwrap_or(false),
@@ -147,6 +148,11 @@ impl PageCache {
 
 /// The type of tmpfs, statfs(2).
 const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+
+/// Tells whether the file lives in memory alone.
+fn is_in_memory(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|system| system.f_type == TMPFS_MAGIC)
+}
 
 /// Tells whether the byte at `offset` could be read without waiting; `None` when that cannot be told.
 fn is_cached(file: &File, offset: u64) -> Option<bool> {
@@ -211,10 +217,10 @@ mod tests {
                 Step::Blocked => wire.set_ready(crate::Readiness::BOTH),
                 Step::Job(job) => {
                     jobs += 1;
-                    let Outcome::Pumped(Pumped::Warmed(file, outcome)) = job.run().0 else {
+                    let Outcome::Pumped(Pumped::Warmed(file, cache, outcome)) = job.run().0 else {
                         panic!("another outcome");
                     };
-                    send.warmed(file, outcome);
+                    send.warmed(file, cache, outcome);
                 }
                 Step::Sent => break None,
                 Step::Ended(end) => break Some(end),
@@ -242,7 +248,7 @@ mod tests {
     fn a_file_in_memory_needs_no_warming() {
         let shared = std::path::Path::new("/dev/shm");
         if let Ok(file) = tempfile::tempfile_in(shared) {
-            assert_ne!(PageCache::of(&file), PageCache::Unknown);
+            assert!(is_in_memory(&file) || is_cached(&file, 0).is_some());
         }
     }
 }

@@ -4,9 +4,10 @@ use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::session::Session;
+use crate::session::failure::store_failure;
 use crate::session::listing::{Listing, Refusal};
 use crate::session::state::{Data, Work};
-use crate::storage::{Opened, StorageRequest, WriteMode};
+use crate::storage::{Opened, StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
 use super::{NO_DATA, Stage, Stop, Transfer};
@@ -14,7 +15,7 @@ use super::{NO_DATA, Stage, Stop, Transfer};
 impl Session {
     /// RETR.
     pub(in crate::session) fn retr(&mut self, argument: &[u8]) {
-        let Parameters { filter, restart: offset } = self.take_parameters();
+        let (filter, offset) = self.take_parameters();
         if let Some(path) = self.resolve_for_transfer(argument) {
             let what = What::Retrieve { filter, offset, size: 0 };
             self.prepare(what, StorageRequest::OpenRead(path));
@@ -23,7 +24,7 @@ impl Session {
 
     /// STOR. Behind REST it adds to a file that is there, and needs the permission to append.
     pub(in crate::session) fn stor(&mut self, argument: &[u8]) {
-        let Parameters { filter, restart } = self.take_parameters();
+        let (filter, restart) = self.take_parameters();
         let Some(path) = self.resolve_for_transfer(argument) else { return };
         let mode = match restart {
             0 => WriteMode::Replace { atomic: self.config.atomic_uploads },
@@ -41,7 +42,7 @@ impl Session {
 
     /// APPE: at the end, whatever REST said.
     pub(in crate::session) fn appe(&mut self, argument: &[u8]) {
-        let Parameters { filter, .. } = self.take_parameters();
+        let (filter, _) = self.take_parameters();
         if let Some(path) = self.resolve_for_transfer(argument) {
             self.store(path, WriteMode::Append, filter);
         }
@@ -49,7 +50,7 @@ impl Session {
 
     /// STOU: the name given, if any, is a hint.
     pub(in crate::session) fn stou(&mut self, argument: &[u8]) {
-        let Parameters { filter, .. } = self.take_parameters();
+        let (filter, _) = self.take_parameters();
         let Some(path) = self.resolve_for_transfer(argument) else { return };
         let (directory, hint) = match path.file_name() {
             Some(name) if !argument.is_empty() => (path.parent(), name.to_vec()),
@@ -100,26 +101,20 @@ impl Session {
         }
     }
 
-    /// A transfer command takes the restart marker with it.
-    fn take_parameters(&mut self) -> Parameters {
-        let restart = core::mem::take(&mut self.parameters.restart);
-        Parameters { filter: self.parameters.filter, restart }
+    /// Returns TYPE and the restart marker, which a transfer command takes with it.
+    fn take_parameters(&mut self) -> (Filter, u64) {
+        (self.parameters.filter, core::mem::take(&mut self.parameters.restart))
     }
 
     /// Resolves a path name, or answers the transfer command that named it.
     fn resolve_for_transfer(&mut self, argument: &[u8]) -> Option<VirtualPath> {
         let resolved = self.parameters.directory.resolve(argument);
         if resolved.is_err() {
-            self.fail_transfer(553, "File name not allowed.");
+            let (code, text) = store_failure(StorageError::BadName);
+            self.fail_transfer(code, text);
         }
         resolved.ok()
     }
-}
-
-/// The parameters of one transfer.
-struct Parameters {
-    filter: Filter,
-    restart: u64,
 }
 
 /// Tells whether the answer is worth having without a data connection: it may be that the file
