@@ -1,17 +1,25 @@
-//! Setting a server up, and holding it while it runs.
+//! Setting a server up.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use wharf_host::core::{Permissions, SessionConfig, SiteCommand, SiteReply};
+use wharf_host::core::{
+    Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy, TlsRequired,
+};
+use wharf_host::tls::Tls;
 use wharf_host::{
-    Accounts, Clock, Listener, PassivePorts, Sessions, SimpleAccounts, SiteHandler, Stop, Storage,
+    Accounts, Clock, Failures, Listener, PassivePorts, Sessions, SimpleAccounts, SiteHandler, Stop,
+    Storage,
 };
 
 use crate::backend::Backend;
+use crate::handle::Handle;
+
+/// How long failed logins of an address are added up.
+const FAILURES_WINDOW: Duration = Duration::from_secs(600);
 
 /// An FTP server; the beginning of everything. See [`Server::builder`].
 #[derive(Debug)]
@@ -32,6 +40,10 @@ impl Server {
 #[must_use]
 pub struct Builder {
     listen: Vec<SocketAddr>,
+    listen_implicit: Vec<SocketAddr>,
+    tls: Option<Tls>,
+    tls_policy: TlsPolicy,
+    hosts: Vec<Arc<dyn Accounts>>,
     backend: Backend,
     storage: Option<Arc<dyn Storage>>,
     anonymous: Option<Permissions>,
@@ -42,6 +54,9 @@ pub struct Builder {
     passive_ports: PassivePorts,
     max_sessions: usize,
     max_sessions_per_address: usize,
+    logins_at_once: usize,
+    login_failures_per_address: u32,
+    login_cool_down: Duration,
     shutdown_grace: Duration,
     /// The first mistake; reported when the server is started.
     mistake: Option<io::Error>,
@@ -51,6 +66,10 @@ impl Builder {
     fn new() -> Self {
         Self {
             listen: Vec::new(),
+            listen_implicit: Vec::new(),
+            tls: None,
+            tls_policy: TlsPolicy::default(),
+            hosts: Vec::new(),
             backend: Backend::default(),
             storage: None,
             anonymous: None,
@@ -61,6 +80,9 @@ impl Builder {
             passive_ports: PassivePorts::ANY,
             max_sessions: 1000,
             max_sessions_per_address: 250,
+            logins_at_once: 4,
+            login_failures_per_address: 100,
+            login_cool_down: Duration::from_secs(300),
             shutdown_grace: Duration::from_secs(30),
             mistake: None,
         }
@@ -69,12 +91,59 @@ impl Builder {
     /// Listens on this address too; port 0 stands for any free one. `[::]` stands for all
     /// addresses, IPv4 too, unless an IPv4 address is given for the same port.
     pub fn listen(mut self, address: impl ToSocketAddrs) -> Self {
-        match address.to_socket_addrs() {
-            Ok(addresses) => self.listen.extend(addresses),
-            Err(error) => {
-                self.mistake.get_or_insert(error);
-            }
-        }
+        let addresses = self.resolve(address);
+        self.listen.extend(addresses);
+        self
+    }
+
+    /// As [`listen`](Self::listen), for clients that begin with a TLS handshake (implicit FTPS).
+    /// Needs [`tls`](Self::tls).
+    pub fn listen_implicit(mut self, address: impl ToSocketAddrs) -> Self {
+        let addresses = self.resolve(address);
+        self.listen_implicit.extend(addresses);
+        self
+    }
+
+    fn resolve(&mut self, address: impl ToSocketAddrs) -> Vec<SocketAddr> {
+        let resolved = address.to_socket_addrs();
+        resolved.map(Iterator::collect).unwrap_or_else(|error| {
+            self.mistake.get_or_insert(error);
+            Vec::new()
+        })
+    }
+
+    /// Offers TLS with these certificates (RFC 4217): AUTH TLS, PROT P.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Sets what everybody has to protect by TLS; nothing when unset. Needs [`tls`](Self::tls).
+    pub fn tls_required(mut self, required: TlsRequired) -> Self {
+        self.tls_policy.required = required;
+        self
+    }
+
+    /// Sets whether data connections have to resume the TLS session of their control connection,
+    /// which proves that they are the same client's; [`Resumption::Prefer`] when unset.
+    pub fn tls_resumption(mut self, resumption: Resumption) -> Self {
+        self.tls_policy.resumption = resumption;
+        self
+    }
+
+    /// Allows clients to go back to clear text on the control connection (CCC), for a NAT that has
+    /// to read along.
+    pub fn allow_ccc(mut self, allow: bool) -> Self {
+        self.tls_policy.allow_ccc = allow;
+        self
+    }
+
+    /// Lets other accounts decide for clients that name this host (HOST, RFC 7151). Its certificate
+    /// is for [`Tls::host`].
+    pub fn host(mut self, name: impl Into<String>, accounts: impl Accounts + 'static) -> Self {
+        let name = name.into().to_ascii_lowercase();
+        self.session.hosts.push(name.strip_suffix('.').unwrap_or(&name).to_string());
+        self.hosts.push(Arc::new(accounts));
         self
     }
 
@@ -214,6 +283,29 @@ impl Builder {
         self
     }
 
+    /// Sets how many logins may fail from a client address within ten minutes; 100 when unset, and 0
+    /// stands for any number. After that many it has to [stay away](Self::login_cool_down) for a
+    /// while: its connections and logins are answered 421. An IPv6 network of 64 bits counts as one
+    /// address.
+    pub fn login_failures_per_address(mut self, max: u32) -> Self {
+        self.login_failures_per_address = max;
+        self
+    }
+
+    /// Sets how long an address has to stay away from which too many logins have failed; 300 s when
+    /// unset.
+    pub fn login_cool_down(mut self, cool_down: Duration) -> Self {
+        self.login_cool_down = cool_down;
+        self
+    }
+
+    /// Sets how many logins are checked at once, at least one; 4 when unset. Checking a password
+    /// takes memory by intention, so a flood of logins waits in line.
+    pub fn logins_at_once(mut self, most: usize) -> Self {
+        self.logins_at_once = most;
+        self
+    }
+
     /// Sets how long transfers may go on when the server is told to stop; 30 s when unset. Goodbyes
     /// may take a few seconds more.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
@@ -229,16 +321,32 @@ impl Builder {
             return Err(mistake);
         }
         let accounts = self.take_accounts()?;
-        if self.listen.is_empty() {
+        self.set_up_tls()?;
+        if self.listen.is_empty() && self.listen_implicit.is_empty() {
             self.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         }
-        let listeners = self.listen.iter().map(|&address| bind(address, &self.listen));
-        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
-        let addresses = listeners.iter().map(Listener::address).collect();
+        let all = [&self.listen[..], &self.listen_implicit].concat();
+        let mut listeners = Vec::new();
+        for &address in &self.listen {
+            listeners.push(bind(address, &all)?);
+        }
+        for &address in &self.listen_implicit {
+            listeners.push(bind(address, &all)?.with_implicit_tls());
+        }
+        let mut addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let implicit_addresses = addresses.split_off(self.listen.len());
         let server = Arc::new(wharf_host::Server {
             session: Arc::new(self.session),
             accounts,
+            hosts: self.hosts,
+            tls: self.tls.map(Arc::new),
             sessions: Sessions::new(self.max_sessions, self.max_sessions_per_address),
+            failures: Failures::new(
+                self.login_failures_per_address,
+                FAILURES_WINDOW,
+                self.login_cool_down,
+            ),
+            logins_at_once: self.logins_at_once.max(1),
             passive_ports: self.passive_ports,
             site_handlers: self.site_handlers,
             shutdown_grace: self.shutdown_grace,
@@ -248,14 +356,30 @@ impl Builder {
         let (backend, stopper) = (self.backend, stop.clone());
         let thread = thread::Builder::new().name("wharf".into());
         let thread = thread.spawn(move || backend.run(server, listeners, stopper))?;
-        Ok(Handle { addresses, stop, thread: Some(thread) })
+        Ok(Handle { addresses, implicit_addresses, stop, thread: Some(thread) })
+    }
+
+    fn set_up_tls(&mut self) -> io::Result<()> {
+        match self.tls.take() {
+            Some(tls) => {
+                self.tls = Some(tls.resumption(self.tls_policy.resumption));
+                self.session.tls = Some(self.tls_policy);
+                Ok(())
+            }
+            None if self.tls_policy.required != TlsRequired::None => {
+                mistake("TLS is required: call `tls` with a certificate")
+            }
+            None if !self.listen_implicit.is_empty() => {
+                mistake("implicit TLS needs a certificate: call `tls`")
+            }
+            None => Ok(()),
+        }
     }
 
     fn take_accounts(&mut self) -> io::Result<Arc<dyn Accounts>> {
         if let Some(accounts) = self.accounts.take() {
             return Ok(accounts);
         }
-        let mistake = |text| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         let Some(storage) = self.storage.take() else {
             return mistake("nothing to serve: call `storage` or `accounts`");
         };
@@ -273,6 +397,10 @@ impl Builder {
     }
 }
 
+fn mistake<T>(text: &str) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
 /// Listens on one of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address of
 /// their own on the same port.
 fn bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<Listener> {
@@ -280,65 +408,4 @@ fn bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<Listener> {
     Listener::bind(address, dual).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
     })
-}
-
-/// A server that runs. It stops when this is dropped.
-#[derive(Debug)]
-pub struct Handle {
-    addresses: Vec<SocketAddr>,
-    stop: Stop,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl Handle {
-    /// Returns the addresses that it listens on, in the order of the calls of
-    /// [`listen`](Builder::listen), with the ports that the system chose.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// Returns the first address's `ftp://` URL.
-    pub fn url(&self) -> String {
-        let address = self.addresses[0];
-        let ip = match address.ip() {
-            ip if !ip.is_unspecified() => ip,
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
-        };
-        format!("ftp://{}", SocketAddr::new(ip, address.port()))
-    }
-
-    /// Returns what stops it from another thread.
-    pub fn stop(&self) -> Stop {
-        self.stop.clone()
-    }
-
-    /// Stops accepting, lets transfers finish up to the
-    /// [grace](Builder::shutdown_grace), tells the idle 421, and returns when all have gone.
-    pub fn shutdown(mut self) -> io::Result<()> {
-        self.stop.call();
-        self.join()
-    }
-
-    /// Returns when the server has been stopped by [`stop`](Self::stop), or has failed.
-    pub fn wait(mut self) -> io::Result<()> {
-        self.join()
-    }
-
-    fn join(&mut self) -> io::Result<()> {
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => Err(io::Error::other("the server panicked")),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.stop.call();
-        if let Err(error) = self.join() {
-            log::error!("server: {error}");
-        }
-    }
 }

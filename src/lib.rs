@@ -14,20 +14,26 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! What it does not do: it is no FTP client, it has no TLS yet, and it runs on Unix only.
+//! What it does not do: it is no FTP client, and it runs on Unix only.
 
 #![forbid(unsafe_code)]
 
 mod backend;
 mod builder;
+mod handle;
 
 pub use backend::Backend;
-pub use builder::{Builder, Handle, Server};
+pub use builder::{Builder, Server};
+pub use handle::Handle;
 pub use wharf_host::core::{
-    self, Access, Denial, Disposition, Entry, Kind, Metadata, Password, Permissions, SiteReply,
-    StorageError, VirtualPath, WallTime, WriteMode,
+    self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, Password, Permissions, Rates,
+    Resumption, Rights, SiteReply, StorageError, TlsRequired, VirtualPath, WallTime, WriteMode,
+};
+pub use wharf_host::tls::{
+    Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
 };
 pub use wharf_host::{
-    Account, Accounts, Directory, Entries, Memory, PassivePorts, PassivePortsError, ReadFile,
-    SimpleAccounts, Stop, Storage, WriteFile,
+    Account, Accounts, AccountsError, AccountsFile, Attempt, Directory, Entries, FileHost, Memory,
+    PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts, Stop, Storage, WriteFile,
+    hash_password,
 };

@@ -2,70 +2,103 @@
 
 #![forbid(unsafe_code)]
 
+mod commands;
+mod login;
 mod options;
+mod tls;
+mod welcome;
 
-use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread;
 
 use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use wharf::{Directory, PassivePorts, Permissions, Server};
+use wharf::{AccountsFile, Builder, Directory, PassivePorts, Permissions, Server, Stop};
 
-use options::{Exit, Options};
+use login::Login;
+use options::{Exit, Options, Task};
+use tls::Ready;
 
 /// Exit code for a mistake on the command line.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let options = match Options::parse_from_args(std::env::args_os()) {
-        Ok(options) => options,
+    match Task::parse_from_args(std::env::args_os()) {
+        Ok(Task::Serve(options)) => run(&options),
+        Ok(Task::Check(options)) => commands::check(&options),
+        Ok(Task::Passwd) => commands::passwd(),
         Err(Exit::Show(text)) => {
             print(&text);
-            return ExitCode::SUCCESS;
+            ExitCode::SUCCESS
         }
-        Err(Exit::Mistake(text)) => return fail(USAGE, &text),
+        Err(Exit::Mistake(text)) => fail(USAGE, &text),
+    }
+}
+
+fn run(options: &Options) -> ExitCode {
+    start_log(options);
+    raise_file_limit();
+    let directory = match login::open(&options.directory) {
+        Ok(directory) => directory,
+        Err(mistake) => return fail(USAGE, &mistake),
     };
+    let login = match Login::choose(options) {
+        Ok(login) => login,
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                fail(USAGE, mistake);
+            }
+            return ExitCode::from(USAGE);
+        }
+    };
+    let tls = match options.tls.load(&options.listen, &login.hosts()) {
+        Ok(tls) => tls,
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    if let Some(mistake) = login.in_vain(tls.is_some(), options.tls.tls_client_ca.is_some()) {
+        return fail(USAGE, &mistake);
+    }
+    match serve(options, directory, login, tls) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error.to_string()),
+    }
+}
+
+fn start_log(options: &Options) {
     let level = match options.verbose {
         0 => LevelFilter::Warn,
         1 => LevelFilter::Info,
         _ => LevelFilter::Debug,
     };
     env_logger::Builder::new().filter_level(level).init();
-    raise_file_limit();
-    let directory = match Directory::open(&options.directory) {
-        Ok(directory) => directory,
-        Err(error) => {
-            let shown = options.directory.display();
-            return fail(USAGE, &format!("cannot serve the folder {shown}: {error}"));
-        }
-    };
-    let login = match Login::choose(&options) {
-        Ok(login) => login,
-        Err(mistake) => return fail(USAGE, &mistake),
-    };
-    match serve(&options, directory, login) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &error.to_string()),
-    }
 }
 
-fn serve(options: &Options, directory: Directory, login: Login) -> io::Result<()> {
+fn serve(
+    options: &Options,
+    directory: Directory,
+    login: Login,
+    tls: Option<Ready>,
+) -> io::Result<()> {
     // Before the first thread, so that no signal is missed.
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let permissions = if options.write { Permissions::ALL } else { Permissions::READ_ONLY };
     let mut server = Server::builder()
         .listen(&options.listen[..])
+        .listen_implicit(&options.tls.implicit_tls[..])
+        .tls_required(options.tls.required())
+        .tls_resumption(options.tls.tls_resumption)
+        .allow_ccc(options.tls.allow_ccc)
         .backend(options.backend)
         .storage(directory)
         .passive_ports(options.passive_ports.unwrap_or(PassivePorts::ANY))
         .max_sessions(options.max_sessions as usize)
         .max_sessions_per_address(options.max_sessions_per_address as usize)
         .login_attempts(options.max_login_attempts)
+        .login_failures_per_address(options.max_login_failures)
+        .login_cool_down(options.login_cool_down)
         .login_delay(options.login_delay)
         .idle_timeout(options.idle_timeout)
         .login_timeout(options.login_timeout)
@@ -78,111 +111,49 @@ fn serve(options: &Options, directory: Directory, login: Login) -> io::Result<()
     if let Some(address) = options.public_address {
         server = server.public_address(address);
     }
+    let mut made_up = None;
+    if let Some(ready) = tls {
+        made_up = ready.made_up.then_some(ready.fingerprint);
+        server = server.tls(ready.tls);
+    }
     server = match &login {
         Login::Anonymous => server.anonymous(permissions),
         Login::User { name, password, .. } => server.user(name, password, permissions),
+        Login::Accounts(accounts) => with_accounts(server, accounts),
     };
     let handle = server.spawn()?;
-    print(&welcome(options, &login, handle.addresses()));
+    let addresses = (handle.addresses(), handle.implicit_addresses());
+    print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
-    thread::Builder::new().name("wharf-signals".into()).spawn(move || {
-        let mut signals = signals.forever();
-        if signals.next().is_some() {
-            print("\nStopping; transfers may finish. Once more to stop at once.\n");
-            stop.call();
-        }
-        if signals.next().is_some() {
-            std::process::exit(1);
-        }
-    })?;
+    let thread = thread::Builder::new().name("wharf-signals".into());
+    thread.spawn(move || obey(signals, &stop, &login))?;
     handle.wait()?;
     print("Stopped.\n");
     Ok(())
 }
 
-/// Who may come in.
-enum Login {
-    Anonymous,
-    User { name: String, password: String, generated: bool },
+/// Lets in whom the accounts file names, those of its virtual hosts at their hosts.
+fn with_accounts(server: Builder, accounts: &AccountsFile) -> Builder {
+    let hosts = accounts.hosts().into_iter();
+    hosts
+        .fold(server, |server, host| server.host(host.name, host.accounts))
+        .accounts(accounts.clone())
 }
 
-impl Login {
-    fn choose(options: &Options) -> Result<Self, String> {
-        let Some(name) = options.user.clone() else {
-            if std::env::var_os("WHARF_PASSWORD").is_some() {
-                log::warn!("WHARF_PASSWORD is not used: without --user, anybody may log in");
+/// Does what signals ask for: to stop, to stop at once, to read the accounts again.
+fn obey(mut signals: Signals, stop: &Stop, login: &Login) {
+    let mut stopping = false;
+    for signal in signals.forever() {
+        match signal {
+            SIGHUP => login.reload(),
+            _ if stopping => std::process::exit(1),
+            _ => {
+                print("\nStopping; transfers may finish. Once more to stop at once.\n");
+                stop.call();
+                stopping = true;
             }
-            return Ok(Self::Anonymous);
-        };
-        if name.is_empty() {
-            return Err("--user: a name is wanted".into());
         }
-        let given = match &options.password_file {
-            Some(file) => {
-                let text = fs::read_to_string(file).map_err(|error| {
-                    format!("--password-file: cannot read {}: {error}", file.display())
-                })?;
-                let first = text.lines().next().unwrap_or_default().to_string();
-                if first.is_empty() {
-                    let file = file.display();
-                    return Err(format!("--password-file: the first line of {file} is empty"));
-                }
-                Some(first)
-            }
-            None => match std::env::var("WHARF_PASSWORD") {
-                Ok(empty) if empty.is_empty() => {
-                    return Err("WHARF_PASSWORD is empty: set it to a password, or unset it".into());
-                }
-                Ok(password) => Some(password),
-                Err(std::env::VarError::NotPresent) => None,
-                Err(error) => return Err(format!("WHARF_PASSWORD: {error}")),
-            },
-        };
-        let generated = given.is_none();
-        let password = given.map_or_else(generate_password, Ok)?;
-        Ok(Self::User { name, password, generated })
     }
-}
-
-/// Makes up a password of 80 random bits, in letters that are not taken for one another.
-fn generate_password() -> Result<String, String> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| format!("no randomness: {error}"))?;
-    Ok(random.map(|byte| char::from(LETTERS[usize::from(byte % 32)])).iter().collect())
-}
-
-/// Tells a newcomer what is going on, and how to reach it.
-fn welcome(options: &Options, login: &Login, addresses: &[SocketAddr]) -> String {
-    let folder = options.directory.canonicalize().unwrap_or_else(|_| options.directory.clone());
-    let (may, whom) = match (login, options.write) {
-        (Login::Anonymous, false) => ("read-only", "anybody".to_string()),
-        (Login::Anonymous, true) => ("for reading and WRITING", "ANYBODY".to_string()),
-        (Login::User { name, .. }, false) => ("read-only", format!("the user {name}")),
-        (Login::User { name, .. }, true) => ("for reading and writing", format!("the user {name}")),
-    };
-    let mut text = format!("Serving {} {may} to {whom}.\n\n", folder.display());
-    if let Login::User { password, generated: true, .. } = login {
-        text += &format!("  Password: {password}   (shown only now)\n\n");
-    }
-    text += "Connect with an FTP client, or try:\n";
-    for address in addresses {
-        let port = address.port();
-        let place = match address.ip() {
-            ip if ip.is_unspecified() => format!("<address of this computer>:{port}"),
-            _ => address.to_string(),
-        };
-        text += &match login {
-            Login::Anonymous => format!("  curl ftp://{place}/\n"),
-            Login::User { name, .. } => format!("  curl --user {name} ftp://{place}/\n"),
-        };
-    }
-    if addresses.iter().all(|address| address.ip().is_loopback()) {
-        text += "\nOnly this computer can reach it; --listen 0.0.0.0:2121 lets others do so too.\n";
-    } else {
-        text += "\nThere is no encryption: use it in networks that you trust.\n";
-    }
-    text + "Press Ctrl-C to stop.\n"
 }
 
 /// Allows as many open files as the system lets us: each session has up to four.

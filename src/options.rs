@@ -5,15 +5,56 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, Parser, Subcommand};
 use wharf::{Backend, PassivePorts};
+
+use crate::tls::TlsOptions;
 
 /// Serves a folder by FTP.
 ///
-/// Without options: the current folder, read-only, to anybody on this computer.
+/// Without options: the current folder, read-only, to anybody on this computer. A folder that is
+/// named like a command is served as ./check.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, max_term_width = 100, allow_negative_numbers = true)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the options and the accounts file, and say what is wrong; starts nothing
+    ///
+    /// It takes the options that serving takes. The exit code is 0 when all is right, and 1 when
+    /// it is not.
+    #[command(allow_negative_numbers = true)]
+    Check(Box<Options>),
+
+    /// Make the hash of a password, for the accounts file
+    ///
+    /// The password is asked for twice on a terminal, and not shown there; elsewhere it is the
+    /// first line of standard input. The hash alone goes to standard output.
+    Passwd,
+}
+
+/// What the program is asked to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Serve a folder.
+    Serve(Box<Options>),
+    /// Say whether it could be served like this.
+    Check(Box<Options>),
+    /// Make the hash of a password.
+    Passwd,
+}
+
+/// How a folder is to be served.
+#[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The folder to serve
     #[arg(value_name = "DIR", default_value = ".")]
@@ -35,6 +76,20 @@ pub(crate) struct Options {
     /// Let the user, or anybody where there is no --user, change files
     #[arg(long)]
     pub(crate) write: bool,
+
+    /// Let those in whom this file names, each to a folder and with permissions of their own. It
+    /// is read again on SIGHUP
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "write"])]
+    pub(crate) accounts: Option<PathBuf>,
+
+    /// Take a password of the accounts file that was right for so long without computing its hash
+    /// again; 0 for never
+    #[arg(long, value_name = "SECONDS", value_parser = delay, default_value = "60",
+          requires = "accounts")]
+    pub(crate) remember_logins: Duration,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsOptions,
 
     /// Open passive data ports in this range, such as 50000-50100 [default: 49152-65535]
     #[arg(long, value_name = "A-B")]
@@ -59,6 +114,14 @@ pub(crate) struct Options {
     /// Close a session after so many failed logins
     #[arg(long, value_name = "N", value_parser = positive, default_value = "3")]
     pub(crate) max_login_attempts: u32,
+
+    /// Make an address stay away after so many failed logins within ten minutes; 0: never
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) max_login_failures: u32,
+
+    /// Make it stay away for so long
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, default_value = "300")]
+    pub(crate) login_cool_down: Duration,
 
     /// Answer a failed login so much later
     #[arg(long, value_name = "SECONDS", value_parser = delay, default_value = "3")]
@@ -110,13 +173,18 @@ pub(crate) enum Exit {
     Mistake(String),
 }
 
-impl Options {
+impl Task {
     pub(crate) fn parse_from_args(args: impl Iterator<Item = OsString>) -> Result<Self, Exit> {
-        Self::try_parse_from(args).map_err(|error| match error.kind() {
+        let line = CommandLine::try_parse_from(args).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Exit::Show(error.render().to_string())
             }
             _ => Exit::Mistake(one_line(&error)),
+        })?;
+        Ok(match line.command {
+            None => Self::Serve(Box::new(line.options)),
+            Some(Command::Check(options)) => Self::Check(options),
+            Some(Command::Passwd) => Self::Passwd,
         })
     }
 }
@@ -136,7 +204,7 @@ fn one_line(error: &clap::Error) -> String {
     text
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     resolved.ok_or_else(|| {
         "an address and a port are wanted, such as 0.0.0.0:2121 or [::1]:2121".to_string()
@@ -184,10 +252,17 @@ fn utc_offset(text: &str) -> Result<i16, String> {
 mod tests {
     use super::*;
 
-    fn parse(args: &[&str]) -> Result<Options, String> {
+    fn task(args: &[&str]) -> Result<Task, String> {
         let args = ["wharf"].iter().chain(args).map(OsString::from);
-        Options::parse_from_args(args).map_err(|exit| match exit {
+        Task::parse_from_args(args).map_err(|exit| match exit {
             Exit::Show(text) | Exit::Mistake(text) => text,
+        })
+    }
+
+    fn parse(args: &[&str]) -> Result<Box<Options>, String> {
+        task(args).map(|task| match task {
+            Task::Serve(options) => options,
+            other => panic!("not to serve: {other:?}"),
         })
     }
 
@@ -197,6 +272,21 @@ mod tests {
         assert_eq!(options.directory, PathBuf::from("."));
         assert_eq!(options.listen, ["127.0.0.1:2121".parse().unwrap()]);
         assert!(!options.write && options.user.is_none());
+    }
+
+    #[test]
+    fn commands_are_told_from_folders() {
+        assert!(matches!(task(&["passwd"]), Ok(Task::Passwd)));
+        let Ok(Task::Check(options)) = task(&["check", "dir", "--user", "anna", "--write"]) else {
+            panic!("check takes the options of serving")
+        };
+        assert_eq!(options.directory, PathBuf::from("dir"));
+        assert!(options.write && options.user.is_some());
+        for folder in ["./check", "./passwd", "help", "dir"] {
+            assert_eq!(parse(&[folder, "--write"]).unwrap().directory, PathBuf::from(folder));
+        }
+        assert_eq!(parse(&["--write", "check"]).unwrap().directory, PathBuf::from("check"));
+        assert!(task(&["passwd", "secret"]).is_err());
     }
 
     #[test]
@@ -210,6 +300,8 @@ mod tests {
         for (args, part) in [
             (&["--listen", "nonsense"][..], "0.0.0.0:2121"),
             (&["--max-sessions", "0"], "1 to"),
+            (&["--max-login-failures", "-1"], "--max-login-failures"),
+            (&["--login-cool-down", "0"], "more than 0"),
             (&["--idle-timeout", "-1"], "--idle-timeout"),
             (&["--idle-timeout", "0"], "more than 0"),
             (&["--passive-ports", "9-1"], "--passive-ports"),
@@ -218,6 +310,18 @@ mod tests {
             (&["--list-utc-offset", "2"], "+02:00"),
             (&["--lisen", "x"], "did you mean --listen?"),
             (&["--password-file", "x"], "--user"),
+            (&["--accounts", "x", "--user", "anna"], "--accounts"),
+            (&["--accounts", "x", "--write"], "--accounts"),
+            (&["--remember-logins", "5"], "--accounts"),
+            (&["--tls-cert", "x"], "--tls-key"),
+            (&["--tls-key", "x"], "--tls-cert"),
+            (&["--tls-cert", "x", "--tls-key", "x", "--tls-self-signed"], "--tls-self-signed"),
+            (&["--tls-required", "some"], "none, login, data or all"),
+            (&["--tls-resumption", "on"], "off, prefer or require"),
+            (&["--tls-client-required"], "--tls-client-ca"),
+            (&["--implicit-tls", "990"], "0.0.0.0:2121"),
+            (&["check", "--accounts", "x", "--write"], "--accounts"),
+            (&["check", "--lisen", "x"], "did you mean --listen?"),
             (&["a", "b"], "'b'"),
         ] {
             let mistake = parse(args).unwrap_err();

@@ -2,71 +2,14 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use wharf::Backend;
 
-use support::Client;
-
-/// The program while it runs; killed if a test leaves it behind.
-struct Program {
-    child: Child,
-    output: BufReader<std::process::ChildStdout>,
-    /// What it printed until it was ready.
-    welcome: String,
-    address: SocketAddr,
-}
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-    command.arg(folder).env_remove("WHARF_PASSWORD").stdin(Stdio::null());
-    command
-}
-
-impl Program {
-    /// Serves the folder on a free port; returns when it has told how to reach it.
-    fn start(folder: &Path, adjust: impl FnOnce(&mut Command)) -> Self {
-        let mut command = command(folder);
-        command.args(["--listen", "127.0.0.1:0", "--login-delay", "0"]).stdout(Stdio::piped());
-        adjust(&mut command);
-        let mut child = command.spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut welcome = String::new();
-        while !welcome.contains("Ctrl-C") {
-            assert_ne!(output.read_line(&mut welcome).unwrap(), 0, "{welcome}");
-        }
-        let (_, rest) = welcome.split_once("ftp://").unwrap();
-        let address = rest.split('/').next().unwrap().parse().unwrap();
-        Self { child, output, welcome, address }
-    }
-
-    fn log_in(&self, user: &str, password: &str, code: u16) -> Client {
-        let mut client = Client::dial(self.address).unwrap();
-        client.expect(220);
-        client.ask(&format!("USER {user}"), 331);
-        client.ask(&format!("PASS {password}"), code);
-        client
-    }
-
-    /// Sends a signal; returns the exit code and what else it printed.
-    fn end(mut self, signal: Signal) -> (Option<i32>, String) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code(), rest)
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::program::{Program, command};
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use wharf::{Backend, Memory};
 
 use support::{Client, Processor, for_each_driver, server, wait_until};
 
-for_each_driver!(idle_sessions, waiting_takes_no_processor_time);
+for_each_driver!(idle_sessions, waiting_takes_no_processor_time, goodbyes_take_no_processor_time);
 
 const SESSIONS: usize = 100;
 
@@ -97,6 +97,20 @@ fn waiting_takes_no_processor_time(backend: Backend) {
     });
     let start = Instant::now();
     thread::sleep(Duration::from_secs(2));
+    let (passed, busy) = (start.elapsed(), processor.time() - busy);
+    assert!(busy < passed / 2, "busy for {busy:?} of {passed:?}");
+}
+
+/// A client that has been told 221 and does not close its side is waited for in peace.
+fn goodbyes_take_no_processor_time(backend: Backend) {
+    let _alone = alone();
+    let server = server(backend, Memory::new()).spawn().unwrap();
+    let mut clients: Vec<_> = (0..5).map(|_| Client::log_in(&server)).collect();
+    clients.iter_mut().for_each(|client| drop(client.ask("QUIT", 221)));
+    let processor = Processor::open();
+    let (start, busy) = (Instant::now(), processor.time());
+    // They are waited for longer than this.
+    thread::sleep(Duration::from_secs(1));
     let (passed, busy) = (start.elapsed(), processor.time() - busy);
     assert!(busy < passed / 2, "busy for {busy:?} of {passed:?}");
 }

@@ -58,8 +58,8 @@ impl Acceptor {
         for watched in self.listeners.iter_mut().filter(|watched| watched.ready) {
             for _ in 0..AT_ONCE {
                 match watched.listener.accept() {
-                    Accepted::Client(socket, peer) => {
-                        self.mailboxes[self.next].send(Message::Client(socket, peer));
+                    Accepted::Client(arrival) => {
+                        self.mailboxes[self.next].send(Message::Client(arrival));
                         self.next = (self.next + 1) % self.mailboxes.len();
                     }
                     Accepted::Nobody => {

@@ -17,17 +17,17 @@ use std::thread;
 use wharf_host::{Listener, Server, Stop};
 
 use accept::Acceptor;
-use pool::Pool;
+use pool::Pools;
 use reactor::Reactor;
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Server::last_call).
 pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
-    let pool = Pool::new();
+    let pools = Pools::new(&server);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut reactors = Vec::new();
     for _ in 0..threads {
-        reactors.push(Reactor::new(server.clone(), pool.clone(), stop.clone())?);
+        reactors.push(Reactor::new(server.clone(), pools.clone(), stop.clone())?);
     }
     let mailboxes = reactors.iter().map(Reactor::mailbox).collect();
     let Some(first) = reactors.pop() else { return Ok(()) };
@@ -50,7 +50,7 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
                 Err(error) => outcome = Err(error),
             }
         }
-        pool.close();
+        pools.close();
         outcome
     })
 }

@@ -5,19 +5,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use wharf_host::Job;
+use wharf_host::{Job, Lane, Server};
 
 use crate::reactor::{Mailbox, Message};
 
-/// How many threads there may be. They mostly sleep in a system call.
-const MOST_THREADS: usize = 64;
+/// How many threads there may be for storage calls. They mostly sleep in a system call.
+const STORAGE_THREADS: usize = 64;
 
 /// How long a thread waits for work before it goes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A capped pool of threads for [`Job`]s.
-#[derive(Default)]
-pub(crate) struct Pool {
+/// A pool of threads for each [`Lane`].
+pub(crate) struct Pools {
+    storage: Arc<Pool>,
+    logins: Arc<Pool>,
+}
+
+/// A capped pool of threads for [`Job`]s, which are begun in the order in which they came.
+struct Pool {
+    most_threads: usize,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -45,16 +51,39 @@ impl Task {
     }
 }
 
-impl Pool {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
+impl Pools {
+    pub(crate) fn new(server: &Server) -> Arc<Self> {
+        let (storage, logins) = (Pool::new(STORAGE_THREADS), Pool::new(server.logins_at_once));
+        Arc::new(Self { storage, logins })
     }
 
     /// Lets a thread run the task, now or when one is free.
-    pub(crate) fn submit(self: &Arc<Self>, task: Task) {
+    pub(crate) fn submit(&self, task: Task) {
+        match task.job.lane() {
+            Lane::Storage => self.storage.submit(task),
+            Lane::Login => self.logins.submit(task),
+        }
+    }
+
+    /// Lets the threads go once they have nothing to do. No session is left by then: nobody waits
+    /// for the logins that have not begun, while storage calls are still made, to tidy up.
+    pub(crate) fn close(&self) {
+        drop(self.logins.take_tasks());
+        self.logins.close();
+        self.storage.close();
+    }
+}
+
+impl Pool {
+    fn new(most_threads: usize) -> Arc<Self> {
+        let (state, work) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { most_threads: most_threads.max(1), state, work })
+    }
+
+    fn submit(self: &Arc<Self>, task: Task) {
         let mut state = self.lock();
         state.tasks.push_back(task);
-        if state.idle >= state.tasks.len() || state.threads >= MOST_THREADS {
+        if state.idle >= state.tasks.len() || state.threads >= self.most_threads {
             drop(state);
             return self.work.notify_one();
         }
@@ -75,8 +104,11 @@ impl Pool {
         }
     }
 
-    /// Lets the threads go once they have nothing to do.
-    pub(crate) fn close(&self) {
+    fn take_tasks(&self) -> VecDeque<Task> {
+        std::mem::take(&mut self.lock().tasks)
+    }
+
+    fn close(&self) {
         self.lock().closed = true;
         self.work.notify_all();
     }

@@ -2,19 +2,17 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
-use socket2::Socket;
 use wharf_host::core::Instant;
-use wharf_host::{Connection, Done, Readiness, Server, Stop, Turn};
+use wharf_host::{Arrival, Connection, Done, Readiness, Server, Stop, Turn};
 
 use crate::accept::Acceptor;
-use crate::pool::{Pool, Task};
+use crate::pool::{Pools, Task};
 use crate::session::{Session, Which, watch};
 
 const WAKER: Token = Token(usize::MAX);
@@ -33,7 +31,7 @@ pub(crate) struct Mailbox {
 /// What other threads have to say.
 pub(crate) enum Message {
     /// A new client.
-    Client(Socket, SocketAddr),
+    Client(Arrival),
     /// Blocking work is done.
     Done { slot: usize, serial: u64, done: Done },
 }
@@ -54,7 +52,7 @@ impl Mailbox {
 /// A reactor and its sessions.
 pub(crate) struct Reactor {
     server: Arc<Server>,
-    pool: Arc<Pool>,
+    pools: Arc<Pools>,
     stop: Stop,
     poll: Poll,
     mailbox: Arc<Mailbox>,
@@ -68,13 +66,13 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) fn new(server: Arc<Server>, pool: Arc<Pool>, stop: Stop) -> io::Result<Self> {
+    pub(crate) fn new(server: Arc<Server>, pools: Arc<Pools>, stop: Stop) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         watch(poll.registry(), &stop, STOP)?;
         Ok(Self {
             server,
-            pool,
+            pools,
             stop,
             poll,
             mailbox: Arc::new(Mailbox { messages: Mutex::default(), waker }),
@@ -165,10 +163,10 @@ impl Reactor {
 
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Client(socket, peer) => {
+            Message::Client(arrival) => {
                 // A client that comes while the server stops is not even greeted.
                 if self.last_call.is_none() {
-                    self.enter(socket, peer);
+                    self.enter(arrival);
                 }
             }
             Message::Done { slot, serial, done } => match self.sessions.get_mut(slot) {
@@ -180,15 +178,15 @@ impl Reactor {
                 _ => {
                     if let Some(job) = done.discard() {
                         let mailbox = self.mailbox.clone();
-                        self.pool.submit(Task { job, mailbox, slot, serial });
+                        self.pools.submit(Task { job, mailbox, slot, serial });
                     }
                 }
             },
         }
     }
 
-    fn enter(&mut self, socket: Socket, peer: SocketAddr) {
-        let Some(connection) = Connection::open(&self.server, socket, peer) else { return };
+    fn enter(&mut self, arrival: Arrival) {
+        let Some(connection) = Connection::open(&self.server, arrival) else { return };
         self.last_serial += 1;
         let slot = self.sessions.insert(Session::new(connection, self.last_serial));
         match self.sessions[slot].watch_control(self.poll.registry(), Token(slot * 2)) {
@@ -210,7 +208,7 @@ impl Reactor {
         let turn = session.connection.turn();
         while let Some(job) = session.connection.next_job() {
             let (mailbox, serial) = (self.mailbox.clone(), session.serial);
-            self.pool.submit(Task { job, mailbox, slot, serial });
+            self.pools.submit(Task { job, mailbox, slot, serial });
         }
         if turn == Turn::Over {
             return self.drop_session(slot, None);

@@ -17,8 +17,8 @@ pub(crate) async fn for_ever(
 ) {
     loop {
         match listener.get_ref().accept() {
-            Accepted::Client(socket, peer) => {
-                if let Some(connection) = Connection::open(&membership.server, socket, peer) {
+            Accepted::Client(arrival) => {
+                if let Some(connection) = Connection::open(&membership.server, arrival) {
                     executor.spawn(session::serve(connection, membership.clone())).detach();
                 }
                 future::yield_now().await;

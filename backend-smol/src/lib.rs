@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod logins;
 mod session;
 
 use std::convert::Infallible;
@@ -20,6 +21,8 @@ use async_io::{Async, Timer, block_on};
 use futures_lite::future;
 
 use wharf_host::{Listener, Server, Stop};
+
+use logins::Logins;
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Server::last_call).
@@ -45,6 +48,7 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
 #[derive(Clone)]
 struct Membership {
     server: Arc<Server>,
+    logins: Logins,
     /// Closed when the server stops.
     stopped: Receiver<Infallible>,
     /// Closed when the last holder is gone.
@@ -59,7 +63,8 @@ async fn serve(
 ) -> io::Result<()> {
     let (stopper, stopped) = async_channel::bounded(1);
     let (alive, all_gone) = async_channel::bounded::<Infallible>(1);
-    let membership = Membership { server: server.clone(), stopped, _alive: alive };
+    let logins = Logins::start(server.logins_at_once, executor);
+    let membership = Membership { server: server.clone(), logins, stopped, _alive: alive };
     let mut acceptors = Vec::new();
     for listener in listeners {
         let listener = Async::new_nonblocking(listener)?;

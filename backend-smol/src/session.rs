@@ -7,13 +7,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_channel::Recv;
+use async_channel::{Receiver, Recv};
 use async_executor::Task;
 use async_io::{Async, Timer};
-use futures_lite::future;
+use futures_lite::{Stream, future};
 use socket2::Socket;
 use wharf_host::core::Instant;
-use wharf_host::{Connection, Done, Readiness, Turn};
+use wharf_host::{Connection, Done, Job, Lane, Readiness, Turn};
 
 use crate::Membership;
 
@@ -40,7 +40,7 @@ struct Session {
     /// The data socket, with its generation.
     data: Option<(u64, Async<Arc<Socket>>)>,
     /// Blocking work on other threads.
-    jobs: Vec<Task<Done>>,
+    jobs: Vec<Work>,
     /// The deadline, and the timer set to it.
     timer: (Option<Instant>, Timer),
 }
@@ -53,11 +53,11 @@ impl Session {
         loop {
             let turn = self.connection.turn();
             while let Some(job) = self.connection.next_job() {
-                self.jobs.push(blocking::unblock(move || job.run()));
+                self.jobs.push(Work::start(job, membership));
             }
             if turn == Turn::Over {
                 // What is still at work ends for itself; nobody waits for it.
-                self.jobs.drain(..).for_each(Task::detach);
+                self.jobs.drain(..).for_each(Work::detach);
                 return Ok(());
             }
             self.watch_data()?;
@@ -122,7 +122,7 @@ impl Session {
             news |= data.any();
         }
         let connection = &mut self.connection;
-        self.jobs.retain_mut(|job| match Pin::new(job).poll(cx) {
+        self.jobs.retain_mut(|job| match job.poll(cx) {
             Poll::Ready(done) => {
                 connection.complete(done);
                 news = true;
@@ -138,6 +138,41 @@ impl Session {
             return Poll::Ready(true);
         }
         if news { Poll::Ready(false) } else { Poll::Pending }
+    }
+}
+
+/// Blocking work that has been given away.
+enum Work {
+    /// It runs, or soon will.
+    Task(Task<Done>),
+    /// It waits for its turn.
+    Login(Pin<Box<Receiver<Done>>>),
+}
+
+impl Work {
+    fn start(job: Job, membership: &Membership) -> Self {
+        match job.lane() {
+            Lane::Storage => Self::Task(blocking::unblock(move || job.run())),
+            Lane::Login => Self::Login(Box::pin(membership.logins.submit(job))),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
+        match self {
+            Self::Task(task) => Pin::new(task).poll(cx),
+            Self::Login(outcome) => match outcome.as_mut().poll_next(cx) {
+                Poll::Ready(Some(done)) => Poll::Ready(done),
+                // The server is gone, and so will this be.
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    /// Lets it run though nobody waits for it; a login then has no purpose.
+    fn detach(self) {
+        if let Self::Task(task) = self {
+            task.detach();
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener, Server, Stop};
 
+use crate::logins::Logins;
 use crate::{Live, session};
 
 /// Enough for a session, whose buffers are on the heap.
@@ -19,6 +20,7 @@ pub(crate) fn until_stopped(
     listeners: &[Listener],
     stop: &Stop,
     live: &Arc<Live>,
+    logins: &Arc<Logins>,
 ) -> io::Result<()> {
     let mut exhausted = false;
     while !stop.is_called() {
@@ -34,9 +36,9 @@ pub(crate) fn until_stopped(
         exhausted = false;
         for listener in listeners {
             match listener.accept() {
-                Accepted::Client(socket, peer) => {
-                    if let Some(connection) = Connection::open(server, socket, peer) {
-                        start(connection, server, stop, live);
+                Accepted::Client(arrival) => {
+                    if let Some(connection) = Connection::open(server, arrival) {
+                        start(connection, server, stop, live, logins);
                     }
                 }
                 Accepted::Nobody => {}
@@ -50,11 +52,18 @@ pub(crate) fn until_stopped(
     Ok(())
 }
 
-fn start(connection: Connection, server: &Arc<Server>, stop: &Stop, live: &Arc<Live>) {
-    let (server, stop, alive) = (server.clone(), stop.clone(), live.enter());
+fn start(
+    connection: Connection,
+    server: &Arc<Server>,
+    stop: &Stop,
+    live: &Arc<Live>,
+    logins: &Arc<Logins>,
+) {
+    let (server, stop, logins) = (server.clone(), stop.clone(), logins.clone());
+    let alive = live.enter();
     let thread = thread::Builder::new().name("wharf-session".into()).stack_size(STACK);
     let started = thread.spawn(move || {
-        session::serve(connection, &server, &stop);
+        session::serve(connection, &server, &stop, &logins);
         drop(alive);
     });
     if let Err(error) = started {

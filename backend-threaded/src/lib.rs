@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod logins;
 mod session;
 
 use std::io;
@@ -14,14 +15,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use wharf_host::{Listener, Server, Stop};
 
+use logins::Logins;
+
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Server::last_call).
 pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
     let live = Arc::new(Live::default());
-    accept::until_stopped(&server, &listeners, &stop, &live)?;
+    let logins = Logins::new(server.logins_at_once);
+    let outcome = accept::until_stopped(&server, &listeners, &stop, &live, &logins);
     drop(listeners);
-    live.wait_for_none(&server);
-    Ok(())
+    if outcome.is_ok() {
+        live.wait_for_none(&server);
+    }
+    logins.close();
+    outcome
 }
 
 /// Counts the session threads.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use wharf_host::{Connection, Readiness, Server, Stop, Turn};
+use wharf_host::{Connection, Done, Job, Lane, Readiness, Server, Stop, Turn};
+
+use crate::logins::Logins;
 
 /// Serves one client to the end.
-pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop) {
+pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop, logins: &Logins) {
     let mut stopping = false;
     loop {
         if !stopping && stop.is_called() {
@@ -18,7 +20,10 @@ pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop) {
         let mut worked = false;
         while let Some(job) = connection.next_job() {
             worked = true;
-            connection.complete(job.run());
+            match run(job, logins) {
+                Some(done) => connection.complete(done),
+                None => return,
+            }
         }
         match turn {
             Turn::Over => return,
@@ -29,6 +34,17 @@ pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop) {
                 let left = connection.deadline().map(|deadline| server.clock.until(deadline));
                 wait(&mut connection, stop, stopping, left);
             }
+        }
+    }
+}
+
+/// Does blocking work, a login when it is its turn; `None` when that will not come.
+fn run(job: Job, logins: &Logins) -> Option<Done> {
+    match job.lane() {
+        Lane::Storage => Some(job.run()),
+        Lane::Login => {
+            let _turn = logins.enter()?;
+            Some(job.run())
         }
     }
 }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 
 use crate::event::RequestId;
 use crate::listing::ListingFormat;
@@ -11,14 +12,28 @@ use crate::storage::StorageRequest;
 /// Something the driver must do, in the order in which it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Check a name and a password; answer with [`Event::Authenticated`](crate::Event::Authenticated).
+    /// Begin TLS on the control connection, as its server; answer with
+    /// [`Event::TlsStarted`](crate::Event::TlsStarted). Bytes that Session has not consumed belong
+    /// to the handshake.
+    StartTls {
+        /// The virtual host whose certificate is shown where the client names none in the
+        /// handshake: an index into [`SessionConfig::hosts`](crate::SessionConfig::hosts).
+        host: Option<usize>,
+    },
+    /// End TLS on the control connection with close_notify and go on in clear; what the client
+    /// sends is handed over again when its own close_notify has come. No answer.
+    EndTls,
+    /// Check a name and its proof; answer with [`Event::Authenticated`](crate::Event::Authenticated).
     Authenticate {
         /// The request.
         id: RequestId,
         /// The name, as the client gave it.
         user: Vec<u8>,
-        /// The password, as the client gave it.
-        password: Password,
+        /// What shows that it is theirs.
+        proof: Proof,
+        /// The virtual host that HOST chose: an index into
+        /// [`SessionConfig::hosts`](crate::SessionConfig::hosts).
+        host: Option<usize>,
     },
     /// Forget the account: the session is as before its login.
     Logout,
@@ -62,6 +77,15 @@ pub enum Action {
     },
     /// Close whatever there is of passive port and data connection. No answer.
     CloseData,
+    /// Do the TLS handshake on the data connection that stands, as its server, with the control
+    /// connection's certificate; answer with
+    /// [`Event::DataProtected`](crate::Event::DataProtected).
+    ProtectData {
+        /// The request.
+        id: RequestId,
+        /// Session tickets may be sent: the client is going to read, and resumption is not off.
+        tickets: bool,
+    },
     /// Move bytes over the data connection that stands; report
     /// [`Event::Progress`](crate::Event::Progress), for what is sent
     /// [`Event::Sent`](crate::Event::Sent), and at last
@@ -71,6 +95,8 @@ pub enum Action {
         id: RequestId,
         /// What moves where.
         plan: Plan,
+        /// How many bytes a second at most.
+        rate: Option<NonZeroU64>,
     },
     /// Break the transfer off and close its data connection; answer with
     /// [`Event::TransferEnded`](crate::Event::TransferEnded) and
@@ -119,6 +145,15 @@ pub enum Filter {
     Identity,
     /// TYPE A: line ends are LF in the file and CRLF on the wire.
     Ascii,
+}
+
+/// What shows that a name is the client's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A password, as the client gave it.
+    Password(Password),
+    /// The certificate of the control connection's TLS handshake.
+    Certificate,
 }
 
 /// A password: bytes that no log shows.

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+use crate::tls::TlsPolicy;
+
 /// What every session of a server has in common.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -31,6 +33,10 @@ pub struct SessionConfig {
     pub atomic_uploads: bool,
     /// Minutes east of UTC in which LIST shows times; MLSD, MLST and MDTM are in UTC always.
     pub list_utc_offset_minutes: i16,
+    /// What is asked of TLS; `None` when the server has no certificate.
+    pub tls: Option<TlsPolicy>,
+    /// The names of the virtual hosts (HOST, RFC 7151), in small letters.
+    pub hosts: Vec<String>,
     /// SITE commands that the embedding program brings.
     pub site_commands: Vec<SiteCommand>,
 }
@@ -49,6 +55,8 @@ impl Default for SessionConfig {
             allow_privileged_ports: false,
             atomic_uploads: true,
             list_utc_offset_minutes: 0,
+            tls: None,
+            hosts: Vec::new(),
             site_commands: Vec::new(),
         }
     }
@@ -69,6 +77,7 @@ pub struct Endpoint {
     local: SocketAddr,
     peer: SocketAddr,
     admission: Admission,
+    implicit_tls: bool,
 }
 
 /// Whether there is room for another session.
@@ -80,13 +89,25 @@ pub enum Admission {
     ServerFull,
     /// The client's address has as many sessions as it may have.
     AddressFull,
+    /// Too many logins have failed from the client's address.
+    CoolingDown,
 }
 
 impl Endpoint {
     /// Names the server's and the client's address; an IPv4 address in IPv6 clothes
     /// (`::ffff:1.2.3.4`) counts as IPv4.
     pub fn new(local: SocketAddr, peer: SocketAddr, admission: Admission) -> Self {
-        Self { local: canonical(local), peer: canonical(peer), admission }
+        Self { local: canonical(local), peer: canonical(peer), admission, implicit_tls: false }
+    }
+
+    /// The connection begins with a TLS handshake (implicit FTPS).
+    pub fn with_implicit_tls(self) -> Self {
+        Self { implicit_tls: true, ..self }
+    }
+
+    /// Tells whether the connection begins with a TLS handshake.
+    pub fn implicit_tls(&self) -> bool {
+        self.implicit_tls
     }
 
     /// Returns the server's address.

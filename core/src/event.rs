@@ -2,10 +2,12 @@
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::num::NonZeroU64;
 
-use crate::permissions::Permissions;
+use crate::rights::Rights;
 use crate::storage::{StorageAnswer, StorageError};
 use crate::time::Instant;
+use crate::tls::TlsRequired;
 
 /// Names a request, so that its completion can be told from another's.
 ///
@@ -28,6 +30,13 @@ pub enum Event {
     Shutdown {
         /// When transfers are broken off.
         deadline: Instant,
+    },
+    /// The TLS handshake of [`Action::StartTls`](crate::Action::StartTls) is done; what comes and
+    /// goes on the control connection is protected from now on. A handshake that fails is a
+    /// [`ControlLost`](Self::ControlLost).
+    TlsStarted {
+        /// The client has shown a certificate, and it is good.
+        certificate: bool,
     },
     /// The outcome of [`Action::Authenticate`](crate::Action::Authenticate).
     Authenticated {
@@ -80,6 +89,14 @@ pub enum Event {
         /// Whether the connection stands.
         established: bool,
     },
+    /// The outcome of [`Action::ProtectData`](crate::Action::ProtectData): the TLS handshake of
+    /// the data connection is done, or `None` when it failed.
+    DataProtected {
+        /// The request.
+        id: RequestId,
+        /// What the handshake says about who is there.
+        proof: Option<DataProof>,
+    },
     /// The transfer moved bytes over the data connection.
     Progress {
         /// The transfer.
@@ -107,10 +124,23 @@ pub enum Event {
 }
 
 /// What a successful login grants.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     /// What the account may do.
-    pub permissions: Permissions,
+    pub rights: Rights,
+    /// What it has to protect, beyond what everybody has to.
+    pub tls: TlsRequired,
+    /// How fast its transfers may be.
+    pub rates: Rates,
+}
+
+/// How fast transfers may be, in bytes per second each; `None`: as fast as they can.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Files and listings that the client receives.
+    pub download: Option<NonZeroU64>,
+    /// Files that the client sends.
+    pub upload: Option<NonZeroU64>,
 }
 
 /// Why a login failed.
@@ -120,6 +150,23 @@ pub enum Denial {
     Refused,
     /// The accounts could not be asked.
     Unavailable,
+    /// All is right, but the account has as many sessions as it may have.
+    TooManySessions,
+    /// Too many logins have failed from the client's address; nothing was looked at.
+    CoolingDown,
+}
+
+/// What the TLS handshake of a data connection says about who is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataProof {
+    /// It resumed the TLS session of this session's control connection: the same client.
+    Resumed,
+    /// It resumed nothing.
+    Fresh,
+    /// It tried to resume a TLS session of another control connection.
+    Foreign,
+    /// It has shown another client certificate than the control connection.
+    OtherCertificate,
 }
 
 /// What an embedding program answers to a SITE command of its own.

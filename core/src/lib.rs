@@ -45,20 +45,24 @@ mod name;
 mod path;
 mod permissions;
 mod reply;
+mod rights;
 mod session;
 mod storage;
 mod time;
+mod tls;
 
-pub use action::{Action, Filter, Password, Plan};
+pub use action::{Action, Filter, Password, Plan, Proof};
 pub use config::{Admission, Endpoint, SessionConfig, SiteCommand};
-pub use event::{Denial, Event, Grant, RequestId, SiteReply, TransferEnd};
+pub use event::{DataProof, Denial, Event, Grant, Rates, RequestId, SiteReply, TransferEnd};
 pub use facts::Facts;
 pub use listing::{ListingFormat, Style};
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
+pub use rights::Rights;
 pub use session::Session;
 pub use storage::{
     Access, Disposition, Entry, Kind, Metadata, Opened, StorageAnswer, StorageError,
     StorageRequest, WriteMode,
 };
 pub use time::{Civil, Instant, Now, WallTime};
+pub use tls::{Resumption, TlsPolicy, TlsRequired};

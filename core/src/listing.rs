@@ -18,8 +18,10 @@ pub struct ListingFormat {
     pub pattern: Option<Vec<u8>>,
     /// What stands before each name, such as `dir/`; raw bytes like the names themselves.
     pub prefix: Vec<u8>,
-    /// The account's permissions, for the `perm` fact.
+    /// The account's permissions there, for the `perm` fact.
     pub permissions: Permissions,
+    /// Entries that have permissions of their own, by name.
+    pub exceptions: Vec<(Vec<u8>, Permissions)>,
     /// The wall clock, by which LIST chooses between time of day and year.
     pub now: WallTime,
     /// Minutes east of UTC in which LIST shows times.
@@ -63,7 +65,9 @@ impl ListingFormat {
             Style::Long => self.write_long(metadata, out),
             Style::Names => {}
             Style::Facts(facts) => {
-                facts.write(role, metadata, self.permissions, out);
+                let exception = self.exceptions.iter().find(|(entry, _)| entry == name);
+                let permissions = exception.map_or(self.permissions, |(_, own)| *own);
+                facts.write(role, metadata, permissions, out);
                 out.push(b' ');
             }
         }
@@ -147,6 +151,7 @@ mod tests {
             pattern: None,
             prefix: Vec::new(),
             permissions: Permissions::ALL,
+            exceptions: Vec::new(),
             now: WallTime::from_seconds(NOW),
             utc_offset_minutes: 0,
         }

@@ -76,6 +76,14 @@ impl VirtualPath {
         self.0.len() == 1
     }
 
+    /// Tells whether this is `folder`, or something beneath it.
+    pub fn is_within(&self, folder: &Self) -> bool {
+        match self.0.strip_prefix(folder.0.as_slice()) {
+            Some(rest) => folder.is_root() || rest.is_empty() || rest[0] == b'/',
+            None => false,
+        }
+    }
+
     /// Iterates over the components from the root down; none for the root itself.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.0[1..].split(|&byte| byte == b'/').filter(|component| !component.is_empty())

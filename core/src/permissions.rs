@@ -58,6 +58,11 @@ impl Permissions {
         })
     }
 
+    /// Returns this set less all of `others`.
+    pub(crate) const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// Tells whether all of `wanted` are in this set.
     pub const fn contains(self, wanted: Self) -> bool {
         self.0 & wanted.0 == wanted.0

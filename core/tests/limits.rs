@@ -19,7 +19,7 @@ const LONGEST_LINE: usize = 8 * 1024;
 fn logged_in() -> Harness {
     let mut harness = Harness::plain();
     harness.receive(b"USER joe\r\nPASS secret\r\n");
-    let outcome = Ok(Grant { permissions: Permissions::ALL });
+    let outcome = Ok(Grant { rights: Permissions::ALL.into(), ..Grant::default() });
     harness.handle(Event::Authenticated { id: RequestId(1), outcome });
     harness.take_replies();
     harness.take_actions();

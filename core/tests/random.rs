@@ -11,9 +11,9 @@ use support::canned::metadata;
 use support::harness::Harness;
 use support::{actions, replies};
 use wharf_core::{
-    Action, Admission, Denial, Endpoint, Entry, Event, Grant, Kind, Opened, Permissions, RequestId,
-    SessionConfig, SiteCommand, SiteReply, StorageAnswer, StorageError, StorageRequest,
-    TransferEnd,
+    Action, Admission, DataProof, Denial, Endpoint, Entry, Event, Grant, Kind, Opened, Permissions,
+    RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer, StorageError,
+    StorageRequest, TlsPolicy, TlsRequired, TransferEnd,
 };
 
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ enum Op {
     Arrive {
         client: bool,
     },
+    /// The handshake on the control connection ends, if there is one.
+    Handshake,
     /// An earlier event comes again.
     Again {
         which: usize,
@@ -61,6 +63,12 @@ impl Player {
     fn new(strict: bool) -> Self {
         let config = SessionConfig {
             login_attempts: 1000,
+            tls: Some(TlsPolicy {
+                resumption: Resumption::Require,
+                allow_ccc: true,
+                ..TlsPolicy::default()
+            }),
+            hosts: vec!["a.example".into()],
             site_commands: vec![SiteCommand { name: "X".into(), syntax: String::new() }],
             ..SessionConfig::default()
         };
@@ -89,6 +97,11 @@ impl Player {
                 if let Some(id) = self.harness.ledger.listening() {
                     let peer = if *client { "10.0.0.1" } else { "10.0.0.2" };
                     self.handle(Event::DataArrived { id, peer: peer.parse().unwrap() });
+                }
+            }
+            Op::Handshake => {
+                if self.harness.ledger.handshake {
+                    self.handle(Event::TlsStarted { certificate: false });
                 }
             }
             Op::Again { which } => {
@@ -120,6 +133,7 @@ impl Player {
     fn settle(&mut self) {
         for _ in 0..10_000 {
             self.play(&Op::Read(usize::MAX));
+            self.play(&Op::Handshake);
             if !self.harness.ledger.waiting.is_empty() {
                 self.play(&Op::Answer { which: 0, how: 0 });
             } else if self.harness.session().transmit().is_empty() {
@@ -134,11 +148,15 @@ impl Player {
 fn answer(action: &Action, how: usize) -> Option<Event> {
     Some(match action {
         Action::Authenticate { id, .. } => {
-            let granted = |permissions| Ok(Grant { permissions });
-            let outcome = match how % 4 {
+            let granted =
+                |rights: Permissions| Ok(Grant { rights: rights.into(), ..Grant::default() });
+            let outcome = match how % 7 {
                 1 => Err(Denial::Refused),
                 2 => Err(Denial::Unavailable),
                 3 => granted(Permissions::READ_ONLY),
+                4 => Ok(Grant { tls: TlsRequired::All, ..Grant::default() }),
+                5 => Err(Denial::TooManySessions),
+                6 => Err(Denial::CoolingDown),
                 _ => granted(Permissions::ALL),
             };
             Event::Authenticated { id: *id, outcome }
@@ -149,6 +167,16 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Site { id, .. } => {
             let code = [200, 550, 100, 0, 599][how % 5];
             Event::Site { id: *id, reply: SiteReply { code, text: b"a\r\n200 b\n\xFF".to_vec() } }
+        }
+        Action::ProtectData { id, .. } => {
+            let proof = match how % 5 {
+                1 => None,
+                2 => Some(DataProof::Fresh),
+                3 => Some(DataProof::Foreign),
+                4 => Some(DataProof::OtherCertificate),
+                _ => Some(DataProof::Resumed),
+            };
+            Event::DataProtected { id: *id, proof }
         }
         Action::Listen { id } => {
             Event::Listening { id: *id, port: (how % 4 != 1).then_some(50000) }
@@ -246,6 +274,12 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "MDTM a",
         "SIZE a",
         "AUTH TLS",
+        "AUTH TLS",
+        "PBSZ 0",
+        "PROT P",
+        "PBSZ 0\r\nPROT P",
+        "CCC",
+        "HOST a.example",
         "BOGUS",
         "",
         "PASV\r\nRETR a",
@@ -277,6 +311,7 @@ fn faithful() -> impl Strategy<Value = Op> {
         16 => (any::<usize>(), 0..600usize).prop_map(|(which, how)| Op::Answer { which, how }),
         8 => any::<usize>().prop_map(|which| Op::Answer { which, how: 0 }),
         4 => any::<bool>().prop_map(|client| Op::Arrive { client }),
+        6 => Just(Op::Handshake),
         2 => any::<usize>().prop_map(|which| Op::Again { which }),
         2 => time.prop_map(Op::Pass),
         8 => prop_oneof![0..100usize, Just(usize::MAX)].prop_map(Op::Read),
@@ -295,6 +330,10 @@ fn wild() -> impl Strategy<Value = Event> {
         let request = StorageRequest::NextEntries { directory: id, count: 200 };
         match kind {
             0 => Event::Timeout,
+            1 if number % 3 == 0 => Event::TlsStarted { certificate: number % 2 == 0 },
+            1 if number % 3 == 1 => {
+                answer(&Action::ProtectData { id, tickets: true }, how).unwrap()
+            }
             1 => answer(&Action::Listen { id }, how).unwrap(),
             2 if number % 4 == 0 => Event::PortLost { id },
             2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
@@ -368,7 +407,7 @@ proptest! {
         let run = || {
             let mut player = Player::new(false);
             player.play(&Op::Bytes(b"USER joe\r\nPASS x\r\n".to_vec()));
-            let grant = Grant { permissions: Permissions::ALL };
+            let grant = Grant { rights: Permissions::ALL.into(), ..Grant::default() };
             player.play(&Op::Wild(Event::Authenticated { id: RequestId(1), outcome: Ok(grant) }));
             ops.iter().for_each(|op| player.play(op));
             player.play(&Op::Ending(end.clone()));

@@ -1,10 +1,13 @@
 //! Counting sessions, so that neither a crowd nor a single client takes the server for itself.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, Shutdown};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use socket2::Socket;
 use wharf_core::Admission;
+
+use crate::client::Client;
 
 /// How many sessions may exist at once only to be told that there is no room.
 const REFUSED_AT_MOST: usize = 64;
@@ -23,22 +26,44 @@ struct Counts {
     refused: usize,
     /// Only clients that are there; none has a count of zero.
     clients: HashMap<Client, usize>,
+    last_seat: u64,
+    /// Seats whose place has been taken from them.
+    evicted: HashSet<u64>,
+    /// Who has begun a TLS handshake and not finished it, by seat: the oldest comes first.
+    handshakes: BTreeMap<u64, (Client, Arc<Socket>)>,
 }
 
-/// Whom a peer address stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Client {
-    V4(Ipv4Addr),
-    /// The first 64 bits: whoever has one address of such a network has all of them.
-    V6(u64),
-}
-
-impl Client {
-    fn of(peer: IpAddr) -> Self {
-        match peer.to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip),
-            IpAddr::V6(ip) => Self::V6((ip.to_bits() >> 64) as u64),
+impl Counts {
+    /// Takes the place of a session from it.
+    fn free(&mut self, client: Client) {
+        self.admitted -= 1;
+        if let Some(present) = self.clients.get_mut(&client) {
+            *present -= 1;
+            if *present == 0 {
+                self.clients.remove(&client);
+            }
         }
+    }
+
+    /// Ends the oldest TLS handshake there is, of this client or of anybody, and so makes room;
+    /// tells whether there was one.
+    fn end_handshake(&mut self, of: Option<Client>) -> bool {
+        let wanted = |client: &Client| of.is_none_or(|of| of == *client);
+        let oldest = self.handshakes.iter().find(|(_, (client, _))| wanted(client));
+        let Some(seat) = oldest.map(|(seat, _)| *seat) else { return false };
+        let Some((client, socket)) = self.handshakes.remove(&seat) else { return false };
+        // The session sees an end, as if the client had gone. It may be gone.
+        let _ = socket.shutdown(Shutdown::Both);
+        self.evicted.insert(seat);
+        self.free(client);
+        true
+    }
+
+    fn refuse(&mut self) -> Option<Place> {
+        (self.refused < REFUSED_AT_MOST).then(|| {
+            self.refused += 1;
+            Place::Refused
+        })
     }
 }
 
@@ -55,28 +80,37 @@ impl Sessions {
     /// A session that is not welcome has a seat too, to be told so and go: it takes no place from
     /// others, but there are few of these. `None` means that not even one of these is free, and
     /// the connection is best dropped without a word.
+    ///
+    /// Where there is no room, whoever has not finished the oldest TLS handshake has to go: a crowd
+    /// that only begins them keeps nobody out.
     pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Admission, Seat)> {
         let client = Client::of(peer);
         let mut counts = self.lock();
-        let present = counts.clients.get(&client).copied().unwrap_or(0);
-        let admission = if counts.admitted >= self.max_sessions {
-            Admission::ServerFull
-        } else if present >= self.max_per_address {
+        let present = |counts: &Counts| counts.clients.get(&client).copied().unwrap_or(0);
+        let is_full = present(&counts) >= self.max_per_address;
+        let admission = if is_full && !counts.end_handshake(Some(client)) {
             Admission::AddressFull
+        } else if counts.admitted >= self.max_sessions && !counts.end_handshake(None) {
+            Admission::ServerFull
         } else {
             Admission::Welcome
         };
         let place = if admission == Admission::Welcome {
             counts.admitted += 1;
-            counts.clients.insert(client, present + 1);
-            Place::Counted(client)
-        } else if counts.refused < REFUSED_AT_MOST {
-            counts.refused += 1;
-            Place::Refused
+            *counts.clients.entry(client).or_default() += 1;
+            counts.last_seat += 1;
+            Place::Counted(client, counts.last_seat)
         } else {
-            return None;
+            counts.refuse()?
         };
         Some((admission, Seat { sessions: Arc::clone(self), place }))
+    }
+
+    /// Takes a seat for a session that is not welcome whatever room there is; `None` as with
+    /// [`enter`](Self::enter).
+    pub fn refuse(self: &Arc<Self>) -> Option<Seat> {
+        let place = self.lock().refuse()?;
+        Some(Seat { sessions: Arc::clone(self), place })
     }
 
     /// Returns how many sessions there are that were welcome.
@@ -88,13 +122,10 @@ impl Sessions {
         let mut counts = self.lock();
         match place {
             Place::Refused => counts.refused -= 1,
-            Place::Counted(client) => {
-                counts.admitted -= 1;
-                if let Some(present) = counts.clients.get_mut(&client) {
-                    *present -= 1;
-                    if *present == 0 {
-                        counts.clients.remove(&client);
-                    }
+            Place::Counted(client, seat) => {
+                counts.handshakes.remove(&seat);
+                if !counts.evicted.remove(&seat) {
+                    counts.free(client);
                 }
             }
         }
@@ -115,8 +146,28 @@ pub struct Seat {
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    Counted(Client),
+    /// With the seat's number, in the order in which they were taken.
+    Counted(Client, u64),
     Refused,
+}
+
+impl Seat {
+    /// Takes note that a TLS handshake has begun on this connection.
+    pub(crate) fn begin_handshake(&self, socket: &Arc<Socket>) {
+        if let Place::Counted(client, seat) = self.place {
+            let mut counts = self.sessions.lock();
+            if !counts.evicted.contains(&seat) {
+                counts.handshakes.insert(seat, (client, socket.clone()));
+            }
+        }
+    }
+
+    /// Takes note that it has ended, one way or the other.
+    pub(crate) fn end_handshake(&self) {
+        if let Place::Counted(_, seat) = self.place {
+            self.sessions.lock().handshakes.remove(&seat);
+        }
+    }
 }
 
 impl Drop for Seat {
@@ -127,7 +178,10 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::thread;
+
+    use socket2::{Domain, Type};
 
     use super::*;
 
@@ -177,6 +231,52 @@ mod tests {
         assert_eq!(sessions.count(), 0);
         drop(refused);
         assert!(sessions.enter(ip("192.0.2.1")).is_some());
+    }
+
+    /// A connection's two ends.
+    fn connection() -> (Arc<Socket>, Socket) {
+        let (ours, theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        (Arc::new(ours), theirs)
+    }
+
+    fn has_ended(mut theirs: &Socket) -> bool {
+        theirs.set_nonblocking(true).unwrap();
+        matches!(theirs.read(&mut [0]), Ok(0))
+    }
+
+    #[test]
+    fn handshakes_that_are_not_finished_make_room() {
+        let sessions = Sessions::new(4, 2);
+        let enter = |text| sessions.enter(ip(text)).unwrap();
+        let [(first, theirs), (second, also_theirs), (third, others)] =
+            [connection(), connection(), connection()];
+        let (_, seat) = enter("192.0.2.1");
+        let (_, finished) = enter("192.0.2.1");
+        let (_, other) = enter("192.0.2.2");
+        seat.begin_handshake(&first);
+        finished.begin_handshake(&second);
+        finished.end_handshake();
+        other.begin_handshake(&third);
+        // The client's own goes before another's, and a place is not given back twice.
+        let (admission, _new) = enter("192.0.2.1");
+        assert_eq!(admission, Admission::Welcome);
+        assert!(has_ended(&theirs) && !has_ended(&also_theirs) && !has_ended(&others));
+        assert_eq!(sessions.count(), 3);
+        seat.begin_handshake(&first);
+        assert_eq!(enter("192.0.2.1").0, Admission::AddressFull);
+        drop(seat);
+        assert_eq!(sessions.count(), 3);
+        assert_eq!(enter("192.0.2.1").0, Admission::AddressFull);
+        // Where all is full, anybody's.
+        let (_, _another) = enter("192.0.2.3");
+        let (admission, _yet_another) = enter("192.0.2.3");
+        assert_eq!(admission, Admission::Welcome);
+        assert!(has_ended(&others));
+        assert_eq!(enter("192.0.2.4").0, Admission::ServerFull);
+        drop(other);
+        assert_eq!(sessions.count(), 4);
+        let counts = sessions.lock();
+        assert!(counts.handshakes.is_empty() && counts.evicted.is_empty());
     }
 
     #[test]

@@ -13,7 +13,21 @@ use crate::pump::Pumped;
 ///
 /// The driver runs it where that harms nobody, and hands the outcome to
 /// [`Connection::complete`](crate::Connection::complete).
-pub struct Job(Box<dyn FnOnce() -> Outcome + Send>);
+pub struct Job {
+    lane: Lane,
+    work: Box<dyn FnOnce() -> Outcome + Send>,
+}
+
+/// Where a [`Job`] may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Beside as many others as the driver bears: it mostly waits for a disk.
+    Storage,
+    /// Beside no more than [`Server::logins_at_once`](crate::Server::logins_at_once) of its kind,
+    /// in the order in which they came: hashing a password takes much memory and a processor, as
+    /// it should. Those that wait take no thread from storage calls.
+    Login,
+}
 
 /// The outcome of a [`Job`].
 pub struct Done(pub(crate) Outcome);
@@ -35,7 +49,17 @@ pub(crate) enum Outcome {
 
 impl Job {
     pub(crate) fn new(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
-        Self(Box::new(work))
+        Self { lane: Lane::Storage, work: Box::new(work) }
+    }
+
+    /// Makes a job that asks the accounts.
+    pub(crate) fn login(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
+        Self { lane: Lane::Login, work: Box::new(work) }
+    }
+
+    /// Returns where it may run.
+    pub fn lane(&self) -> Lane {
+        self.lane
     }
 
     /// Makes the job that drops something of the storage's: even that may block.
@@ -49,7 +73,7 @@ impl Job {
     /// Does the work. It does not panic: what an embedding program's code does to itself ends its
     /// session, and no other.
     pub fn run(self) -> Done {
-        Done(catch_unwind(AssertUnwindSafe(self.0)).unwrap_or(Outcome::Panicked))
+        Done(catch_unwind(AssertUnwindSafe(self.work)).unwrap_or(Outcome::Panicked))
     }
 }
 
@@ -67,7 +91,7 @@ impl Done {
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Job")
+        f.debug_struct("Job").field("lane", &self.lane).finish_non_exhaustive()
     }
 }
 

@@ -6,8 +6,10 @@
 //! | module | has |
 //! |---|---|
 //! | [`storage`] | where the files are: [`Storage`], [`Directory`], [`Memory`] |
-//! | [`accounts`] | who may come in: [`Accounts`], [`SimpleAccounts`] |
+//! | [`accounts`] | who may come in: [`Accounts`], [`SimpleAccounts`], [`AccountsFile`] |
+//! | [`tls`] | certificates, and whose TLS sessions are resumed: [`Tls`](tls::Tls) |
 //! | `admission` | how many may be in at once: [`Sessions`] |
+//! | `failures` | who has failed to log in too often: [`Failures`] |
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
 //! | `listener` | where clients come in: [`Listener`] |
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
@@ -20,8 +22,10 @@
 
 pub mod accounts;
 mod admission;
+mod client;
 mod clock;
 mod connection;
+mod failures;
 mod files;
 mod job;
 mod listener;
@@ -30,14 +34,20 @@ mod pump;
 mod server;
 mod stop;
 pub mod storage;
+mod throttle;
+pub mod tls;
 mod wire;
 
-pub use accounts::{Account, Accounts, SimpleAccounts};
+pub use accounts::{
+    Account, Accounts, AccountsError, AccountsFile, Attempt, FileHost, Proof, SimpleAccounts,
+    hash_password,
+};
 pub use admission::{Seat, Sessions};
 pub use clock::Clock;
 pub use connection::{Connection, DataSocket, Turn};
-pub use job::{Done, Job};
-pub use listener::{Accepted, EXHAUSTION_PAUSE, Listener};
+pub use failures::Failures;
+pub use job::{Done, Job, Lane};
+pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 pub use passive::{PassivePorts, PassivePortsError};
 pub use server::{Server, SiteHandler};
 pub use stop::Stop;

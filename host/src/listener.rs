@@ -19,17 +19,26 @@ const BACKLOG: i32 = 1024;
 pub struct Listener {
     socket: Socket,
     address: SocketAddr,
+    implicit_tls: bool,
 }
 
 /// What came of accepting.
 #[derive(Debug)]
 pub enum Accepted {
     /// A client.
-    Client(Socket, SocketAddr),
+    Client(Arrival),
     /// Nobody is waiting.
     Nobody,
     /// The system is short of file descriptors or memory: try again a little later, and not before.
     Exhausted(io::Error),
+}
+
+/// A connection that has been accepted.
+#[derive(Debug)]
+pub struct Arrival {
+    pub(crate) socket: Socket,
+    pub(crate) peer: SocketAddr,
+    pub(crate) implicit_tls: bool,
 }
 
 impl Listener {
@@ -51,7 +60,12 @@ impl Listener {
     pub fn from_std(listener: TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { socket: listener.into(), address })
+        Ok(Self { socket: listener.into(), address, implicit_tls: false })
+    }
+
+    /// Lets each connection begin with a TLS handshake (implicit FTPS).
+    pub fn with_implicit_tls(self) -> Self {
+        Self { implicit_tls: true, ..self }
     }
 
     /// Returns the address, with the port that the system chose.
@@ -61,7 +75,12 @@ impl Listener {
 
     /// Accepts the next client.
     pub fn accept(&self) -> Accepted {
-        accept(&self.socket)
+        match accept(&self.socket) {
+            Accepted::Client(arrival) => {
+                Accepted::Client(Arrival { implicit_tls: self.implicit_tls, ..arrival })
+            }
+            other => other,
+        }
     }
 }
 
@@ -76,7 +95,13 @@ pub(crate) fn accept(listener: &Socket) -> Accepted {
     loop {
         let error = match listener.accept() {
             Ok((socket, address)) => match (socket.set_nonblocking(true), address.as_socket()) {
-                (Ok(()), Some(address)) => return Accepted::Client(socket, address),
+                (Ok(()), Some(address)) => {
+                    return Accepted::Client(Arrival {
+                        socket,
+                        peer: address,
+                        implicit_tls: false,
+                    });
+                }
                 _ => continue,
             },
             Err(error) => error,

@@ -9,7 +9,9 @@ use wharf_core::{SessionConfig, SiteReply};
 use crate::accounts::Accounts;
 use crate::admission::Sessions;
 use crate::clock::Clock;
+use crate::failures::Failures;
 use crate::passive::PassivePorts;
+use crate::tls::Tls;
 
 /// Answers a SITE command of the embedding program, given what stood behind its name. It may block.
 pub type SiteHandler = Arc<dyn Fn(&[u8]) -> SiteReply + Send + Sync>;
@@ -21,8 +23,17 @@ pub struct Server {
     pub session: Arc<SessionConfig>,
     /// Who may come in.
     pub accounts: Arc<dyn Accounts>,
+    /// The accounts of the virtual hosts, in the order of [`SessionConfig::hosts`].
+    pub hosts: Vec<Arc<dyn Accounts>>,
+    /// Certificates, where [`SessionConfig::tls`] says that there are any.
+    pub tls: Option<Arc<Tls>>,
     /// How many may be in at once.
     pub sessions: Arc<Sessions>,
+    /// Who has failed to log in too often.
+    pub failures: Arc<Failures>,
+    /// How many logins may be checked at once, at least one. Hashing a password takes much memory by
+    /// intention; a flood of logins waits in line instead of taking it all.
+    pub logins_at_once: usize,
     /// Where passive ports are opened.
     pub passive_ports: PassivePorts,
     /// The answers to [`SessionConfig::site_commands`], in the same order.

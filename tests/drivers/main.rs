@@ -4,10 +4,20 @@
 mod support;
 
 mod crowds;
+mod failures;
 mod limits;
+mod logins;
 mod lost;
 mod overtaking;
 mod passive;
+mod rates;
 mod shutdown;
 mod slow;
+mod tls_begin;
+mod tls_ccc;
+mod tls_certificates;
+mod tls_end;
+mod tls_hijack;
+mod tls_stalls;
+mod tls_transfers;
 mod transfers;

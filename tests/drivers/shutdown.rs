@@ -1,12 +1,12 @@
 //! Stopping a server: nobody new comes in, the idle go, transfers may finish up to the grace.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use wharf::{Account, Accounts, Backend, Denial, Memory, Password};
+use wharf::{Account, Accounts, Attempt, Backend, Denial, Memory};
 
 use crate::support::{
     Call, Client, Faulty, Gate, LIMIT, address, for_each_driver, noise, read_all, server,
@@ -157,7 +157,7 @@ fn a_failed_login_does_not_hold_it_up(backend: Backend) {
 fn a_login_that_fails_meanwhile_does_not_hold_it_up(backend: Backend) {
     struct Slow(Arc<Gate>);
     impl Accounts for Slow {
-        fn login(&self, _: &[u8], _: &Password, _: IpAddr) -> Result<Account, Denial> {
+        fn login(&self, _: &Attempt<'_>) -> Result<Account, Denial> {
             self.0.pass();
             Err(Denial::Refused)
         }

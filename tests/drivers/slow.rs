@@ -1,11 +1,11 @@
 //! What blocks or panics in one session is nothing to the others.
 
 use std::io::Write;
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use wharf::{
-    Account, Accounts, Backend, Denial, Memory, Password, Permissions, SimpleAccounts, SiteReply,
+    Account, Accounts, Attempt, Backend, Denial, Memory, Permissions, SimpleAccounts, SiteReply,
 };
 
 use crate::support::{Call, Client, Faulty, Gate, for_each_driver, server};
@@ -82,12 +82,12 @@ impl<F: Fn()> Particular<F> {
 }
 
 impl<F: Fn() + Send + Sync> Accounts for Particular<F> {
-    fn login(&self, user: &[u8], password: &Password, peer: IpAddr) -> Result<Account, Denial> {
-        if user == b"bad" {
+    fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
+        if attempt.user == b"bad" {
             (self.bad)();
-            return self.inner.login(b"anonymous", password, peer);
+            return self.inner.login(&Attempt { user: b"anonymous", ..*attempt });
         }
-        self.inner.login(user, password, peer)
+        self.inner.login(attempt)
     }
 }
 
@@ -95,7 +95,8 @@ fn a_slow_login_harms_nobody(backend: Backend) {
     let gate = Gate::new();
     let inside = gate.clone();
     let accounts = Particular::new(move || inside.pass());
-    let server = server(backend, Memory::new()).accounts(accounts).spawn().unwrap();
+    let server = server(backend, Memory::new()).accounts(accounts);
+    let server = server.logins_at_once(5).spawn().unwrap();
     let mut slow: Vec<_> = (0..4).map(|_| Client::connect(&server)).collect();
     for client in &mut slow {
         client.ask("USER bad", 331);

@@ -7,11 +7,12 @@ use std::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
 use wharf::Handle;
 
+use super::tls::{Channel, ClientTls, TlsStream};
 use super::{LIMIT, address};
 
 /// A control connection.
 pub(crate) struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Channel>,
 }
 
 /// A reply: its code, and all of its lines.
@@ -27,7 +28,14 @@ impl Client {
         let stream = TcpStream::connect_timeout(&to, LIMIT)?;
         stream.set_nodelay(true)?;
         limit(&stream)?;
-        Ok(Self { reader: BufReader::new(stream) })
+        Ok(Self { reader: BufReader::new(Channel::Clear(stream)) })
+    }
+
+    /// Connects from this address of the computer, and reads nothing yet.
+    pub(crate) fn dial_from(from: IpAddr, to: SocketAddr) -> io::Result<Self> {
+        let stream = connect_from(from, to)?;
+        limit(&stream)?;
+        Ok(Self { reader: BufReader::new(Channel::Clear(stream)) })
     }
 
     /// Connects and takes the greeting.
@@ -63,7 +71,36 @@ impl Client {
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
-        self.reader.get_ref()
+        self.reader.get_ref().socket()
+    }
+
+    /// Begins TLS, without a word before it.
+    pub(crate) fn start_tls(&mut self, tls: &ClientTls) -> io::Result<()> {
+        self.adopt(|socket| TlsStream::connect(socket, tls))
+    }
+
+    /// Goes on within a TLS connection that is made of its own.
+    pub(super) fn adopt(
+        &mut self,
+        start: impl FnOnce(TcpStream) -> io::Result<TlsStream>,
+    ) -> io::Result<()> {
+        assert!(self.reader.buffer().is_empty(), "nothing comes in clear behind 234");
+        self.reader.get_mut().start_tls(start)
+    }
+
+    /// Returns the TLS that the connection is in.
+    #[track_caller]
+    pub(crate) fn tls(&mut self) -> &mut TlsStream {
+        match self.reader.get_mut() {
+            Channel::Secured(tls) => tls,
+            _ => panic!("the control connection is in clear"),
+        }
+    }
+
+    /// Goes on in clear, without a word about it.
+    pub(crate) fn end_tls(&mut self) {
+        assert!(self.reader.buffer().is_empty(), "nothing comes within TLS any more");
+        self.reader.get_mut().end_tls();
     }
 
     #[track_caller]
@@ -99,6 +136,20 @@ impl Client {
         let reply = self.reply().unwrap_or_else(|error| panic!("no reply, {code} wanted: {error}"));
         assert_eq!(reply.code, code, "{}", reply.text);
         reply
+    }
+
+    /// Reads a reply of one line, which must have this code, and nothing behind it.
+    #[track_caller]
+    pub(crate) fn expect_barely(&mut self, code: u16) {
+        assert!(self.reader.buffer().is_empty(), "it has been read already");
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut byte = [0];
+            self.reader.get_mut().read_exact(&mut byte).expect("a reply");
+            line.push(byte[0]);
+        }
+        let line = String::from_utf8_lossy(&line);
+        assert!(line.starts_with(&format!("{code} ")), "{line}");
     }
 
     /// Sends a command, whose reply must have this code.
@@ -148,10 +199,12 @@ impl Client {
         SocketAddr::new(ip, port.expect("a port in the reply to EPSV"))
     }
 
-    /// Opens a passive data connection.
+    /// Opens a passive data connection, from the address that the control connection has.
     #[track_caller]
     pub(crate) fn passive(&mut self) -> TcpStream {
-        let data = TcpStream::connect_timeout(&self.epsv(), LIMIT).expect("a data connection");
+        let to = self.epsv();
+        let from = self.stream().local_addr().unwrap().ip();
+        let data = connect_from(from, to).expect("a data connection");
         limit(&data).unwrap();
         data
     }
@@ -219,7 +272,7 @@ impl Client {
 
     /// Breaks the control connection by RST.
     pub(crate) fn reset(self) {
-        reset(self.reader.into_inner());
+        reset(self.reader.into_inner().into_socket());
     }
 }
 
@@ -234,6 +287,13 @@ pub(crate) fn read_all(mut data: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     data.read_to_end(&mut bytes).expect("the data connection ends in order");
     bytes
+}
+
+fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    socket.connect_timeout(&to.into(), LIMIT)?;
+    Ok(TcpStream::from(socket))
 }
 
 fn limit(stream: &TcpStream) -> io::Result<()> {

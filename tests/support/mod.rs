@@ -3,7 +3,10 @@
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test binary uses a part of it")]
 
 mod client;
+pub(crate) mod program;
+mod protected;
 mod storage;
+mod tls;
 
 use std::net::SocketAddr;
 use std::thread;
@@ -12,7 +15,9 @@ use std::time::{Duration, Instant};
 use wharf::{Backend, Builder, Handle, Permissions, Server, Storage};
 
 pub(crate) use client::{Client, Reply, read_all, reset};
+pub(crate) use protected::tls_server;
 pub(crate) use storage::{Call, Faulty, Gate};
+pub(crate) use tls::{ClientTls, TlsStream, VERSIONS, hello, read_alert};
 
 /// How long a test waits for what must happen. It says nothing of speed: only who hangs gets here.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);

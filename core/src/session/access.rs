@@ -1,13 +1,22 @@
-//! Coming and going: USER, PASS, ACCT, REIN, QUIT (RFC 959 section 4.1.1, RFC 2577 section 5).
+//! Coming and going: HOST, USER, PASS, ACCT, REIN, QUIT (RFC 959 section 4.1.1, RFC 2577 section
+//! 5, RFC 7151).
 
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::action::{Action, Password};
+use crate::action::{Action, Password, Proof};
 use crate::event::{Denial, Grant};
 use crate::time::Now;
 
+use super::security::{Protection, Security};
 use super::state::{Login, Parameters, Then, Work};
-use super::{LOG_IN_FIRST, Session, shown};
+use super::{COOLING_DOWN, LOG_IN_FIRST, Session, trim};
+
+/// The text of 530 where an account has all its sessions.
+const TOO_MANY_SESSIONS: &str = "Too many sessions for this account; try later.";
+
+/// The text of 530 where the password would travel in clear.
+const TLS_TO_LOG_IN: &str = "TLS is required to log in; send AUTH TLS first.";
 
 impl Session {
     pub(super) fn greet(&mut self) {
@@ -15,22 +24,86 @@ impl Session {
         self.replies.lines(220, config.greeting.as_bytes());
     }
 
-    /// USER: every name gets the same answer, known or not.
+    /// HOST (RFC 7151): before the login, and as often as the client likes.
+    pub(super) fn choose_host(&mut self, argument: &[u8]) {
+        if let Login::In { .. } = self.login {
+            return self.reply(503, "HOST has to come before the login.");
+        }
+        let name = trim(argument).to_ascii_lowercase();
+        let name = name.strip_suffix(b".").unwrap_or(&name);
+        let known = self.config.hosts.iter().position(|host| host.as_bytes() == name);
+        if known.is_none() && !self.is_own_address(name) {
+            return self.reply(504, "Unknown host.");
+        }
+        self.login = Login::Nobody;
+        self.host = known;
+        self.greet();
+    }
+
+    /// Tells whether an address such as `192.0.2.1` or `[2001:db8::1]` is the server's own.
+    fn is_own_address(&self, text: &[u8]) -> bool {
+        let bare = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
+        let address = core::str::from_utf8(bare.unwrap_or(text)).ok();
+        let address = address.and_then(|text| text.parse::<core::net::IpAddr>().ok());
+        address.is_some_and(|ip| ip == self.endpoint.local().ip() && ip.is_ipv6() == bare.is_some())
+    }
+
+    /// USER: every name gets the same answer, known or not, but for whom a certificate speaks.
     pub(super) fn user(&mut self, name: &[u8], now: Now) {
         self.log_out(now);
-        self.login = Login::Named { user: name.to_vec() };
+        if self.is_too_open_for(self.tls_required()) {
+            return self.reply(530, TLS_TO_LOG_IN);
+        }
+        let user = name.to_vec();
+        if self.security == (Security::Protected { certificate: true }) {
+            self.authenticate(user.clone(), Proof::Certificate, Then::LogInByCertificate { user });
+        } else {
+            self.ask_for_password(user);
+        }
+    }
+
+    fn ask_for_password(&mut self, user: Vec<u8>) {
+        self.login = Login::Named { user };
         self.reply(331, "Password required.");
+    }
+
+    fn authenticate(&mut self, user: Vec<u8>, proof: Proof, then: Then) {
+        let id = self.next_id();
+        self.actions.push_back(Action::Authenticate { id, user, proof, host: self.host });
+        self.work = Work::Waiting(id, then);
+    }
+
+    /// The accounts have said whether the certificate stands for the password.
+    pub(super) fn identified(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>) {
+        match outcome {
+            Ok(grant) => {
+                let peer = self.endpoint.peer().ip();
+                log::info!("{peer}: login as {} by certificate", UserName(&user));
+                self.login = Login::In { user, grant };
+                self.reply(232, "User logged in, authorized by certificate.");
+            }
+            Err(Denial::Refused) => self.ask_for_password(user),
+            Err(denial) => {
+                self.log_denial(denial, &user);
+                match denial {
+                    Denial::TooManySessions => self.reply(530, TOO_MANY_SESSIONS),
+                    _ => self.ask_for_password(user),
+                }
+            }
+        }
     }
 
     /// PASS.
     pub(super) fn pass(&mut self, password: &[u8]) {
         match core::mem::replace(&mut self.login, Login::Nobody) {
             Login::Nobody => self.reply(503, "Login with USER first."),
+            // USER came within TLS, and CCC behind it.
+            Login::Named { .. } if self.is_too_open_for(self.tls_required()) => {
+                self.reply(530, TLS_TO_LOG_IN);
+            }
             Login::Named { user } => {
-                let id = self.next_id();
-                let password = Password(password.to_vec());
-                self.actions.push_back(Action::Authenticate { id, user: user.clone(), password });
-                self.work = Work::Waiting(id, Then::LogIn { user });
+                let proof = Proof::Password(Password(password.to_vec()));
+                self.authenticate(user.clone(), proof, Then::LogIn { user });
             }
             already @ Login::In { .. } => {
                 self.login = already;
@@ -42,28 +115,56 @@ impl Session {
     /// The accounts have spoken.
     pub(super) fn logged_in(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>, now: Now) {
         match outcome {
-            Ok(Grant { permissions }) => {
-                log::info!("{}: login as {}", self.endpoint.peer().ip(), shown(&user));
-                self.login = Login::In { user, permissions };
+            // Only who knows the password learns of this.
+            Ok(grant) if self.is_too_open_for(grant.tls) => {
+                self.actions.push_back(Action::Logout);
+                self.reply(530, "This account requires TLS to log in; send AUTH TLS first.");
+            }
+            Ok(grant) => {
+                log::info!("{}: login as {}", self.endpoint.peer().ip(), UserName(&user));
+                self.login = Login::In { user, grant };
                 self.reply(230, "Login successful.");
             }
             Err(denial) => {
-                log::warn!("{}: login failed as {}", self.endpoint.peer().ip(), shown(&user));
+                self.log_denial(denial, &user);
                 if denial == Denial::Refused {
                     self.failed_logins += 1;
                 }
-                self.work = Work::Delaying { until: now.instant + self.config.login_delay };
+                let until = now.instant + self.config.login_delay;
+                self.work = Work::Delaying { until, why: denial };
             }
         }
     }
 
     /// The delay after a failed login is over.
-    pub(super) fn login_failed(&mut self, now: Now) {
+    pub(super) fn login_failed(&mut self, why: Denial, now: Now) {
+        if why == Denial::CoolingDown {
+            return self.end(421, COOLING_DOWN, now);
+        }
         if self.failed_logins >= self.config.login_attempts {
             return self.end(421, "Too many failed logins.", now);
         }
         self.work = Work::Idle;
-        self.reply(530, "Authentication failed.");
+        match why {
+            Denial::TooManySessions => self.reply(530, TOO_MANY_SESSIONS),
+            _ => self.reply(530, "Authentication failed."),
+        }
+    }
+
+    /// Tells why a login failed. `contrib/fail2ban` reads the first of these lines, and
+    /// [`log_cooling_down`](Self::log_cooling_down)'s: to the byte up to the name.
+    fn log_denial(&self, denial: Denial, user: &[u8]) {
+        let (ip, user) = (self.endpoint.peer().ip(), UserName(user));
+        match denial {
+            Denial::Refused => log::warn!("{ip}: login failed as {user}"),
+            Denial::CoolingDown => self.log_cooling_down(),
+            Denial::TooManySessions => log::warn!("{ip}: too many sessions as {user}"),
+            Denial::Unavailable => log::warn!("{ip}: no accounts to ask for {user}"),
+        }
+    }
+
+    pub(super) fn log_cooling_down(&self) {
+        log::warn!("{}: login refused, cooling down", self.endpoint.peer().ip());
     }
 
     /// ACCT: no account is ever needed (RFC 959 section 4.1.1).
@@ -78,10 +179,20 @@ impl Session {
     pub(super) fn rein(&mut self, now: Now) {
         self.log_out(now);
         self.parameters = Parameters::new();
+        self.host = None;
         self.greet();
+        self.protection = Protection::Unsized;
+        match self.security {
+            Security::Protected { .. } if self.endpoint.implicit_tls() => {
+                self.protection = Protection::Private;
+            }
+            // RFC 4217 section 13: back to clear text.
+            Security::Protected { .. } => self.work = Work::Clearing { to: Security::Clear },
+            Security::Clear | Security::Cleared => self.security = Security::Clear,
+        }
     }
 
-    fn log_out(&mut self, now: Now) {
+    pub(super) fn log_out(&mut self, now: Now) {
         if let Login::In { .. } = self.login {
             self.actions.push_back(Action::Logout);
             self.login_deadline = now.instant + self.config.login_timeout;
@@ -90,5 +201,21 @@ impl Session {
         self.parameters.directory = crate::path::VirtualPath::root();
         self.parameters.restart = 0;
         self.close_data();
+    }
+}
+
+/// Writes the name of a user for a log: in one line, and not for ever.
+struct UserName<'a>(&'a [u8]);
+
+impl UserName<'_> {
+    const LENGTH: usize = 64;
+}
+
+impl fmt::Display for UserName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get(..Self::LENGTH) {
+            Some(begin) if self.0.len() > Self::LENGTH => write!(f, "{}...", begin.escape_ascii()),
+            _ => self.0.escape_ascii().fmt(f),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! When something takes too long: the one place that knows all timers of a session.
 
+use crate::event::Denial;
 use crate::time::{Instant, Now};
 
 use super::Session;
@@ -10,7 +11,9 @@ use super::transfer::Stop;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deadline {
     /// A failed login is answered.
-    LoginDelay,
+    LoginDelay(Denial),
+    /// The client does not go on with TLS.
+    Handshake,
     /// The client has not logged in.
     Login,
     /// The client has sent no command.
@@ -39,7 +42,7 @@ impl Session {
                     _ => Some(if login.0 <= idle.0 { login } else { idle }),
                 }
             }
-            Work::Delaying { until } => Some((*until, Deadline::LoginDelay)),
+            Work::Delaying { until, why } => Some((*until, Deadline::LoginDelay(*why))),
             Work::Transferring(transfer) => {
                 let data = transfer.deadline()?;
                 match self.shutdown {
@@ -48,6 +51,10 @@ impl Session {
                 }
             }
             Work::Ending { until } => Some((*until, Deadline::Farewell)),
+            Work::Securing { .. } => Some((self.login_deadline, Deadline::Handshake)),
+            Work::Clearing { .. } => {
+                Some((self.active + self.config.idle_timeout, Deadline::Handshake))
+            }
             Work::Waiting(..) | Work::Ended => None,
         }
     }
@@ -59,7 +66,11 @@ impl Session {
             return;
         }
         match deadline {
-            Deadline::LoginDelay => self.login_failed(now),
+            Deadline::LoginDelay(why) => self.login_failed(why, now),
+            Deadline::Handshake => {
+                log::info!("{}: TLS handshake timed out", self.endpoint.peer().ip());
+                self.abandon_handshake(now);
+            }
             Deadline::Login => self.end(421, "Login timed out.", now),
             Deadline::Idle => self.end(421, "Idle for too long.", now),
             Deadline::Data if matches!(self.data, Data::Arrived) => {

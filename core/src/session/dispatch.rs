@@ -7,6 +7,7 @@ use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::time::Now;
 
+use super::security::{Protection, Security};
 use super::state::Work;
 use super::transfer::Stop;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
@@ -15,9 +16,13 @@ impl Session {
     /// Executes command lines as long as there are any that may be executed now.
     pub(super) fn advance(&mut self, now: Now) {
         loop {
+            self.change_security();
             let between_commands = matches!(self.work, Work::Idle | Work::Delaying { .. });
             if between_commands && self.shutdown.is_some() {
                 return self.end(421, "The server is shutting down.", now);
+            }
+            if matches!(self.work, Work::Securing { .. }) && self.shutdown.is_some() {
+                return self.abandon_handshake(now);
             }
             if self.transmit().len() >= REPLIES_WAITING {
                 break;
@@ -102,8 +107,16 @@ impl Session {
             return Err((503, "Not while a transfer is in progress."));
         }
         let stat_path = spec.verb == Verb::Stat && argument.is_some();
-        if (spec.login || stat_path) && self.permissions().is_none() {
+        if (spec.login || stat_path) && self.grant().is_none() {
             return Err((530, LOG_IN_FIRST));
+        }
+        let in_clear = match self.security {
+            // The listing comes on the control connection.
+            Security::Clear | Security::Cleared if stat_path => true,
+            _ => spec.verb.uses_data() && self.protection != Protection::Private,
+        };
+        if in_clear && self.tls_required().data() {
+            return Err((521, "Data connections need TLS here: AUTH TLS, PBSZ 0, PROT P."));
         }
         match (spec.argument, argument) {
             (Argument::Required, None) => {
@@ -115,10 +128,9 @@ impl Session {
             _ => {}
         }
         let wanted = if stat_path { Permissions::LIST } else { spec.permissions };
-        if !self.permissions().unwrap_or_default().contains(wanted) {
-            return Err((550, "Permission denied."));
-        }
-        Ok(())
+        // Where it has them is judged when the path is known.
+        let anywhere = self.grant().map(|grant| grant.rights.anywhere()).unwrap_or_default();
+        if anywhere.contains(wanted) { Ok(()) } else { Err((550, "Permission denied.")) }
     }
 
     /// Answers a command that was not admitted.
@@ -132,6 +144,13 @@ impl Session {
 
     fn run(&mut self, verb: Verb, argument: &[u8], rename_from: Option<VirtualPath>, now: Now) {
         match verb {
+            Verb::Host => self.choose_host(argument),
+            Verb::Auth => self.auth(argument, now),
+            Verb::Pbsz => self.pbsz(argument),
+            Verb::Prot => self.prot(argument),
+            Verb::Ccc => self.ccc(),
+            Verb::Adat => self.adat(),
+            Verb::Wrapped => self.wrapped(),
             Verb::User => self.user(argument, now),
             Verb::Pass => self.pass(argument),
             Verb::Acct => self.acct(),

@@ -7,6 +7,7 @@ use crate::event::RequestId;
 use crate::facts::{self, Role};
 use crate::listing::Style;
 use crate::path::VirtualPath;
+use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::storage::{Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
 use crate::time::Now;
@@ -18,14 +19,14 @@ use super::state::Then;
 impl Session {
     /// CWD.
     pub(super) fn cwd(&mut self, argument: &[u8]) {
-        if let Some(path) = self.resolve(argument) {
+        if let Some(path) = self.resolve(argument, Permissions::CHANGE_DIRECTORY) {
             self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
         }
     }
 
     /// CDUP: the root is its own parent.
     pub(super) fn cdup(&mut self) {
-        let path = self.parameters.directory.parent();
+        let Some(path) = self.resolve(b"..", Permissions::CHANGE_DIRECTORY) else { return };
         self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
     }
 
@@ -38,14 +39,14 @@ impl Session {
 
     /// MKD.
     pub(super) fn mkd(&mut self, argument: &[u8]) {
-        let Some(path) = self.resolve(argument) else { return };
+        let Some(path) = self.resolve(argument, Permissions::MAKE_DIRECTORY) else { return };
         let done = Then::Reply(257, Text::quoting(path.as_bytes(), " directory created."));
         self.ask(StorageRequest::CreateDirectory(path), done);
     }
 
     /// RMD.
     pub(super) fn rmd(&mut self, argument: &[u8]) {
-        let Some(path) = self.resolve(argument) else { return };
+        let Some(path) = self.resolve(argument, Permissions::DELETE) else { return };
         if path.is_root() {
             return self.reply(550, "Can't remove root directory.");
         }
@@ -55,15 +56,18 @@ impl Session {
 
     /// DELE.
     pub(super) fn dele(&mut self, argument: &[u8]) {
-        let Some(path) = self.resolve(argument) else { return };
+        let Some(path) = self.resolve(argument, Permissions::DELETE) else { return };
         self.ask(StorageRequest::RemoveFile(path), Then::Reply(250, "File removed.".into()));
     }
 
     /// RNFR.
     pub(super) fn rnfr(&mut self, argument: &[u8]) {
-        let Some(path) = self.resolve(argument) else { return };
+        let Some(path) = self.resolve(argument, Permissions::RENAME) else { return };
         if path.is_root() {
             return self.reply(550, "Can't rename home directory.");
+        }
+        if self.grant().is_some_and(|grant| grant.rights.are_bound_to(&path)) {
+            return self.reply(550, "Permission denied.");
         }
         self.ask(StorageRequest::LinkMetadata(path.clone()), Then::RenameFrom(path));
     }
@@ -73,7 +77,7 @@ impl Session {
         let Some(from) = from else {
             return self.reply(503, "Bad sequence of commands: use RNFR first.");
         };
-        let Some(to) = self.resolve(argument) else { return };
+        let Some(to) = self.resolve(argument, Permissions::RENAME) else { return };
         if to.is_root() {
             return self.reply(553, "The root directory cannot be replaced.");
         }
@@ -85,21 +89,21 @@ impl Session {
         if self.parameters.filter == Filter::Ascii {
             return self.reply(550, "SIZE not allowed in ASCII mode; send TYPE I first.");
         }
-        if let Some(path) = self.resolve(argument) {
+        if let Some(path) = self.resolve(argument, Permissions::LIST) {
             self.ask(StorageRequest::Metadata(path.clone()), Then::Size(path));
         }
     }
 
     /// MDTM (RFC 3659 section 3).
     pub(super) fn mdtm(&mut self, argument: &[u8]) {
-        if let Some(path) = self.resolve(argument) {
+        if let Some(path) = self.resolve(argument, Permissions::LIST) {
             self.ask(StorageRequest::Metadata(path.clone()), Then::ModificationTime(path));
         }
     }
 
     /// MLST (RFC 3659 section 7).
     pub(super) fn mlst(&mut self, argument: &[u8]) {
-        if let Some(path) = self.resolve(argument) {
+        if let Some(path) = self.resolve(argument, Permissions::LIST) {
             self.ask(StorageRequest::Metadata(path.clone()), Then::Facts(path));
         }
     }
@@ -177,7 +181,9 @@ impl Session {
 
     fn show_facts(&mut self, path: &VirtualPath, metadata: &Metadata) {
         // Facts do not depend on the time of day.
-        let format = self.listing_format(Style::Facts(self.parameters.facts), Now::default());
+        let style = Style::Facts(self.parameters.facts);
+        let mut format = self.listing_format(path, style, Now::default());
+        format.permissions = self.grant().map(|own| own.rights.shown_at(path)).unwrap_or_default();
         let mut line = Vec::new();
         format.write_as(Role::Entry, path.as_bytes(), metadata, &mut line);
         self.replies.open(250, Text::of(&[b"Listing ", path.as_bytes(), b":"]));

@@ -9,6 +9,7 @@ use crate::event::SiteReply;
 use crate::reply::Text;
 use crate::time::Now;
 
+use super::security::{Protection, Security};
 use super::state::{Data, Login, Then, Work};
 use super::{LOG_IN_FIRST, Session, trim};
 
@@ -17,7 +18,23 @@ impl Session {
     pub(super) fn feat(&mut self) {
         let mlst = format!("MLST {}", self.parameters.facts.feature());
         self.replies.open(211, "Features:");
-        for feature in ["EPRT", "EPSV", "MDTM", &mlst, "REST STREAM", "SIZE", "TVFS", "UTF8"] {
+        let tls = self.config.tls;
+        let features = [
+            ("AUTH TLS", tls.is_some()),
+            ("CCC", tls.is_some_and(|tls| tls.allow_ccc)),
+            ("EPRT", true),
+            ("EPSV", true),
+            ("HOST", !self.config.hosts.is_empty()),
+            ("MDTM", true),
+            (&mlst, true),
+            ("PBSZ", tls.is_some()),
+            ("PROT", tls.is_some()),
+            ("REST STREAM", true),
+            ("SIZE", true),
+            ("TVFS", true),
+            ("UTF8", true),
+        ];
+        for (feature, _) in features.into_iter().filter(|(_, offered)| *offered) {
             self.replies.inner(feature);
         }
         self.reply(211, "End.");
@@ -53,7 +70,7 @@ impl Session {
             return self.site_help(trim(rest));
         }
         match self.find_site_command(word) {
-            Some(_) if self.permissions().is_none() => self.reply(530, LOG_IN_FIRST),
+            Some(_) if self.grant().is_none() => self.reply(530, LOG_IN_FIRST),
             Some(command) => {
                 let id = self.next_id();
                 self.actions.push_back(Action::Site { id, command, argument: rest.to_vec() });
@@ -127,6 +144,16 @@ impl Session {
         self.replies.inner(format_args!("Connected from {}", self.endpoint.peer().ip()));
         self.replies.inner(login);
         self.replies.inner(format_args!("TYPE: {kind}; STRU: file; MODE: stream"));
+        let control = match self.security {
+            Security::Protected { .. } => "protected by TLS",
+            Security::Clear | Security::Cleared => "in clear",
+        };
+        let protected = match self.protection {
+            Protection::Private => "protected by TLS",
+            Protection::Unsized | Protection::Clear => "in clear",
+        };
+        self.replies
+            .inner(format_args!("Control connection {control}; data connections {protected}"));
         if let Work::Transferring(transfer) = &self.work {
             let status = transfer.status();
             self.replies.inner(status);

@@ -9,6 +9,7 @@ use crate::facts::Role;
 use crate::glob;
 use crate::listing::{ListingFormat, Style};
 use crate::path::VirtualPath;
+use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::storage::{Entry, Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
 use crate::time::Now;
@@ -44,6 +45,8 @@ pub(super) struct Listing {
     /// The path name as the client gave it.
     given: Vec<u8>,
     path: VirtualPath,
+    /// The permissions in the directory above.
+    parent: Permissions,
     /// What names in a listed directory are preceded by.
     directory_prefix: Vec<u8>,
     /// The option -d: the entry itself, not what is in it.
@@ -88,7 +91,8 @@ impl Listing {
             }
             (Found::Parent { mut head }, outcome) => {
                 if let Ok(StorageAnswer::Metadata(parent)) = outcome {
-                    self.format.write_as(Role::Parent, b"..", &parent, &mut head);
+                    let format = ListingFormat { permissions: self.parent, ..self.format.clone() };
+                    format.write_as(Role::Parent, b"..", &parent, &mut head);
                 }
                 Ok(Some(self.open(head)))
             }
@@ -129,7 +133,7 @@ impl Listing {
             return self.open(head);
         }
         self.format.write_as(Role::Listed, b".", metadata, &mut head);
-        if self.path.is_root() {
+        if self.path.is_root() || !self.parent.contains(Permissions::LIST) {
             return self.open(head);
         }
         self.found = Found::Parent { head };
@@ -231,22 +235,35 @@ impl Session {
         now: Now,
     ) -> Result<Listing, Refusal> {
         let path = self.parameters.directory.resolve(given);
+        let path = path.map_err(|_| failure(StorageError::BadName))?;
+        if !self.may(Permissions::LIST, &path) {
+            return Err(failure(StorageError::PermissionDenied));
+        }
         Ok(Listing {
             given: given.to_vec(),
-            path: path.map_err(|_| failure(StorageError::BadName))?,
             directory_prefix: Vec::new(),
             itself,
-            format: self.listing_format(style, now),
+            format: self.listing_format(&path, style, now),
+            parent: self.grant().map(|own| own.rights.shown_at(&path.parent())).unwrap_or_default(),
+            path,
             found: Found::Nothing,
         })
     }
 
-    pub(super) fn listing_format(&self, style: Style, now: Now) -> ListingFormat {
+    /// How a line looks for `path`, or for what is in it.
+    pub(super) fn listing_format(
+        &self,
+        path: &VirtualPath,
+        style: Style,
+        now: Now,
+    ) -> ListingFormat {
+        let rights = self.grant().map(|grant| grant.rights.clone()).unwrap_or_default();
         ListingFormat {
             style,
             pattern: None,
             prefix: Vec::new(),
-            permissions: self.permissions().unwrap_or_default(),
+            permissions: rights.at(path),
+            exceptions: rights.exceptions_in(path),
             now: now.wall,
             utc_offset_minutes: self.config.list_utc_offset_minutes,
         }

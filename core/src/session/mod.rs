@@ -5,7 +5,8 @@
 //! | `state` | nothing: it is what the others decide about |
 //! | `inbox` | which command lines wait, and when the client has to |
 //! | `dispatch` | which line is executed when, and by whom |
-//! | `access` | who may come in: USER, PASS, ACCT, REIN, QUIT |
+//! | `security` | TLS: AUTH, PBSZ, PROT, CCC |
+//! | `access` | who may come in: HOST, USER, PASS, ACCT, REIN, QUIT |
 //! | `parameters` | TYPE, STRU, MODE, REST, ALLO, OPTS |
 //! | `data` | where the data connection comes from: PORT, PASV, EPRT, EPSV |
 //! | `transfer` | the course of RETR, STOR, STOU, APPE, ABOR |
@@ -25,6 +26,7 @@ mod inbox;
 mod info;
 mod listing;
 mod parameters;
+mod security;
 mod state;
 mod transfer;
 
@@ -34,7 +36,7 @@ use core::time::Duration;
 
 use crate::action::Action;
 use crate::config::{Admission, Endpoint, SessionConfig};
-use crate::event::{Event, RequestId};
+use crate::event::{Event, Grant, RequestId};
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::{Replies, Text};
@@ -42,6 +44,7 @@ use crate::storage::{StorageError, StorageRequest};
 use crate::time::{Instant, Now};
 
 use inbox::Inbox;
+use security::{Protection, Security};
 use state::{Data, Login, Parameters, Then, Work};
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
@@ -49,6 +52,9 @@ const REPLIES_WAITING: usize = 16 * 1024;
 
 /// The text of 530.
 const LOG_IN_FIRST: &str = "Log in with USER and PASS first.";
+
+/// The text of 421 for who has failed to log in too often, in this session or before it.
+const COOLING_DOWN: &str = "Too many failed logins from your address; try later.";
 
 /// How long the last reply may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -66,6 +72,10 @@ pub struct Session {
     replies: Replies,
     actions: VecDeque<Action>,
     last_id: u64,
+    /// The virtual host that HOST chose.
+    host: Option<usize>,
+    security: Security,
+    protection: Protection,
     login: Login,
     failed_logins: u32,
     parameters: Parameters,
@@ -92,6 +102,9 @@ impl Session {
             replies: Replies::default(),
             actions: VecDeque::new(),
             last_id: 0,
+            host: None,
+            security: Security::Clear,
+            protection: Protection::Unsized,
             login: Login::Nobody,
             failed_logins: 0,
             parameters: Parameters::new(),
@@ -102,16 +115,34 @@ impl Session {
             input_ended: false,
             shutdown: None,
         };
-        match endpoint.admission() {
-            Admission::Welcome => session.greet(),
-            Admission::ServerFull => {
-                session.end(421, "Too many sessions on this server; try later.", now);
+        if endpoint.implicit_tls() {
+            session.work = Work::Securing { started: false, opens: true };
+            if endpoint.admission() != Admission::Welcome {
+                // Who is to hear no more than 421 gets no more time than that takes.
+                session.login_deadline = now.instant + FAREWELL;
             }
-            Admission::AddressFull => {
-                session.end(421, "Too many sessions from your address; try later.", now);
-            }
+            session.change_security();
+        } else {
+            session.open(now);
         }
         session
+    }
+
+    /// Says the first word.
+    fn open(&mut self, now: Now) {
+        match self.endpoint.admission() {
+            Admission::Welcome => self.greet(),
+            Admission::ServerFull => {
+                self.end(421, "Too many sessions on this server; try later.", now);
+            }
+            Admission::AddressFull => {
+                self.end(421, "Too many sessions from your address; try later.", now);
+            }
+            Admission::CoolingDown => {
+                self.log_cooling_down();
+                self.end(421, COOLING_DOWN, now);
+            }
+        }
     }
 
     /// Takes bytes from the control connection and returns how many it consumed.
@@ -133,19 +164,22 @@ impl Session {
         let was_busy = !matches!(self.work, Work::Idle);
         match event {
             Event::Timeout => self.check_deadlines(now),
-            Event::ControlClosed => self.control_closed(),
+            Event::ControlClosed => self.control_closed(now),
             Event::ControlLost => {
                 self.inbox.clear();
                 self.replies.shut();
-                self.control_closed();
+                self.control_closed(now);
             }
             Event::Shutdown { deadline } => {
                 self.shutdown.get_or_insert(deadline);
             }
+            Event::TlsStarted { certificate } => self.tls_started(certificate, now),
+            Event::DataProtected { id, proof } => self.data_protected(id, proof, now),
             Event::Authenticated { id, outcome } => {
-                let waits = |then: &Then| matches!(then, Then::LogIn { .. });
-                if let Some(Then::LogIn { user }) = self.take_waiting(id, waits) {
-                    self.logged_in(user, outcome, now);
+                match self.take_waiting(id, Then::waits_for_accounts) {
+                    Some(Then::LogIn { user }) => self.logged_in(user, outcome, now),
+                    Some(Then::LogInByCertificate { user }) => self.identified(user, outcome),
+                    _ => {}
                 }
             }
             Event::Storage { id, outcome } => {
@@ -209,7 +243,10 @@ impl Session {
     /// the client to wait.
     pub fn wants_read(&self) -> bool {
         !self.input_ended
-            && !matches!(self.work, Work::Ending { .. } | Work::Ended)
+            && !matches!(
+                self.work,
+                Work::Securing { .. } | Work::Clearing { .. } | Work::Ending { .. } | Work::Ended
+            )
             && self.transmit().len() < REPLIES_WAITING
             && self.inbox.has_room()
     }
@@ -222,6 +259,10 @@ impl Session {
     fn end(&mut self, code: u16, text: &str, now: Now) {
         self.reply(code, text);
         self.close_data();
+        if let Login::In { .. } = core::mem::replace(&mut self.login, Login::Nobody) {
+            // Before the client hears of it: it may log in again at once.
+            self.actions.push_back(Action::Logout);
+        }
         self.work = Work::Ending { until: now.instant + FAREWELL };
     }
 
@@ -255,29 +296,40 @@ impl Session {
         }
     }
 
-    /// Resolves a path name, or answers why it cannot be.
-    fn resolve(&mut self, argument: &[u8]) -> Option<VirtualPath> {
+    /// Resolves a path name for a command that needs a permission there, or answers why it cannot
+    /// be.
+    fn resolve(&mut self, argument: &[u8], wanted: Permissions) -> Option<VirtualPath> {
         let resolved = self.parameters.directory.resolve(argument);
-        if resolved.is_err() {
-            let (code, text) = failure::failure(StorageError::BadName);
-            self.reply(code, text);
-        }
-        resolved.ok()
+        let error = match &resolved {
+            Ok(path) if self.may(wanted, path) => return resolved.ok(),
+            Ok(_) => StorageError::PermissionDenied,
+            Err(_) => StorageError::BadName,
+        };
+        let (code, text) = failure::failure(error);
+        self.reply(code, text);
+        None
     }
 
-    /// The permissions of who is logged in.
-    fn permissions(&self) -> Option<Permissions> {
-        match self.login {
-            Login::In { permissions, .. } => Some(permissions),
+    /// What who is logged in may do, protect and take up.
+    fn grant(&self) -> Option<&Grant> {
+        match &self.login {
+            Login::In { grant, .. } => Some(grant),
             _ => None,
         }
     }
 
+    /// Tells whether who is logged in has all these permissions at `path`.
+    fn may(&self, wanted: Permissions, path: &VirtualPath) -> bool {
+        self.grant().is_some_and(|grant| grant.rights.at(path).contains(wanted))
+    }
+
     /// The client sends no more: what it sent is still answered, but a transfer stops.
-    fn control_closed(&mut self) {
+    fn control_closed(&mut self, now: Now) {
         self.input_ended = true;
-        if let Work::Transferring(_) = self.work {
-            self.abandon_transfer();
+        match self.work {
+            Work::Transferring(_) => self.abandon_transfer(),
+            Work::Securing { .. } => self.abandon_handshake(now),
+            _ => {}
         }
     }
 }
@@ -293,9 +345,4 @@ fn number(digits: &[u8]) -> Option<u64> {
         return None;
     }
     core::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// Writes bytes for a log.
-fn shown(bytes: &[u8]) -> impl core::fmt::Display + '_ {
-    bytes.escape_ascii()
 }

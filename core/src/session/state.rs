@@ -4,15 +4,15 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::action::Filter;
-use crate::event::RequestId;
+use crate::event::{Denial, Grant, RequestId};
 use crate::facts::Facts;
 use crate::listing::ListingFormat;
 use crate::path::VirtualPath;
-use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::time::Instant;
 
 use super::listing::{Allowance, Listing};
+use super::security::Security;
 use super::transfer::Transfer;
 
 /// Who is there.
@@ -23,7 +23,7 @@ pub(crate) enum Login {
     /// USER has come, PASS has not.
     Named { user: Vec<u8> },
     /// Logged in.
-    In { user: Vec<u8>, permissions: Permissions },
+    In { user: Vec<u8>, grant: Grant },
 }
 
 /// What the session is doing. One command at a time: the next is taken when this is `Idle`, but
@@ -34,8 +34,13 @@ pub(crate) enum Work {
     Idle,
     /// A command waits for the outcome of a request.
     Waiting(RequestId, Then),
+    /// AUTH has been answered, or the connection begins with TLS: 234 leaves, then the handshake is
+    /// `started`. The greeting comes behind it where it `opens` the session.
+    Securing { started: bool, opens: bool },
+    /// TLS ends once the last reply has left.
+    Clearing { to: Security },
     /// A failed login is answered late.
-    Delaying { until: Instant },
+    Delaying { until: Instant, why: Denial },
     /// A data transfer, from its command to its last reply.
     Transferring(Transfer),
     /// The last reply is on its way; closed when it has left, or at `until`.
@@ -49,6 +54,8 @@ pub(crate) enum Work {
 pub(crate) enum Then {
     /// PASS.
     LogIn { user: Vec<u8> },
+    /// USER, where the client has shown a certificate.
+    LogInByCertificate { user: Vec<u8> },
     /// CWD, CDUP.
     ChangeDirectory(VirtualPath),
     /// SIZE.
@@ -78,7 +85,12 @@ pub(crate) enum Then {
 impl Then {
     /// Tells whether this continues with the outcome of a storage request.
     pub(crate) fn waits_for_storage(&self) -> bool {
-        !matches!(self, Then::LogIn { .. } | Then::Site) && !self.waits_for_port()
+        !self.waits_for_accounts() && !matches!(self, Then::Site) && !self.waits_for_port()
+    }
+
+    /// Tells whether this continues with the outcome of a login.
+    pub(crate) fn waits_for_accounts(&self) -> bool {
+        matches!(self, Then::LogIn { .. } | Then::LogInByCertificate { .. })
     }
 
     /// Tells whether this continues with the outcome of listening.

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use wharf_core::{
-    Action, Disposition, Filter, ListingFormat, Plan, StorageRequest, Style, VirtualPath, WriteMode,
+    Action, Disposition, Filter, ListingFormat, Plan, Proof, StorageRequest, Style, VirtualPath,
+    WriteMode,
 };
 
 use super::text::word;
@@ -11,8 +12,16 @@ use super::text::word;
 /// Writes an action as one line.
 pub(crate) fn show(action: &Action) -> String {
     match action {
-        Action::Authenticate { id, user, password } => {
-            format!("authenticate #{} {} {}", id.0, word(user), word(&password.0))
+        Action::StartTls { host: None } => "start-tls".into(),
+        Action::StartTls { host: Some(host) } => format!("start-tls host={host}"),
+        Action::EndTls => "end-tls".into(),
+        Action::Authenticate { id, user, proof, host } => {
+            let proof = match proof {
+                Proof::Password(password) => word(&password.0),
+                Proof::Certificate => "by-certificate".into(),
+            };
+            let host = host.map_or(String::new(), |host| format!(" host={host}"));
+            format!("authenticate #{} {} {proof}{host}", id.0, word(user))
         }
         Action::Logout => "logout".into(),
         Action::Storage { id, request } => format!("storage #{} {}", id.0, show_request(request)),
@@ -25,7 +34,13 @@ pub(crate) fn show(action: &Action) -> String {
         Action::RefuseData => "refuse-data".into(),
         Action::Connect { id, to } => format!("connect #{} {to}", id.0),
         Action::CloseData => "close-data".into(),
-        Action::Transfer { id, plan } => format!("transfer #{} {}", id.0, show_plan(plan)),
+        Action::ProtectData { id, tickets } => {
+            format!("protect-data #{}{}", id.0, if *tickets { " tickets" } else { "" })
+        }
+        Action::Transfer { id, plan, rate } => {
+            let rate = rate.map_or(String::new(), |rate| format!(" rate={rate}"));
+            format!("transfer #{} {}{rate}", id.0, show_plan(plan))
+        }
         Action::StopTransfer => "stop-transfer".into(),
         Action::Close => "close".into(),
     }
@@ -97,6 +112,9 @@ fn show_format(format: &ListingFormat) -> String {
         Style::Names => "names".into(),
         Style::Facts(facts) => format!("facts={facts} permissions={}", format.permissions),
     };
+    for (name, permissions) in &format.exceptions {
+        let _ = write!(text, " exception={}:{permissions}", word(name));
+    }
     if let Some(pattern) = &format.pattern {
         let _ = write!(text, " pattern={}", word(pattern));
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wharf_core::{
-    Access, Action, Denial, Entry, Event, Grant, Kind, Metadata, Opened, Permissions, RequestId,
-    SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd, VirtualPath, WallTime,
-    WriteMode,
+    Access, Action, DataProof, Denial, Entry, Event, Grant, Kind, Metadata, Opened, Permissions,
+    RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd, VirtualPath,
+    WallTime, WriteMode,
 };
 
 use super::harness::Harness;
@@ -20,6 +20,8 @@ pub(crate) enum Hold {
     Storage,
     /// Data connections do not come.
     Data,
+    /// Their TLS handshakes do not end.
+    Protection,
     /// Transfers do not end, nor are they stopped.
     Transfer,
     /// Storage requests to finish an upload.
@@ -106,6 +108,7 @@ impl Canned {
                 matches!(request, StorageRequest::Finish { .. })
             }
             (Hold::Data, Action::Connect { .. }) => true,
+            (Hold::Protection, Action::ProtectData { .. }) => true,
             (Hold::Transfer, Action::Transfer { .. } | Action::StopTransfer) => true,
             _ => false,
         }
@@ -114,7 +117,8 @@ impl Canned {
     fn answer(&mut self, action: &Action) {
         let event = match action {
             Action::Authenticate { id, user, .. } => {
-                let granted = |permissions| Ok(Grant { permissions });
+                let granted =
+                    |rights: Permissions| Ok(Grant { rights: rights.into(), ..Grant::default() });
                 let outcome = match &user[..] {
                     b"joe" => granted(Permissions::ALL),
                     b"reader" => granted(Permissions::READ_ONLY),
@@ -127,6 +131,10 @@ impl Canned {
             }
             Action::Site { id, .. } => {
                 Event::Site { id: *id, reply: SiteReply { code: 200, text: b"Done.".to_vec() } }
+            }
+            Action::StartTls { .. } => Event::TlsStarted { certificate: false },
+            Action::ProtectData { id, .. } => {
+                Event::DataProtected { id: *id, proof: Some(DataProof::Resumed) }
             }
             Action::Listen { id } => Event::Listening { id: *id, port: Some(50000) },
             Action::Connect { id, .. } => Event::Connected { id: *id, established: true },

@@ -5,7 +5,9 @@
 //! | `timeout` | the deadline has come (`@` does it too) |
 //! | `control-closed`, `control-lost` | the control connection |
 //! | `shutdown +30s` | the server stops, transfers within that time |
+//! | `tls-started`, `tls-started certificate` | TLS on the control connection |
 //! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable` | a login |
+//! | `authenticated #1 elr tls=all download=5 upload=5 /in:elw` | a login with more to it |
 //! | `done #2`, `failed #2 not-found` | a storage request |
 //! | `metadata #2 file size=12` | what stands there |
 //! | `opened #2 size=12 existed unique=name` | a file or directory |
@@ -14,6 +16,7 @@
 //! | `listening #4 50000`, `listening #4 none` | a passive port |
 //! | `arrived #4 10.0.0.1` | a connection to it |
 //! | `connected #5`, `unconnected #5` | an active connection |
+//! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
 //!
 //! A transfer ends `complete`, `data-lost`, `stopped`, or with a storage error such as `no-space`.
@@ -21,8 +24,9 @@
 use std::time::Duration;
 
 use wharf_core::{
-    Access, Denial, Entry, Event, Grant, Instant, Kind, Metadata, Opened, Permissions, RequestId,
-    SiteReply, StorageAnswer, StorageError, TransferEnd, WallTime,
+    Access, DataProof, Denial, Entry, Event, Grant, Instant, Kind, Metadata, Opened, Permissions,
+    RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired, TransferEnd, VirtualPath,
+    WallTime,
 };
 
 use super::text::unescape;
@@ -34,6 +38,7 @@ pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
     let (verb, rest) = split(text);
     Ok(match verb {
         "timeout" => Event::Timeout,
+        "tls-started" => Event::TlsStarted { certificate: rest == "certificate" },
         "control-closed" => Event::ControlClosed,
         "control-lost" => Event::ControlLost,
         "shutdown" => Event::Shutdown { deadline: now + duration(rest)? },
@@ -68,7 +73,9 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
             let outcome = match rest {
                 "refused" => Err(Denial::Refused),
                 "unavailable" => Err(Denial::Unavailable),
-                letters => Ok(Grant { permissions: permissions(letters)? }),
+                "too-many" => Err(Denial::TooManySessions),
+                "cooling-down" => Err(Denial::CoolingDown),
+                granted => Ok(grant(granted)?),
             };
             Event::Authenticated { id, outcome }
         }
@@ -87,6 +94,17 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "port-lost" => Event::PortLost { id },
         "connected" => Event::Connected { id, established: true },
         "unconnected" => Event::Connected { id, established: false },
+        "protected" => {
+            let proof = match rest {
+                "resumed" => Some(DataProof::Resumed),
+                "fresh" => Some(DataProof::Fresh),
+                "foreign" => Some(DataProof::Foreign),
+                "other" => Some(DataProof::OtherCertificate),
+                "failed" => None,
+                _ => return Err(format!("unknown proof {rest:?}")),
+            };
+            Event::DataProtected { id, proof }
+        }
         "progress" => Event::Progress { id, bytes: number(rest)? },
         "sent" => Event::Sent { id },
         "ended" => {
@@ -136,6 +154,37 @@ fn storage_error(text: &str) -> Result<StorageError> {
     ];
     let found = ALL.iter().find(|(name, _)| *name == text);
     found.map(|&(_, error)| error).ok_or_else(|| format!("unknown storage error {text:?}"))
+}
+
+fn grant(text: &str) -> Result<Grant> {
+    let (letters, facts) = split(text);
+    let mut grant = Grant { rights: permissions(letters)?.into(), ..Grant::default() };
+    for fact in facts.split_whitespace() {
+        if let Some((folder, letters)) = fact.split_once(':') {
+            let folder = VirtualPath::root().resolve(&unescape(folder)?);
+            let folder = folder.map_err(|error| format!("{fact}: {error:?}"))?;
+            grant.rights = grant.rights.with_folder(folder, permissions(letters)?);
+            continue;
+        }
+        match fact.split_once('=') {
+            Some(("tls", required)) => grant.tls = tls_required(required)?,
+            Some(("download", rate)) => grant.rates.download = Some(number(rate)?),
+            Some(("upload", rate)) => grant.rates.upload = Some(number(rate)?),
+            _ => return Err(format!("unknown fact {fact:?}")),
+        }
+    }
+    Ok(grant)
+}
+
+/// Reads `none`, `login`, `data` or `all`.
+pub(crate) fn tls_required(text: &str) -> Result<TlsRequired> {
+    Ok(match text {
+        "none" => TlsRequired::None,
+        "login" => TlsRequired::Login,
+        "data" => TlsRequired::Data,
+        "all" => TlsRequired::All,
+        _ => return Err(format!("unknown requirement {text:?}")),
+    })
 }
 
 fn opened(text: &str) -> Result<Opened> {

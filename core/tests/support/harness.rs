@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::{
-    Action, Admission, Endpoint, Event, Instant, Now, Session, SessionConfig, WallTime,
+    Action, Admission, Endpoint, Event, Instant, Now, Session, SessionConfig, TlsPolicy, WallTime,
 };
 
 use super::ledger::Ledger;
@@ -54,18 +54,23 @@ impl Harness {
 
     /// An IPv4 session that is welcome, with the default settings.
     pub(crate) fn plain() -> Self {
-        let endpoint = Endpoint::new(
-            "10.0.0.9:21".parse().unwrap(),
-            "10.0.0.1:4000".parse().unwrap(),
-            Admission::Welcome,
-        );
-        Self::new(SessionConfig::default(), endpoint)
+        Self::new(SessionConfig::default(), endpoint())
+    }
+
+    /// As [`plain`](Self::plain), with TLS to be had, and CCC.
+    pub(crate) fn with_tls() -> Self {
+        let tls = Some(TlsPolicy { allow_ccc: true, ..TlsPolicy::default() });
+        let hosts = vec!["a.example".into()];
+        Self::new(SessionConfig { tls, hosts, ..SessionConfig::default() }, endpoint())
     }
 
     /// Gives control bytes; what is not taken is offered again after every step.
     pub(crate) fn receive(&mut self, control: &[u8]) {
-        self.unread.extend_from_slice(control);
-        self.offer();
+        // What comes in the handshake is TLS's.
+        if !self.ledger.handshake {
+            self.unread.extend_from_slice(control);
+            self.offer();
+        }
     }
 
     pub(crate) fn handle(&mut self, event: Event) {
@@ -143,6 +148,10 @@ impl Harness {
         loop {
             let mut polled = 0;
             while let Some(action) = self.session.poll() {
+                if let Action::StartTls { .. } = action {
+                    // What is behind AUTH belongs to the handshake.
+                    self.unread.clear();
+                }
                 if action == Action::Close {
                     assert_eq!(self.session.transmit(), b"", "Close while a reply waits");
                 }
@@ -203,4 +212,9 @@ impl Harness {
         wall.seconds = wall.seconds.saturating_add_unsigned(seconds);
         wall.nanoseconds = (nanoseconds % 1_000_000_000) as u32;
     }
+}
+
+fn endpoint() -> Endpoint {
+    let [local, peer] = ["10.0.0.9:21", "10.0.0.1:4000"].map(|address| address.parse().unwrap());
+    Endpoint::new(local, peer, Admission::Welcome)
 }

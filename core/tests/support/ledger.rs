@@ -12,6 +12,10 @@ pub(crate) struct Ledger {
     pub(crate) waiting: BTreeMap<u64, Action>,
     open: BTreeMap<u64, Open>,
     data: Data,
+    /// The control connection has begun TLS.
+    tls: bool,
+    /// Its handshake goes on.
+    pub(crate) handshake: bool,
     pub(crate) closed: bool,
 }
 
@@ -71,7 +75,7 @@ impl Ledger {
                 assert!(!matches!(self.data, Data::Moving { .. }), "{action:?} while it moves");
                 self.data = Data::Nothing;
             }
-            Action::Transfer { id, plan } => {
+            Action::Transfer { id, plan, .. } => {
                 self.issue(*id, action);
                 assert_eq!(self.data, Data::Connection, "{action:?}");
                 let file = self.planned(plan);
@@ -81,6 +85,17 @@ impl Ledger {
                 Data::Moving { stopped: stopped @ false, .. } => *stopped = true,
                 other => panic!("StopTransfer while {other:?}"),
             },
+            Action::StartTls { .. } => {
+                assert!(!std::mem::replace(&mut self.tls, true), "{action:?} within TLS");
+                self.handshake = true;
+            }
+            Action::EndTls => {
+                assert!(std::mem::replace(&mut self.tls, false), "{action:?} in clear");
+            }
+            Action::ProtectData { id, .. } => {
+                self.issue(*id, action);
+                assert_eq!(self.data, Data::Connection, "{action:?}");
+            }
             Action::Close => self.closed = true,
             Action::Logout => {}
         }
@@ -97,7 +112,9 @@ impl Ledger {
                     self.open.insert(id.0, kind);
                 }
             }
-            Event::Authenticated { id, .. } | Event::Site { id, .. } => {
+            Event::Authenticated { id, .. }
+            | Event::Site { id, .. }
+            | Event::DataProtected { id, .. } => {
                 self.waiting.remove(&id.0);
             }
             Event::Listening { id, port } => {
@@ -107,6 +124,7 @@ impl Ledger {
             Event::DataArrived { id, .. } if self.data == Data::Listening(id.0) => {
                 self.data = Data::Knocking(id.0);
             }
+            Event::TlsStarted { .. } => self.handshake = false,
             Event::PortLost { id } if self.data == Data::Listening(id.0) => {
                 self.data = Data::Nothing;
             }

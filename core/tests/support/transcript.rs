@@ -3,7 +3,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `=== title` | a new session begins, with the default settings |
-//! | `config login_delay=0s`, `peer 10.0.0.1:4000`, `local 10.0.0.9:21`, `admission server-full` | how it is set up |
+//! | `config login_delay=0s`, `peer 10.0.0.1:4000`, `local 10.0.0.9:21`, `admission server-full`, `implicit` | how it is set up |
 //! | `login elr` | it has been logged in with these permissions; not looked at further |
 //! | `C: text` | the client sends a line; CRLF is added |
 //! | `C< bytes` | the client sends bytes as they are |
@@ -23,7 +23,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use wharf_core::{Admission, Endpoint, Permissions, SessionConfig, SiteCommand};
+use wharf_core::{
+    Admission, Endpoint, Permissions, Resumption, SessionConfig, SiteCommand, TlsPolicy,
+};
 
 use super::events::{duration, number, permissions, split};
 use super::harness::Harness;
@@ -40,6 +42,7 @@ pub(crate) struct Section {
     local: SocketAddr,
     peer: SocketAddr,
     admission: Admission,
+    implicit: bool,
     login: Option<Permissions>,
     /// The first one is the greeting: its input is empty.
     pub(crate) steps: Vec<Step>,
@@ -100,6 +103,7 @@ impl Section {
             local: "10.0.0.9:21".parse().expect("an address"),
             peer: "10.0.0.1:4000".parse().expect("an address"),
             admission: Admission::Welcome,
+            implicit: false,
             login: None,
             steps: vec![Step::new(line, Input::Bytes(Vec::new()))],
         }
@@ -143,9 +147,11 @@ impl Section {
                 self.admission = match value {
                     "server-full" => Admission::ServerFull,
                     "address-full" => Admission::AddressFull,
+                    "cooling-down" => Admission::CoolingDown,
                     _ => return Err("unknown admission".into()),
                 }
             }
+            "implicit" => self.implicit = true,
             "config" => {
                 let (name, value) = value.split_once('=').ok_or("config name=value")?;
                 configure(&mut self.config, name, value)?;
@@ -157,7 +163,10 @@ impl Section {
 
     /// Starts the session; the outcome of that is for the first step.
     pub(crate) fn start(&self) -> (Harness, Outcome) {
-        let endpoint = Endpoint::new(self.local, self.peer, self.admission);
+        let mut endpoint = Endpoint::new(self.local, self.peer, self.admission);
+        if self.implicit {
+            endpoint = endpoint.with_implicit_tls();
+        }
         let mut harness = Harness::new(self.config.clone(), endpoint);
         if let Some(permissions) = self.login {
             harness.receive(b"USER joe\r\nPASS secret\r\n");
@@ -276,6 +285,21 @@ fn difference(error: &mut String, expected: &[String], came: &[String]) {
     let _ = writeln!(error, "      came: {}", or_nothing(came));
 }
 
+/// Reads words such as `all`, `require` and `ccc`; `on` stands for none.
+fn tls_policy(text: &str) -> Result<TlsPolicy> {
+    let mut policy = TlsPolicy::default();
+    for word in text.split_whitespace().filter(|word| *word != "on") {
+        match word {
+            "ccc" => policy.allow_ccc = true,
+            "off" => policy.resumption = Resumption::Off,
+            "prefer" => policy.resumption = Resumption::Prefer,
+            "require" => policy.resumption = Resumption::Require,
+            _ => policy.required = events::tls_required(word)?,
+        }
+    }
+    Ok(policy)
+}
+
 fn configure(config: &mut SessionConfig, name: &str, value: &str) -> Result<()> {
     let time = |value: &str| duration(&format!("+{value}"));
     match name {
@@ -290,6 +314,8 @@ fn configure(config: &mut SessionConfig, name: &str, value: &str) -> Result<()> 
         "allow_privileged_ports" => config.allow_privileged_ports = number(value)?,
         "atomic_uploads" => config.atomic_uploads = number(value)?,
         "list_utc_offset_minutes" => config.list_utc_offset_minutes = number(value)?,
+        "tls" => config.tls = Some(tls_policy(value)?),
+        "host" => config.hosts.push(value.into()),
         "site" => {
             let (name, syntax) = split(value);
             config.site_commands.push(SiteCommand { name: name.into(), syntax: syntax.into() });

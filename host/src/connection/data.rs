@@ -2,17 +2,25 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use rustls::ServerConnection;
 use socket2::{Domain, Protocol, Socket, Type};
-use wharf_core::{Event, Now, Plan, RequestId, Session, TransferEnd};
+use wharf_core::{Event, Instant, Now, Plan, RequestId, Session, TransferEnd};
 
 use crate::files::Files;
 use crate::job::Job;
-use crate::listener::{Accepted, accept};
+use crate::listener::{Accepted, Arrival, accept};
 use crate::passive::PassivePorts;
 use crate::pump::{Pump, Pumped, Step};
-use crate::wire::{Flow, Readiness, Wire};
+use crate::tls::DataOrigin;
+use crate::wire::{Progress, Readiness, Wire};
+
+use super::transfer::Transfer;
+
+/// How much of an upload within TLS is read at once.
+const TLS_PORTION: usize = 64 * 1024;
 
 /// The passive port or the data connection of a session: at most one socket at a time.
 pub(super) struct DataChannel {
@@ -28,26 +36,13 @@ enum State {
     None,
     Listening { id: RequestId, socket: Arc<Socket>, readable: bool, offered: Option<Socket> },
     Connecting { id: RequestId, socket: Arc<Socket>, writable: bool },
-    Open { socket: Arc<Socket>, wire: Wire },
+    Open { socket: Arc<Socket>, wire: Wire, protecting: Option<Protecting> },
 }
 
-struct Transfer {
+/// A TLS handshake on the data connection.
+struct Protecting {
     id: RequestId,
-    pump: Pump,
-    /// Over the data connection so far.
-    bytes: u64,
-    phase: Phase,
-}
-
-/// How far a transfer has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Bytes move.
-    Pumping,
-    /// All has been sent and our side is closed; the client closes its own when it has read all.
-    Sent,
-    /// Session waits no longer for that.
-    WaitedEnough,
+    origin: DataOrigin,
 }
 
 /// The socket that a driver must watch beside the control connection's.
@@ -59,6 +54,12 @@ pub struct DataSocket<'a> {
     pub socket: &'a Arc<Socket>,
     /// What is waited for.
     pub interest: Readiness,
+}
+
+impl State {
+    fn open(socket: Arc<Socket>) -> Self {
+        Self::Open { socket, wire: Wire::new(), protecting: None }
+    }
 }
 
 impl DataChannel {
@@ -76,13 +77,9 @@ impl DataChannel {
             State::Connecting { socket, writable, .. } => {
                 (socket, Readiness { readable: false, writable: !writable })
             }
-            State::Open { socket, wire } => {
-                let wanted = match &self.transfer {
-                    Some(Transfer { phase: Phase::Pumping, pump, .. }) => pump.interest(),
-                    Some(Transfer { phase: Phase::Sent, .. }) => Readiness::READABLE,
-                    _ => Readiness::NEITHER,
-                };
-                (socket, wire.not_ready(wanted))
+            State::Open { socket, wire, .. } => {
+                let wanted = self.transfer.as_ref().map(Transfer::interest);
+                (socket, wire.not_ready(wanted.unwrap_or_default()))
             }
         };
         Some(DataSocket { generation: self.generation, socket, interest })
@@ -141,7 +138,8 @@ impl DataChannel {
         if let State::Listening { offered, .. } = &mut self.state
             && let Some(socket) = offered.take()
         {
-            self.set(State::Open { socket: Arc::new(socket), wire: Wire::new() });
+            send_at_once(&socket);
+            self.set(State::open(Arc::new(socket)));
         }
     }
 
@@ -174,14 +172,36 @@ impl DataChannel {
     }
 
     /// Starts the transfer; `false` when the connection is gone, or the file.
-    pub(super) fn start(&mut self, id: RequestId, plan: Plan, files: &mut Files) -> bool {
-        if !matches!(self.state, State::Open { .. }) {
-            return false;
-        }
-        let pump = Pump::new(plan, files);
-        let phase = Phase::Pumping;
-        self.transfer = pump.map(|pump| Transfer { id, pump, bytes: 0, phase });
+    pub(super) fn start(
+        &mut self,
+        id: RequestId,
+        plan: Plan,
+        rate: Option<NonZeroU64>,
+        files: &mut Files,
+        now: Now,
+    ) -> bool {
+        let State::Open { wire, .. } = &self.state else { return false };
+        let pump = Pump::new(plan, files, wire.tls().is_some());
+        self.transfer = pump.map(|pump| Transfer::new(id, pump, rate, now));
         self.transfer.is_some()
+    }
+
+    /// Begins TLS on the connection that stands; `false` when there is none.
+    pub(super) fn protect(
+        &mut self,
+        id: RequestId,
+        connection: ServerConnection,
+        origin: DataOrigin,
+    ) -> bool {
+        let State::Open { wire, protecting, .. } = &mut self.state else { return false };
+        wire.start_tls(connection, Vec::new(), TLS_PORTION);
+        *protecting = Some(Protecting { id, origin });
+        true
+    }
+
+    /// Returns when a transfer that is held back goes on.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.transfer.as_ref()?.deadline()
     }
 
     /// Tells whether a transfer is under way.
@@ -191,10 +211,8 @@ impl DataChannel {
 
     /// Breaks the transfer off.
     pub(super) fn stop(&mut self) {
-        match &mut self.transfer {
-            Some(Transfer { phase: phase @ Phase::Sent, .. }) => *phase = Phase::WaitedEnough,
-            Some(transfer) => transfer.pump.stop(),
-            None => {}
+        if let Some(transfer) = &mut self.transfer {
+            transfer.stop();
         }
     }
 
@@ -219,7 +237,7 @@ impl DataChannel {
                     return false;
                 }
                 match accept(socket) {
-                    Accepted::Client(client, peer) => {
+                    Accepted::Client(Arrival { socket: client, peer, .. }) => {
                         *offered = Some(client);
                         session.handle(Event::DataArrived { id: *id, peer: peer.ip() }, now);
                         true
@@ -247,14 +265,34 @@ impl DataChannel {
                 if established {
                     let socket = socket.clone();
                     // The same socket goes on: the driver need not know.
-                    self.state = State::Open { socket, wire: Wire::new() };
+                    self.state = State::open(socket);
                 } else {
                     self.close(jobs);
                 }
                 session.handle(Event::Connected { id, established }, now);
                 true
             }
-            State::Open { .. } => self.pump(session, files, jobs, now),
+            State::Open { socket, wire, protecting: protecting @ Some(_) } => {
+                let progress = wire.handshake(socket);
+                if let Progress::Blocked = progress {
+                    return false;
+                }
+                let Some(Protecting { id, origin }) = protecting.take() else { return false };
+                acknowledge(socket);
+                let proof = match (progress, wire.tls()) {
+                    (Progress::Done, Some(tls)) => Some(origin.proof(tls)),
+                    (Progress::Broken(error), _) => {
+                        let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
+                        let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
+                        log::info!("{peer}: TLS handshake on a data connection failed: {error}");
+                        None
+                    }
+                    _ => None,
+                };
+                session.handle(Event::DataProtected { id, proof }, now);
+                true
+            }
+            State::Open { protecting: None, .. } => self.pump(session, files, jobs, now),
         }
     }
 
@@ -265,18 +303,13 @@ impl DataChannel {
         jobs: &mut VecDeque<Job>,
         now: Now,
     ) -> bool {
-        let (State::Open { socket, wire }, Some(transfer)) = (&mut self.state, &mut self.transfer)
+        let (State::Open { socket, wire, .. }, Some(transfer)) =
+            (&mut self.state, &mut self.transfer)
         else {
             return false;
         };
-        let step = match transfer.phase {
-            Phase::Pumping => transfer.pump.step(wire, socket),
-            Phase::Sent => await_end(wire, socket),
-            Phase::WaitedEnough => Step::Ended(TransferEnd::Complete),
-        };
-        match step {
-            Step::Moved(count) => {
-                transfer.bytes += count as u64;
+        match transfer.step(wire, socket, now) {
+            Step::Moved(_) => {
                 let (id, bytes) = (transfer.id, transfer.bytes);
                 session.handle(Event::Progress { id, bytes }, now);
                 true
@@ -287,8 +320,6 @@ impl DataChannel {
             }
             Step::Blocked | Step::Waiting => false,
             Step::Sent => {
-                wire.close(socket);
-                transfer.phase = Phase::Sent;
                 session.handle(Event::Sent { id: transfer.id }, now);
                 true
             }
@@ -318,20 +349,6 @@ impl DataChannel {
     }
 }
 
-/// Looks whether the client has closed its side of a connection over which all has been sent.
-fn await_end(wire: &mut Wire, socket: &Socket) -> Step {
-    match wire.read(socket, &mut [0; 4096]) {
-        // A client that is to receive has nothing to say here.
-        Flow::Moved(_) => Step::Moved(0),
-        Flow::Blocked => Step::Blocked,
-        Flow::Ended => Step::Ended(TransferEnd::Complete),
-        Flow::Broken(error) => {
-            log::debug!("data connection lost: {error}");
-            Step::Ended(TransferEnd::DataLost)
-        }
-    }
-}
-
 /// Connects from the address `from`, whatever port that has. A link-local address is one only with
 /// a scope, and EPRT has no room for one: it is that of `from`.
 fn start_connecting(mut from: SocketAddr, mut to: SocketAddr) -> std::io::Result<Socket> {
@@ -341,6 +358,7 @@ fn start_connecting(mut from: SocketAddr, mut to: SocketAddr) -> std::io::Result
     from.set_port(0);
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
+    send_at_once(&socket);
     socket.bind(&from.into())?;
     match socket.connect(&to.into()) {
         Err(error)
@@ -350,4 +368,23 @@ fn start_connecting(mut from: SocketAddr, mut to: SocketAddr) -> std::io::Result
         }
         _ => Ok(socket),
     }
+}
+
+/// Sends every part at once: the last of a handshake or a file must not wait for the client to
+/// acknowledge the one before.
+fn send_at_once(socket: &Socket) {
+    if let Err(error) = socket.set_tcp_nodelay(true) {
+        log::debug!("data connection: socket option refused: {error}");
+    }
+}
+
+/// Acknowledges at once what a handshake has brought: until then a client that gathers small
+/// writes (Nagle) holds back the data behind it, 40 ms and more.
+fn acknowledge(socket: &Socket) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket.set_tcp_quickack(true) {
+        log::debug!("data connection: socket option refused: {error}");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }

@@ -6,6 +6,7 @@
 
 mod control;
 mod data;
+mod transfer;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,13 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::Socket;
-use wharf_core::{Action, Endpoint, Event, Instant, Now, Session, StorageError, TransferEnd};
+use wharf_core::{
+    Action, Admission, Denial, Endpoint, Event, Instant, Now, RequestId, Session, StorageError,
+    TransferEnd,
+};
 
-use crate::accounts::Account;
+use crate::accounts::{Account, Attempt, Proof};
 use crate::admission::Seat;
 use crate::files::Files;
 use crate::job::{Done, Job, Outcome};
+use crate::listener::Arrival;
 use crate::server::Server;
+use crate::tls::Owner;
 use crate::wire::Readiness;
 
 use control::Control;
@@ -41,13 +47,15 @@ pub struct Connection {
     data: DataChannel,
     files: Files,
     account: Option<Account>,
+    /// Whose TLS sessions data connections may resume, and for which virtual host.
+    owner: Option<(Owner, Option<usize>)>,
     peer: SocketAddr,
     local: SocketAddr,
     jobs: VecDeque<Job>,
     life: Life,
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
-    _seat: Seat,
+    seat: Seat,
 }
 
 /// How soon a client that died is missed while its commands are left unread during a transfer.
@@ -77,24 +85,34 @@ pub enum Turn {
 
 impl Connection {
     /// Takes a client that has been accepted; `None` where it is not even to be told why not.
-    pub fn open(server: &Arc<Server>, socket: Socket, peer: SocketAddr) -> Option<Self> {
-        let (admission, seat) = server.sessions.enter(peer.ip())?;
+    pub fn open(server: &Arc<Server>, arrival: Arrival) -> Option<Self> {
+        let Arrival { socket, peer, implicit_tls } = arrival;
+        let now = server.clock.now();
+        let (admission, seat) = if server.failures.is_cooling(peer.ip(), now.instant) {
+            (Admission::CoolingDown, server.sessions.refuse()?)
+        } else {
+            server.sessions.enter(peer.ip())?
+        };
         let local = socket.local_addr().ok()?.as_socket()?;
-        let endpoint = Endpoint::new(local, peer, admission);
-        let session = Session::new(server.session.clone(), endpoint, server.clock.now());
+        let mut endpoint = Endpoint::new(local, peer, admission);
+        if implicit_tls {
+            endpoint = endpoint.with_implicit_tls();
+        }
+        let session = Session::new(server.session.clone(), endpoint, now);
         Some(Self {
             server: server.clone(),
             session,
-            control: Control::new(socket),
+            control: Control::new(socket, endpoint.peer().ip()),
             data: DataChannel::new(),
             files: Files::default(),
             account: None,
+            owner: None,
             peer: endpoint.peer(),
             local: endpoint.local(),
             jobs: VecDeque::new(),
             life: Life::Alive,
             look_again: None,
-            _seat: seat,
+            seat,
         })
     }
 
@@ -116,7 +134,11 @@ impl Connection {
             self.look_again = Some(now.instant + LOOK_AGAIN);
         }
         for _ in 0..ROUNDS {
+            let handshaking = self.control.is_handshaking();
             let mut moved = self.control.receive(&mut self.session, now);
+            if handshaking && !self.control.is_handshaking() {
+                self.seat.end_handshake();
+            }
             moved |= self.act(now);
             // First 150, then the bytes. But the driver lets go of a closed socket before the client
             // hears that it is closed.
@@ -174,7 +196,11 @@ impl Connection {
     /// Returns when [`turn`](Self::turn) is due, even if nothing happens until then.
     pub fn deadline(&self) -> Option<Instant> {
         match self.life {
-            Life::Alive => self.session.poll_timeout().into_iter().chain(self.look_again).min(),
+            Life::Alive => {
+                let deadlines =
+                    [self.session.poll_timeout(), self.look_again, self.data.deadline()];
+                deadlines.into_iter().flatten().min()
+            }
             Life::Lingering(until) => Some(until),
             Life::Over => None,
         }
@@ -189,7 +215,7 @@ impl Connection {
     pub fn control_interest(&self) -> Readiness {
         match self.life {
             Life::Alive => self.control.interest(&self.session),
-            Life::Lingering(_) => Readiness::READABLE,
+            Life::Lingering(_) => self.control.last_interest(),
             Life::Over => Readiness::NEITHER,
         }
     }
@@ -223,25 +249,17 @@ impl Connection {
 
     fn carry_out(&mut self, action: Action, now: Now) {
         match action {
-            Action::Authenticate { id, user, password } => {
-                let accounts = self.server.accounts.clone();
-                let peer = self.peer.ip();
-                self.jobs.push_back(Job::new(move || {
-                    match accounts.login(&user, &password, peer) {
-                        Ok(account) => {
-                            let grant = wharf_core::Grant { permissions: account.permissions };
-                            Outcome::LoggedIn(
-                                Event::Authenticated { id, outcome: Ok(grant) },
-                                account,
-                            )
-                        }
-                        Err(denial) => {
-                            Outcome::Event(Event::Authenticated { id, outcome: Err(denial) })
-                        }
-                    }
-                }));
+            Action::StartTls { host } => self.start_tls(host, now),
+            Action::EndTls => self.control.end_tls(),
+            Action::ProtectData { id, tickets } => {
+                if !self.protect_data(id, tickets) {
+                    self.session.handle(Event::DataProtected { id, proof: None }, now);
+                }
             }
-            Action::Logout => self.jobs.extend(self.account.take().map(Job::drop)),
+            Action::Authenticate { id, user, proof, host } => {
+                self.authenticate(id, user, proof, host);
+            }
+            Action::Logout => self.log_out(),
             Action::Storage { id, request } => match &self.account {
                 Some(account) => {
                     self.jobs.push_back(self.files.job(account.storage.clone(), id, request));
@@ -270,8 +288,8 @@ impl Connection {
                 }
             }
             Action::CloseData => self.data.close(&mut self.jobs),
-            Action::Transfer { id, plan } => {
-                if !self.data.start(id, plan, &mut self.files) {
+            Action::Transfer { id, plan, rate } => {
+                if !self.data.start(id, plan, rate, &mut self.files, now) {
                     let end = TransferEnd::DataLost;
                     self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
                 }
@@ -284,19 +302,108 @@ impl Connection {
         }
     }
 
+    fn start_tls(&mut self, host: Option<usize>, now: Now) {
+        let name = host.and_then(|host| self.server.session.hosts.get(host));
+        let started = self.server.tls.as_ref().map(|tls| tls.control(name.map(String::as_str)));
+        match started {
+            Some(Ok((connection, owner))) => {
+                self.owner = Some((owner, host));
+                self.control.start_tls(connection);
+                self.seat.begin_handshake(self.control.socket());
+            }
+            other => {
+                if let Some(Err(error)) = other {
+                    log::error!("TLS cannot begin: {error}");
+                }
+                self.session.handle(Event::ControlLost, now);
+            }
+        }
+    }
+
+    /// Begins TLS on the data connection; `false` when that cannot be.
+    fn protect_data(&mut self, id: RequestId, tickets: bool) -> bool {
+        let (Some(tls), Some((owner, host))) = (&self.server.tls, &self.owner) else {
+            return false;
+        };
+        let name = host.and_then(|host| self.server.session.hosts.get(host));
+        match tls.data(owner, name.map(String::as_str), tickets) {
+            Ok((connection, origin)) => {
+                let origin = origin.with(self.control.client_certificate().cloned());
+                self.data.protect(id, connection, origin)
+            }
+            Err(error) => {
+                log::error!("TLS cannot begin: {error}");
+                false
+            }
+        }
+    }
+
+    fn authenticate(
+        &mut self,
+        id: RequestId,
+        user: Vec<u8>,
+        proof: wharf_core::Proof,
+        host: Option<usize>,
+    ) {
+        let accounts = match host {
+            Some(host) => self.server.hosts.get(host).cloned(),
+            None => Some(self.server.accounts.clone()),
+        };
+        let certificate = self.control.client_certificate().cloned();
+        let peer = self.peer.ip();
+        let (failures, clock) = (self.server.failures.clone(), self.server.clock);
+        self.jobs.push_back(Job::login(move || {
+            let proof = match (&proof, &certificate) {
+                (wharf_core::Proof::Password(password), _) => Proof::Password(password),
+                (wharf_core::Proof::Certificate, Some(certificate)) => {
+                    Proof::Certificate(certificate)
+                }
+                (wharf_core::Proof::Certificate, None) => {
+                    let outcome = Err(Denial::Refused);
+                    return Outcome::Event(Event::Authenticated { id, outcome });
+                }
+            };
+            // Asked here and not before: while this waited for its turn, others may have failed.
+            let outcome = match accounts {
+                _ if failures.is_cooling(peer, clock.now().instant) => Err(Denial::CoolingDown),
+                Some(accounts) => accounts.login(&Attempt { user: &user, proof, peer }),
+                None => Err(Denial::Unavailable),
+            };
+            // Only a wrong password is a guess.
+            if let (Err(Denial::Refused), Proof::Password(_)) = (&outcome, proof) {
+                failures.failed(peer, clock.now().instant);
+            }
+            match outcome {
+                Ok(account) => {
+                    let outcome = Ok(account.grant.clone());
+                    Outcome::LoggedIn(Event::Authenticated { id, outcome }, account)
+                }
+                Err(denial) => Outcome::Event(Event::Authenticated { id, outcome: Err(denial) }),
+            }
+        }));
+    }
+
     /// Lets go of all but the control connection itself.
     fn close(&mut self, life: Life) {
         self.life = life;
         self.control.finish();
         self.data.close(&mut self.jobs);
         self.jobs.extend(self.files.release_all());
-        self.jobs.extend(self.account.take().map(Job::drop));
+        self.log_out();
+    }
+
+    /// Forgets the account. Its place is free at once: the next login may need it.
+    fn log_out(&mut self) {
+        if let Some(mut account) = self.account.take() {
+            drop(account.seat.take());
+            self.jobs.push_back(Job::drop(account));
+        }
     }
 
     /// Waits for the client's end: closing before it has read the last reply could destroy that.
     fn linger(&mut self, now: Now) -> Turn {
         match self.life {
-            Life::Lingering(until) if now.instant < until && !self.control.drain() => Turn::Wait,
+            Life::Lingering(until) if now.instant < until && !self.control.finish() => Turn::Wait,
             _ => Turn::Over,
         }
     }

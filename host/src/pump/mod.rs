@@ -64,13 +64,17 @@ pub(crate) enum Pumped {
 }
 
 impl Pump {
-    /// Makes the pump for a plan, whose file is taken out of `files`.
-    pub(crate) fn new(plan: Plan, files: &mut Files) -> Option<Self> {
+    /// Makes the pump for a plan, whose file is taken out of `files`. What is to be encrypted comes
+    /// up from the kernel.
+    pub(crate) fn new(plan: Plan, files: &mut Files, encrypted: bool) -> Option<Self> {
         Some(match plan {
             Plan::Send { file, filter, offset } => {
                 let Some(OpenFile::Read(file)) = files.take(file) else { return None };
+                #[cfg(not(target_os = "linux"))]
+                let _ = encrypted;
                 #[cfg(target_os = "linux")]
-                if filter == wharf_core::Filter::Identity && file.as_file().is_some() {
+                if !encrypted && filter == wharf_core::Filter::Identity && file.as_file().is_some()
+                {
                     return Some(Pump::SendFile(SendFile::new(file, offset)));
                 }
                 Pump::Send(Send::new(Source::file(file, filter, offset)))

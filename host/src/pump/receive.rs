@@ -73,6 +73,8 @@ impl Receive {
                 Flow::Blocked => {}
                 Flow::Ended => {
                     self.end = Some(TransferEnd::Complete);
+                    // A client may wait for our end within TLS. There is room for it: nothing else
+                    // has been sent.
                     wire.close(socket);
                 }
                 Flow::Broken(error) => {

@@ -4,7 +4,7 @@ use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::session::Session;
-use crate::session::failure::store_failure;
+use crate::session::failure::{failure, store_failure};
 use crate::session::listing::{Listing, Refusal};
 use crate::session::state::{Data, Work};
 use crate::storage::{Opened, StorageError, StorageRequest, WriteMode};
@@ -16,7 +16,7 @@ impl Session {
     /// RETR.
     pub(in crate::session) fn retr(&mut self, argument: &[u8]) {
         let (filter, offset) = self.take_parameters();
-        if let Some(path) = self.resolve_for_transfer(argument) {
+        if let Some(path) = self.resolve_for_transfer(argument, Permissions::RETRIEVE) {
             let what = What::Retrieve { filter, offset, size: 0 };
             self.prepare(what, StorageRequest::OpenRead(path));
         }
@@ -25,7 +25,11 @@ impl Session {
     /// STOR. Behind REST it adds to a file that is there, and needs the permission to append.
     pub(in crate::session) fn stor(&mut self, argument: &[u8]) {
         let (filter, restart) = self.take_parameters();
-        let Some(path) = self.resolve_for_transfer(argument) else { return };
+        let wanted = match restart {
+            0 => Permissions::STORE,
+            _ => Permissions::STORE | Permissions::APPEND,
+        };
+        let Some(path) = self.resolve_for_transfer(argument, wanted) else { return };
         let mode = match restart {
             0 => WriteMode::Replace { atomic: self.config.atomic_uploads },
             offset => WriteMode::ResumeAt(offset),
@@ -33,17 +37,13 @@ impl Session {
         if restart > 0 && filter == Filter::Ascii {
             return self.fail_transfer(554, "Resuming an upload needs TYPE I.");
         }
-        let may_append = self.permissions().unwrap_or_default().contains(Permissions::APPEND);
-        if restart > 0 && !may_append {
-            return self.fail_transfer(550, "Permission denied.");
-        }
         self.store(path, mode, filter);
     }
 
     /// APPE: at the end, whatever REST said.
     pub(in crate::session) fn appe(&mut self, argument: &[u8]) {
         let (filter, _) = self.take_parameters();
-        if let Some(path) = self.resolve_for_transfer(argument) {
+        if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
             self.store(path, WriteMode::Append, filter);
         }
     }
@@ -51,11 +51,16 @@ impl Session {
     /// STOU: the name given, if any, is a hint.
     pub(in crate::session) fn stou(&mut self, argument: &[u8]) {
         let (filter, _) = self.take_parameters();
-        let Some(path) = self.resolve_for_transfer(argument) else { return };
+        let Some(path) = self.resolve_for_transfer(argument, Permissions::STORE) else { return };
         let (directory, hint) = match path.file_name() {
             Some(name) if !argument.is_empty() => (path.parent(), name.to_vec()),
             _ => (path, alloc::vec![]),
         };
+        // The name is the storage's to choose, so the directory has to allow it too.
+        if !self.may(Permissions::STORE, &directory) {
+            let (code, text) = failure(StorageError::PermissionDenied);
+            return self.fail_transfer(code, text);
+        }
         self.store(directory, WriteMode::Unique { hint }, filter);
     }
 
@@ -106,14 +111,20 @@ impl Session {
         (self.parameters.filter, core::mem::take(&mut self.parameters.restart))
     }
 
-    /// Resolves a path name, or answers the transfer command that named it.
-    fn resolve_for_transfer(&mut self, argument: &[u8]) -> Option<VirtualPath> {
+    /// Resolves a path name for a transfer command that needs a permission there, or answers it.
+    fn resolve_for_transfer(
+        &mut self,
+        argument: &[u8],
+        wanted: Permissions,
+    ) -> Option<VirtualPath> {
         let resolved = self.parameters.directory.resolve(argument);
-        if resolved.is_err() {
-            let (code, text) = store_failure(StorageError::BadName);
-            self.fail_transfer(code, text);
-        }
-        resolved.ok()
+        let (code, text) = match &resolved {
+            Ok(path) if self.may(wanted, path) => return resolved.ok(),
+            Ok(_) => failure(StorageError::PermissionDenied),
+            Err(_) => store_failure(StorageError::BadName),
+        };
+        self.fail_transfer(code, text);
+        None
     }
 }
 

@@ -1,7 +1,8 @@
 //! The course of a data transfer. Its commands are in `commands`, what it moves in `plan`.
 //!
 //! Each passes the same stages: [`Preparing`](Stage::Preparing) the file,
-//! [`Connecting`](Stage::Connecting), 150, [`Moving`](Stage::Moving), then
+//! [`Connecting`](Stage::Connecting), 150, with TLS [`Securing`](Stage::Securing),
+//! [`Moving`](Stage::Moving), then
 //! [`Closing`](Stage::Closing) for what was sent and [`Finishing`](Stage::Finishing) for what was
 //! received, and the last reply. Whatever goes wrong leaves nothing behind:
 //! neither an open file nor a data connection.
@@ -12,13 +13,15 @@ mod plan;
 use core::time::Duration;
 
 use crate::action::Action;
-use crate::event::{RequestId, TransferEnd};
+use crate::event::{DataProof, RequestId, TransferEnd};
 use crate::reply::Text;
 use crate::storage::{Disposition, StorageAnswer, StorageError, StorageRequest};
 use crate::time::{Instant, Now};
+use crate::tls::Resumption;
 
 use super::Session;
 use super::failure::{failure, store_failure};
+use super::security::Protection;
 use super::state::{Data, Work};
 
 use plan::{Next, What};
@@ -49,6 +52,8 @@ enum Stage {
     /// All is ready but for the data connection. The file is open under this id, where there is
     /// one.
     Connecting { file: Option<RequestId>, until: Instant },
+    /// The data connection's TLS handshake goes on.
+    Securing { request: RequestId, file: Option<RequestId>, until: Instant },
     /// Bytes move; every progress puts the deadline off.
     Moving { file: Option<RequestId>, until: Instant },
     /// All bytes have been handed over; the client is to close the data connection too.
@@ -80,19 +85,26 @@ impl Transfer {
         self.stop.is_none()
             && matches!(
                 self.stage,
-                Stage::Moving { .. } | Stage::Closing { .. } | Stage::Finishing { .. }
+                Stage::Securing { .. }
+                    | Stage::Moving { .. }
+                    | Stage::Closing { .. }
+                    | Stage::Finishing { .. }
             )
     }
 
     /// Tells whether ABOR has something to break off.
     pub(super) fn can_abort(&self) -> bool {
-        matches!(self.stage, Stage::Connecting { .. } | Stage::Moving { .. })
+        matches!(
+            self.stage,
+            Stage::Connecting { .. } | Stage::Securing { .. } | Stage::Moving { .. }
+        )
     }
 
     /// When the client has taken too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Connecting { until, .. }
+            | Stage::Securing { until, .. }
             | Stage::Moving { until, .. }
             | Stage::Closing { until } => Some(until),
             _ => None,
@@ -177,12 +189,53 @@ impl Session {
         if self.data != Data::Arrived {
             return;
         }
+        let text = transfer.what.announcement();
+        let sends = transfer.what.sends();
+        self.reply(150, text);
+        if self.protection != Protection::Private {
+            return self.start_moving(file, now);
+        }
+        let request = self.next_id();
+        // A client that only sends may never read tickets, and resets the connection over them.
+        let tickets = sends && self.resumption() != Resumption::Off;
+        self.actions.push_back(Action::ProtectData { id: request, tickets });
+        let until = now.instant + self.config.data_timeout;
+        self.set_stage(Stage::Securing { request, file, until });
+    }
+
+    /// The TLS handshake on the data connection is done, or has failed.
+    pub(super) fn data_protected(&mut self, id: RequestId, proof: Option<DataProof>, now: Now) {
+        let Work::Transferring(transfer) = &self.work else { return };
+        let Stage::Securing { request, file, .. } = transfer.stage else { return };
+        if request != id {
+            return;
+        }
+        match (proof, self.resumption()) {
+            (None, _) => self.fail_transfer(522, "TLS handshake failed on the data connection."),
+            (Some(DataProof::OtherCertificate), _) => {
+                let peer = self.endpoint.peer().ip();
+                log::warn!("{peer}: data connection with another certificate");
+                self.fail_transfer(522, "That is not the control connection's certificate.");
+            }
+            (Some(DataProof::Fresh | DataProof::Foreign), Resumption::Require) => {
+                let peer = self.endpoint.peer().ip();
+                log::warn!("{peer}: data connection without the control connection's TLS session");
+                let text =
+                    "The data connection has to resume the control connection's TLS session.";
+                self.fail_transfer(522, text);
+            }
+            _ => self.start_moving(file, now),
+        }
+    }
+
+    fn start_moving(&mut self, file: Option<RequestId>, now: Now) {
+        let rates = self.grant().map(|grant| grant.rates).unwrap_or_default();
+        let Work::Transferring(transfer) = &mut self.work else { return };
         let until = now.instant + self.config.data_timeout;
         transfer.stage = Stage::Moving { file, until };
-        let id = transfer.id;
-        let (plan, text) = transfer.what.announce(file);
-        self.actions.push_back(Action::Transfer { id, plan });
-        self.reply(150, text);
+        let rate = if transfer.what.sends() { rates.download } else { rates.upload };
+        let (id, plan) = (transfer.id, transfer.what.plan(file));
+        self.actions.push_back(Action::Transfer { id, plan, rate });
     }
 
     pub(super) fn transfer_progressed(&mut self, id: RequestId, bytes: u64, now: Now) {
@@ -225,7 +278,7 @@ impl Session {
                 transfer.stage = Stage::Stopping { file: None };
                 self.actions.push_back(Action::StopTransfer);
             }
-            Stage::Connecting { .. } => {
+            Stage::Connecting { .. } | Stage::Securing { .. } => {
                 transfer.stop = Some(why);
                 self.release_transfer();
                 self.conclude(TransferEnd::Stopped);
@@ -308,11 +361,10 @@ impl Session {
 
     /// Lets go of the file and the data connection of a transfer that does not move.
     fn release_transfer(&mut self) {
-        if let Work::Transferring(Transfer { stage: Stage::Connecting { file, .. }, .. }) =
-            &self.work
-            && let Some(file) = *file
+        if let Work::Transferring(transfer) = &self.work
+            && let Stage::Connecting { file, .. } | Stage::Securing { file, .. } = transfer.stage
         {
-            self.actions.push_back(Action::Release(file));
+            self.actions.extend(file.map(Action::Release));
         }
         self.close_data();
     }

@@ -78,33 +78,41 @@ impl What {
         }
     }
 
-    /// Makes the plan, and the text of 150.
-    pub(super) fn announce(&mut self, file: Option<RequestId>) -> (Plan, Text) {
-        // Only a listing of a single line needs no file.
-        let open = file.unwrap_or(RequestId(0));
+    /// Tells whether bytes go to the client.
+    pub(super) fn sends(&self) -> bool {
+        !matches!(self, What::Store { .. })
+    }
+
+    /// The text of 150.
+    pub(super) fn announcement(&self) -> Text {
         match self {
-            What::Retrieve { filter, offset, size } => {
-                let plan = Plan::Send { file: open, filter: *filter, offset: *offset };
-                let text = match filter {
-                    Filter::Identity => Text::from(format_args!(
-                        "Opening BINARY mode data connection ({size} bytes)."
-                    )),
-                    Filter::Ascii => Text::from("Opening ASCII mode data connection."),
-                };
-                (plan, text)
+            What::Retrieve { filter: Filter::Identity, size, .. } => {
+                Text::from(format_args!("Opening BINARY mode data connection ({size} bytes)."))
             }
-            What::Store { filter, opened } => {
-                let text = match (&opened.unique_name, &filter) {
-                    // RFC 1123 section 4.1.2.9 fixes this form.
-                    (Some(name), _) => Text::of(&[b"FILE: ", name]),
-                    (None, Filter::Identity) => Text::from("Opening BINARY mode data connection."),
-                    (None, Filter::Ascii) => Text::from("Opening ASCII mode data connection."),
-                };
-                (Plan::Receive { file: open, filter: *filter }, text)
+            // RFC 1123 section 4.1.2.9 fixes this form.
+            What::Store { opened: Opened { unique_name: Some(name), .. }, .. } => {
+                Text::of(&[b"FILE: ", name])
             }
-            What::List(listing) => {
-                (listing.plan(), Text::from("Opening ASCII mode data connection for the listing."))
+            What::Store { filter: Filter::Identity, .. } => {
+                Text::from("Opening BINARY mode data connection.")
             }
+            What::Retrieve { .. } | What::Store { .. } => {
+                Text::from("Opening ASCII mode data connection.")
+            }
+            What::List(_) => Text::from("Opening ASCII mode data connection for the listing."),
+        }
+    }
+
+    /// Makes the plan, for the file that is open under this id, where there is one.
+    pub(super) fn plan(&mut self, file: Option<RequestId>) -> Plan {
+        // Only a listing of a single line needs no file.
+        let file = file.unwrap_or(RequestId(0));
+        match self {
+            What::Retrieve { filter, offset, .. } => {
+                Plan::Send { file, filter: *filter, offset: *offset }
+            }
+            What::Store { filter, .. } => Plan::Receive { file, filter: *filter },
+            What::List(listing) => listing.plan(),
         }
     }
 

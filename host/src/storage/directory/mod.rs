@@ -56,6 +56,15 @@ impl Directory {
         Ok(Self { root: Arc::new(root) })
     }
 
+    /// Opens a folder beneath this one, by a relative path.
+    ///
+    /// Neither `..` nor a symbolic link on the way leads out of this folder: that is an error. The
+    /// folder that comes of it is a tree of its own, which nothing leads out of either.
+    pub fn open_beneath(&self, path: impl AsRef<Path>) -> io::Result<Self> {
+        let root = self.root.open_dir(path)?;
+        Ok(Self { root: Arc::new(root) })
+    }
+
     /// Finds the directory that holds `path`; links on the way there are followed within the tree.
     fn locate(&self, path: &VirtualPath) -> Result<Spot, StorageError> {
         check_path(path)?;

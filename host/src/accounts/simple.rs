@@ -1,30 +1,12 @@
-//! Who may come in: the [`Accounts`] trait, and the accounts that need no file.
+//! The accounts that need no file.
 
 use std::hint::black_box;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use wharf_core::{Denial, Password, Permissions};
 
+use super::{Account, Accounts, Attempt, Proof};
 use crate::storage::Storage;
-
-/// What a successful login gives to a session.
-#[derive(Clone)]
-pub struct Account {
-    /// The tree that the session sees.
-    pub storage: Arc<dyn Storage>,
-    /// What it may do there.
-    pub permissions: Permissions,
-}
-
-/// Decides who may come in. Calls may block: drivers run them where that harms nobody.
-pub trait Accounts: Send + Sync {
-    /// Checks a name and a password that came from `peer`.
-    ///
-    /// An implementation does the same work for a name that it does not know as for a wrong
-    /// password, so that time does not tell them apart.
-    fn login(&self, user: &[u8], password: &Password, peer: IpAddr) -> Result<Account, Denial>;
-}
 
 /// The accounts that need no file: anonymous, and the odd user given on the command line.
 ///
@@ -73,8 +55,9 @@ impl SimpleAccounts {
 }
 
 impl Accounts for SimpleAccounts {
-    fn login(&self, user: &[u8], password: &Password, _: IpAddr) -> Result<Account, Denial> {
-        let mut permissions = None;
+    fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
+        let Proof::Password(password) = attempt.proof else { return Err(Denial::Refused) };
+        let (user, mut permissions) = (attempt.user, None);
         // Every user is looked at, name and password both, so that time tells nothing of them.
         for known in &self.users {
             let name = same(user, &known.name);
@@ -87,7 +70,7 @@ impl Accounts for SimpleAccounts {
             permissions = permissions.or(self.anonymous);
         }
         let permissions = permissions.ok_or(Denial::Refused)?;
-        Ok(Account { storage: Arc::clone(&self.storage), permissions })
+        Ok(Account::new(Arc::clone(&self.storage), permissions))
     }
 }
 
@@ -106,13 +89,17 @@ fn same(given: &[u8], secret: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::storage::Memory;
 
     fn login(accounts: &SimpleAccounts, user: &str, password: &str) -> Result<Permissions, Denial> {
         let peer = IpAddr::from([192, 0, 2, 1]);
         let password = Password(password.as_bytes().to_vec());
-        accounts.login(user.as_bytes(), &password, peer).map(|account| account.permissions)
+        let proof = Proof::Password(&password);
+        let account = accounts.login(&Attempt { user: user.as_bytes(), proof, peer });
+        account.map(|account| account.grant.rights.anywhere())
     }
 
     fn nobody() -> SimpleAccounts {

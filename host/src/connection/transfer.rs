@@ -1,0 +1,124 @@
+//! A transfer over a data connection that stands: bytes, the end, and the wait for the client's.
+
+use std::num::NonZeroU64;
+
+use socket2::Socket;
+use wharf_core::{Instant, Now, RequestId, TransferEnd};
+
+use crate::pump::{Pump, Step};
+use crate::throttle::Throttle;
+use crate::wire::{Flow, Progress, Readiness, Wire};
+
+/// A transfer on its way.
+pub(super) struct Transfer {
+    pub(super) id: RequestId,
+    pub(super) pump: Pump,
+    /// Over the data connection so far.
+    pub(super) bytes: u64,
+    phase: Phase,
+    throttle: Option<Throttle>,
+}
+
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Bytes move.
+    Pumping,
+    /// All has been handed over, but our end has not been sent.
+    Ending,
+    /// Our side is closed; the client closes its own when it has read all.
+    Sent,
+    /// Session waits no longer for that.
+    WaitedEnough,
+}
+
+impl Transfer {
+    pub(super) fn new(id: RequestId, pump: Pump, rate: Option<NonZeroU64>, now: Now) -> Self {
+        let throttle = rate.map(|rate| Throttle::new(rate, now.instant));
+        Self { id, pump, bytes: 0, phase: Phase::Pumping, throttle }
+    }
+
+    /// Goes one step on. [`Step::Sent`] comes once, when our end has left.
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> Step {
+        let step = match self.phase {
+            Phase::Pumping => self.move_bytes(wire, socket, now),
+            Phase::Ending => Step::Sent,
+            Phase::Sent => await_end(wire, socket),
+            Phase::WaitedEnough => Step::Ended(TransferEnd::Complete),
+        };
+        if !matches!(step, Step::Sent) {
+            return step;
+        }
+        self.phase = Phase::Ending;
+        // What is left to say is not to be held back.
+        self.throttle = None;
+        wire.set_budget(None);
+        match wire.close(socket) {
+            Progress::Blocked => Step::Blocked,
+            Progress::Done => {
+                self.phase = Phase::Sent;
+                Step::Sent
+            }
+            // All has been taken from the file, but not all has left.
+            Progress::Broken(error) => {
+                log::debug!("data connection lost: {error}");
+                Step::Ended(TransferEnd::DataLost)
+            }
+        }
+    }
+
+    fn move_bytes(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> Step {
+        if let Some(throttle) = &mut self.throttle {
+            wire.set_budget(Some(throttle.budget(now.instant)));
+        }
+        let step = self.pump.step(wire, socket);
+        if let Step::Moved(count) = step {
+            self.bytes += count as u64;
+            if let Some(throttle) = &mut self.throttle {
+                throttle.moved(count as u64);
+            }
+        }
+        step
+    }
+
+    /// Breaks it off, or where all has been sent already, waits no longer for the client.
+    pub(super) fn stop(&mut self) {
+        if self.phase == Phase::Sent {
+            self.phase = Phase::WaitedEnough;
+        } else {
+            self.phase = Phase::Pumping;
+            self.pump.stop();
+        }
+    }
+
+    /// Tells what the next step waits for on the wire.
+    pub(super) fn interest(&self) -> Readiness {
+        match self.phase {
+            Phase::Pumping => self.pump.interest(),
+            Phase::Sent => Readiness::READABLE,
+            Phase::Ending | Phase::WaitedEnough => Readiness::NEITHER,
+        }
+    }
+
+    /// Returns when it goes on, where it is held back.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.throttle.as_ref()?.next()
+    }
+}
+
+/// Looks whether the client has closed its side of a connection over which all has been sent.
+fn await_end(wire: &mut Wire, socket: &Socket) -> Step {
+    match wire.read(socket, &mut [0; 4096]) {
+        // A client that is to receive has nothing to say here.
+        Flow::Moved(_) => Step::Moved(0),
+        Flow::Blocked => Step::Blocked,
+        Flow::Ended => Step::Ended(TransferEnd::Complete),
+        // Behind our close_notify nothing can be cut off. Who closes without reading it, having
+        // counted the bytes, resets the connection.
+        Flow::Broken(_) if wire.tls().is_some() => Step::Ended(TransferEnd::Complete),
+        Flow::Broken(error) => {
+            log::debug!("data connection lost: {error}");
+            Step::Ended(TransferEnd::DataLost)
+        }
+    }
+}

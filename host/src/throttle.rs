@@ -1,0 +1,114 @@
+//! Holding a transfer back to the rate that its account may have.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use wharf_core::Instant;
+
+/// How much time's worth of bytes may move at once: short enough to be even, and to show progress.
+const BURST: Duration = Duration::from_millis(250);
+
+/// A transfer's rate.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    rate: NonZeroU64,
+    /// Up to when the bytes that have moved would have taken.
+    paid: Instant,
+    /// No byte may move before then.
+    next: Option<Instant>,
+}
+
+impl Throttle {
+    /// Begins with a burst.
+    pub(crate) fn new(rate: NonZeroU64, now: Instant) -> Self {
+        Self { rate, paid: now, next: None }
+    }
+
+    /// Returns how many bytes may move now.
+    pub(crate) fn budget(&mut self, now: Instant) -> u64 {
+        // Time in which nothing moved is not saved up.
+        let ahead = self.paid.saturating_since(now);
+        if ahead.is_zero() {
+            self.paid = now;
+        }
+        let most = self.bytes_in(BURST).max(1);
+        let budget = if ahead >= BURST { 0 } else { self.bytes_in(BURST - ahead).min(most) };
+        // A single byte may take longer than a burst.
+        let budget = if ahead.is_zero() { budget.max(1) } else { budget };
+        // Where half a burst is not even a byte, all that has moved has to be paid for first.
+        let rest = if self.bytes_in(BURST / 2) > 0 { BURST / 2 } else { Duration::ZERO };
+        self.next = (budget == 0).then(|| now + ahead.saturating_sub(rest));
+        budget
+    }
+
+    /// Takes note of bytes that have moved.
+    pub(crate) fn moved(&mut self, count: u64) {
+        let nanoseconds = u128::from(count) * 1_000_000_000 / u128::from(self.rate.get());
+        let seconds = u64::try_from(nanoseconds / 1_000_000_000).unwrap_or(u64::MAX);
+        self.paid = self.paid + Duration::new(seconds, (nanoseconds % 1_000_000_000) as u32);
+    }
+
+    /// Returns when bytes may move again, where none may now.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    fn bytes_in(&self, time: Duration) -> u64 {
+        let bytes = u128::from(self.rate.get()) * time.as_nanos() / 1_000_000_000;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Moves what may move, from one permission to the next; returns how long `total` bytes took.
+    fn pass(rate: u64, total: u64, portion: u64) -> Duration {
+        let begin = Instant::from_epoch(Duration::from_secs(10));
+        let mut throttle = Throttle::new(NonZeroU64::new(rate).unwrap(), begin);
+        let (mut now, mut left) = (begin, total);
+        while left > 0 {
+            match throttle.budget(now).min(left).min(portion) {
+                0 => {
+                    let next = throttle.next().unwrap();
+                    assert!(next > now, "time goes on");
+                    now = next;
+                }
+                count => {
+                    throttle.moved(count);
+                    left -= count;
+                }
+            }
+        }
+        now.saturating_since(begin)
+    }
+
+    #[test]
+    fn transfers_take_their_time() {
+        for (rate, total) in [(1000, 10_000), (1, 5), (3, 20), (1_000_000, 5_000_000), (999_983, 7)]
+        {
+            for portion in [1, 100, u64::MAX] {
+                if portion == 1 && total > 100_000 {
+                    continue;
+                }
+                let due = Duration::from_secs_f64(total as f64 / rate as f64);
+                let took = pass(rate, total, portion);
+                let slack = BURST + Duration::from_secs_f64(1.0 / rate as f64);
+                assert!(took <= due, "{rate}, {total}, {portion}: {took:?}");
+                assert!(took + slack >= due, "{rate}, {total}, {portion}: {took:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn idle_time_is_not_saved_up() {
+        let begin = Instant::from_epoch(Duration::ZERO);
+        let mut throttle = Throttle::new(NonZeroU64::new(1000).unwrap(), begin);
+        assert_eq!(throttle.budget(begin), 250);
+        assert_eq!(throttle.budget(begin + Duration::from_secs(100)), 250);
+        throttle.moved(250);
+        assert_eq!(throttle.budget(begin + Duration::from_secs(100)), 0);
+        assert_eq!(throttle.budget(begin + Duration::from_secs(101)), 250);
+    }
+}

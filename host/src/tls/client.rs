@@ -1,0 +1,150 @@
+//! Clients' certificates: which are asked for, and what they say.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::ServerConnection;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+
+use super::certificate;
+use super::error::TlsError;
+use super::watched::Watched;
+
+/// A client's certificate, which has been verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    der: Vec<u8>,
+}
+
+impl ClientCertificate {
+    /// Takes the certificate itself, in DER.
+    pub fn from_der(der: impl Into<Vec<u8>>) -> Self {
+        Self { der: der.into() }
+    }
+
+    /// Returns the certificate, in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Returns its SHA-256 digest, as people compare it: `3A:0F:` and so on.
+    pub fn fingerprint(&self) -> String {
+        certificate::fingerprint(&self.der)
+    }
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientCertificate({})", self.fingerprint())
+    }
+}
+
+/// Returns the certificate that the client has shown, once the handshake is over.
+pub(crate) fn client_certificate(connection: &ServerConnection) -> Option<ClientCertificate> {
+    let first = connection.peer_certificates()?.first()?;
+    Some(ClientCertificate::from_der(first.as_ref()))
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, Debug, Default)]
+pub enum ClientCertificates {
+    /// They are not.
+    #[default]
+    Off,
+    /// They are, and may have none; one that these CAs did not sign breaks the handshake.
+    Optional(ClientRoots),
+    /// They must have one that these CAs signed.
+    Required(ClientRoots),
+}
+
+impl ClientCertificates {
+    pub(super) fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
+        match self {
+            Self::Off => WebPkiClientVerifier::no_client_auth(),
+            Self::Optional(roots) => Arc::clone(&roots.optional),
+            Self::Required(roots) => Arc::clone(&roots.required),
+        }
+    }
+
+    pub(super) fn roots(&self) -> Option<&ClientRoots> {
+        match self {
+            Self::Off => None,
+            Self::Optional(roots) | Self::Required(roots) => Some(roots),
+        }
+    }
+
+    /// Reads the file again, if the CAs came from one.
+    pub(super) fn reread(&self) -> Result<Self, TlsError> {
+        Ok(match self {
+            Self::Off => Self::Off,
+            Self::Optional(roots) => Self::Optional(roots.reread()?),
+            Self::Required(roots) => Self::Required(roots.reread()?),
+        })
+    }
+}
+
+/// The CAs whose clients are let in.
+#[derive(Clone)]
+pub struct ClientRoots {
+    certificates: Vec<CertificateDer<'static>>,
+    required: Arc<dyn ClientCertVerifier>,
+    optional: Arc<dyn ClientCertVerifier>,
+    file: Option<Watched>,
+}
+
+impl ClientRoots {
+    /// Reads the certificates of CAs, at least one, from a PEM file.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, TlsError> {
+        let (file, pem) = Watched::read(path.as_ref())?;
+        let roots = Self::load(&file.name(), &pem)?;
+        Ok(Self { file: Some(file), ..roots })
+    }
+
+    /// Takes what [`from_file`](Self::from_file) reads from the file. A reload leaves it as it is.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, TlsError> {
+        Self::load("the client CAs", pem)
+    }
+
+    fn load(file: &str, pem: &[u8]) -> Result<Self, TlsError> {
+        let bad = |error: &dyn fmt::Display| TlsError::BadCertificate {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        };
+        let certificates = certificate::certificates(file, pem)?;
+        let mut store = RootCertStore::empty();
+        for der in &certificates {
+            store.add(der.clone()).map_err(|error| bad(&certificate::reason(&error)))?;
+        }
+        let (store, provider) = (Arc::new(store), Arc::new(default_provider()));
+        let builder = WebPkiClientVerifier::builder_with_provider(store, provider);
+        let required = builder.clone().build().map_err(|error| bad(&error))?;
+        let optional = builder.allow_unauthenticated().build().map_err(|error| bad(&error))?;
+        Ok(Self { certificates, required, optional, file: None })
+    }
+
+    fn reread(&self) -> Result<Self, TlsError> {
+        match &self.file {
+            Some(file) => Self::from_file(file.path()),
+            None => Ok(self.clone()),
+        }
+    }
+
+    pub(super) fn file(&self) -> Option<&Watched> {
+        self.file.as_ref()
+    }
+
+    pub(super) fn same(&self, other: &Self) -> bool {
+        self.certificates == other.certificates
+    }
+}
+
+impl fmt::Debug for ClientRoots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRoots").field("certificates", &self.certificates.len()).finish()
+    }
+}

@@ -1,0 +1,194 @@
+//! Handshakes in memory, between [`Tls`](super::Tls) and the client of rustls.
+
+mod certificates;
+mod clients;
+mod greetings;
+mod reload;
+mod resumption;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue,
+    Tls12Resumption, Tls13ClientSessionValue,
+};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, Error, NamedGroup, RootCertStore, ServerConnection,
+    SupportedProtocolVersion,
+};
+
+use super::Certificate;
+
+/// How a client resumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Tls13,
+    Tls12Ticket,
+    Tls12SessionId,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Tls13, Self::Tls12Ticket, Self::Tls12SessionId];
+
+    fn version(self) -> &'static SupportedProtocolVersion {
+        if self == Self::Tls13 { &TLS13 } else { &TLS12 }
+    }
+}
+
+/// A client that has its own store of sessions and trusts the certificates it is told to.
+#[derive(Clone)]
+struct Client {
+    config: ClientConfig,
+    store: Arc<Store>,
+}
+
+impl Client {
+    fn new(way: Way, trusted: &[&Certificate]) -> Self {
+        Self::with(way, trusted, None)
+    }
+
+    fn with(
+        way: Way,
+        trusted: &[&Certificate],
+        identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        for certificate in trusted {
+            roots.add(certificate.key().cert[0].clone()).unwrap();
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[way.version()])
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
+            None => builder.with_no_client_auth(),
+        };
+        let store = Arc::new(Store::new());
+        let tls12 = match way {
+            Way::Tls12SessionId => Tls12Resumption::SessionIdOnly,
+            _ => Tls12Resumption::SessionIdOrTickets,
+        };
+        config.resumption = Resumption::store(Arc::clone(&store) as _).tls12_resumption(tls12);
+        Self { config, store }
+    }
+
+    fn alpn(mut self, protocols: &[&str]) -> Self {
+        self.config.alpn_protocols = protocols.iter().map(|&name| name.into()).collect();
+        self
+    }
+
+    fn without_sni(mut self) -> Self {
+        self.config.enable_sni = false;
+        self
+    }
+
+    /// Connects to a server of this name.
+    fn connect(
+        &self,
+        name: &str,
+        server: &mut ServerConnection,
+    ) -> Result<ClientConnection, Error> {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut client = ClientConnection::new(Arc::new(self.config.clone()), name)?;
+        shake(&mut client, server)?;
+        Ok(client)
+    }
+
+    /// How many TLS 1.3 tickets came since this was last asked.
+    fn tickets(&self) -> usize {
+        self.store.tickets.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Carries bytes to and fro until both sides are silent.
+fn shake(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<(), Error> {
+    loop {
+        let (mut there, mut back) = (Vec::new(), Vec::new());
+        while client.wants_write() {
+            client.write_tls(&mut there).unwrap();
+        }
+        let mut rest = &there[..];
+        let mut refused = Ok(());
+        while !rest.is_empty() && refused.is_ok() {
+            server.read_tls(&mut rest).unwrap();
+            refused = server.process_new_packets().map(drop);
+        }
+        while server.wants_write() {
+            server.write_tls(&mut back).unwrap();
+        }
+        let mut rest = &back[..];
+        while !rest.is_empty() {
+            client.read_tls(&mut rest).unwrap();
+            // What the server says of its own fault tells more than the alert.
+            if let Err(error) = client.process_new_packets() {
+                return refused.and(Err(error));
+            }
+        }
+        refused?;
+        if there.is_empty() && back.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// The certificate that a client got to see.
+fn seen(client: &ClientConnection) -> Vec<u8> {
+    client.peer_certificates().unwrap()[0].to_vec()
+}
+
+fn der(certificate: &Certificate) -> Vec<u8> {
+    certificate.key().cert[0].to_vec()
+}
+
+/// Sessions of a client that offers them to every server alike, whatever its name.
+#[derive(Debug)]
+struct Store {
+    cache: ClientSessionMemoryCache,
+    tickets: AtomicUsize,
+}
+
+impl Store {
+    fn new() -> Self {
+        Self { cache: ClientSessionMemoryCache::new(8), tickets: AtomicUsize::new(0) }
+    }
+}
+
+fn anybody() -> ServerName<'static> {
+    ServerName::try_from("anybody").unwrap()
+}
+
+impl ClientSessionStore for Store {
+    fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
+        self.cache.set_kx_hint(anybody(), group);
+    }
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        self.cache.kx_hint(&anybody())
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
+        self.cache.set_tls12_session(anybody(), value);
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.cache.tls12_session(&anybody())
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {
+        self.cache.remove_tls12_session(&anybody());
+    }
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
+        self.tickets.fetch_add(1, Ordering::Relaxed);
+        self.cache.insert_tls13_ticket(anybody(), value);
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        self.cache.take_tls13_ticket(&anybody())
+    }
+}

@@ -1,0 +1,64 @@
+//! A socket, and what the operating system last said of it.
+
+use std::io::{self, Read, Write};
+
+use socket2::Socket;
+
+use super::{Flow, Readiness};
+
+/// A socket that is not asked again before the driver has said that it is ready. Otherwise it reads
+/// and writes as a socket that does not block.
+pub(super) struct Link<'a> {
+    pub(super) socket: &'a Socket,
+    pub(super) ready: &'a mut Readiness,
+}
+
+impl Link<'_> {
+    /// Tries to send bytes by other means than [`Write`].
+    pub(super) fn send_by(
+        &mut self,
+        attempt: impl FnMut() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        try_once(&mut self.ready.writable, attempt)
+    }
+}
+
+impl Read for Link<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut socket = self.socket;
+        try_once(&mut self.ready.readable, || socket.read(buffer))
+    }
+}
+
+impl Write for Link<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut socket = self.socket;
+        try_once(&mut self.ready.writable, || socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn try_once(ready: &mut bool, mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    while *ready {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => *ready = false,
+            outcome => return outcome,
+        }
+    }
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+impl From<io::Result<usize>> for Flow {
+    fn from(outcome: io::Result<usize>) -> Self {
+        match outcome {
+            Ok(0) => Flow::Ended,
+            Ok(count) => Flow::Moved(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Flow::Blocked,
+            Err(error) => Flow::Broken(error),
+        }
+    }
+}

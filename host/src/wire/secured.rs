@@ -1,0 +1,211 @@
+//! TLS over a socket that does not block.
+
+use std::io::{self, Read, Write};
+
+use rustls::ServerConnection;
+
+use super::link::Link;
+use super::records::{Next, Records};
+use super::{Flow, Readiness};
+
+/// How many records are looked at in a turn, in case none brings a byte.
+const RECORDS_AT_ONCE: usize = 16;
+
+/// How much is encrypted before the socket has taken it.
+const BUFFER: usize = 256 * 1024;
+
+/// The TLS layer of a wire.
+pub(super) struct Secured {
+    connection: ServerConnection,
+    records: Records,
+    /// The peer's close_notify has come.
+    peer_closed: bool,
+    /// close_notify has been sent, or an alert: nothing more is.
+    closed: bool,
+    /// TLS is to end and the connection to go on in clear.
+    leaving: bool,
+}
+
+/// How far a handshake, or an ending, has come.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    Done,
+    Blocked,
+    Broken(io::Error),
+}
+
+impl Secured {
+    /// `early` has been read from the socket already; further reads take up to `portion` bytes.
+    pub(super) fn new(mut connection: ServerConnection, early: Vec<u8>, portion: usize) -> Self {
+        connection.set_buffer_limit(Some(BUFFER));
+        let records = Records::new(early, portion);
+        Self { connection, records, peer_closed: false, closed: false, leaving: false }
+    }
+
+    pub(super) fn connection(&self) -> &ServerConnection {
+        &self.connection
+    }
+
+    /// What TLS itself waits for, whatever the layer above wants.
+    pub(super) fn interest(&self) -> Readiness {
+        Readiness {
+            readable: self.connection.is_handshaking(),
+            writable: self.connection.wants_write(),
+        }
+    }
+
+    /// Goes on with the handshake, until its last byte has left.
+    pub(super) fn handshake(&mut self, link: &mut Link<'_>) -> Progress {
+        self.shake_hands(link).into()
+    }
+
+    fn shake_hands(&mut self, link: &mut Link<'_>) -> io::Result<()> {
+        loop {
+            self.push(link)?;
+            if !self.connection.is_handshaking() {
+                return Ok(());
+            }
+            self.pull(link)?;
+            if self.peer_closed {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    pub(super) fn read(&mut self, link: &mut Link<'_>, buffer: &mut [u8]) -> Flow {
+        if self.leaving {
+            // Our own end comes before what the peer says in clear.
+            let _ = self.push(link);
+        }
+        for _ in 0..RECORDS_AT_ONCE {
+            match self.connection.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) if self.leaving => return Flow::Blocked,
+                // 0 is the peer's close_notify, and an end without it an error.
+                outcome => return outcome.into(),
+            }
+            if let Err(error) = self.pull(link) {
+                return Err(error).into();
+            }
+        }
+        Flow::Moved(0)
+    }
+
+    pub(super) fn write(&mut self, link: &mut Link<'_>, bytes: &[u8]) -> Flow {
+        match self.push(link) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Flow::Broken(error),
+            Err(_) if self.leaving => return Flow::Blocked,
+            Ok(()) if self.leaving => return link.write(bytes).into(),
+            // Bytes are taken as others leave, and not only when all have left: where a client is
+            // slow, that something moves at all has to show.
+            _ => {}
+        }
+        let taken = self.connection.writer().write(bytes);
+        match (self.push(link), taken) {
+            (Err(error), _) if error.kind() != io::ErrorKind::WouldBlock => Flow::Broken(error),
+            (_, Ok(0)) => Flow::Blocked,
+            (_, taken) => taken.into(),
+        }
+    }
+
+    /// Sends what has been encrypted; an error of the kind WouldBlock when not all of it went.
+    pub(super) fn push(&mut self, link: &mut Link<'_>) -> io::Result<()> {
+        while self.connection.wants_write() {
+            if self.connection.write_tls(link)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends close_notify, once all before it has left. Only what was before it can be missed: a
+    /// peer need not wait for close_notify.
+    pub(super) fn close(&mut self, link: &mut Link<'_>) -> Progress {
+        if !self.closed {
+            match self.push(link).into() {
+                Progress::Done => {}
+                unfinished => return unfinished,
+            }
+            self.closed = true;
+            self.connection.send_close_notify();
+        }
+        match self.push(link).into() {
+            Progress::Broken(_) => Progress::Done,
+            progress => progress,
+        }
+    }
+
+    /// Ends TLS, on a connection that goes on in clear.
+    pub(super) fn leave(&mut self) {
+        self.leaving = true;
+        self.closed = true;
+        self.connection.send_close_notify();
+    }
+
+    /// Tells whether both sides have left TLS: the peer by its close_notify, or by speaking in
+    /// clear, as some clients do behind CCC.
+    pub(super) fn has_left(&self) -> bool {
+        self.leaving && !self.connection.wants_write() && (self.peer_closed || self.is_foreign())
+    }
+
+    /// Gives up what the peer has sent behind TLS.
+    pub(super) fn into_rest(self) -> Vec<u8> {
+        self.records.into_rest()
+    }
+
+    fn is_foreign(&self) -> bool {
+        matches!(self.records.next(), Next::Foreign(_))
+    }
+
+    /// Processes what is at hand of one record, or reads.
+    fn pull(&mut self, link: &mut Link<'_>) -> io::Result<()> {
+        if self.leaving && self.is_foreign() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        match self.records.next() {
+            Next::Record(mut bytes) => {
+                let taken = self.connection.read_tls(&mut bytes)?;
+                self.records.took(taken);
+            }
+            // TLS has the words for it.
+            Next::Foreign(mut bytes) => {
+                self.connection.read_tls(&mut bytes)?;
+            }
+            Next::Nothing => return self.fill(link),
+        }
+        match self.connection.process_new_packets() {
+            Ok(state) => {
+                self.peer_closed |= state.peer_has_closed();
+                Ok(())
+            }
+            Err(error) => {
+                self.closed = true;
+                // The peer is told by an alert, if it still listens.
+                let _ = self.push(link);
+                Err(io::Error::new(io::ErrorKind::InvalidData, error))
+            }
+        }
+    }
+
+    /// Reads more records.
+    fn fill(&mut self, link: &mut Link<'_>) -> io::Result<()> {
+        if self.records.fill(link)? > 0 {
+            return Ok(());
+        }
+        if self.connection.is_handshaking() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // An end without close_notify is for `read` to tell.
+        self.connection.read_tls(&mut io::empty()).map(drop)
+    }
+}
+
+impl From<io::Result<()>> for Progress {
+    fn from(outcome: io::Result<()>) -> Self {
+        match outcome {
+            Ok(()) => Progress::Done,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Progress::Blocked,
+            Err(error) => Progress::Broken(error),
+        }
+    }
+}

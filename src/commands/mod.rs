@@ -1,0 +1,7 @@
+//! What the program does besides serving.
+
+mod check;
+mod passwd;
+
+pub(crate) use check::check;
+pub(crate) use passwd::passwd;

@@ -1,0 +1,77 @@
+//! Holding a server while it runs.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::thread::JoinHandle;
+
+use wharf_host::Stop;
+
+/// A server that runs. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Handle {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) implicit_addresses: Vec<SocketAddr>,
+    pub(crate) stop: Stop,
+    pub(crate) thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Handle {
+    /// Returns the addresses that it listens on, in the order of the calls of
+    /// [`listen`](crate::Builder::listen), with the ports that the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Returns the addresses for implicit FTPS, as [`addresses`](Self::addresses).
+    pub fn implicit_addresses(&self) -> &[SocketAddr] {
+        &self.implicit_addresses
+    }
+
+    /// Returns the first address's `ftp://` URL, or `ftps://` where there is implicit FTPS only.
+    pub fn url(&self) -> String {
+        let (scheme, address) = match self.addresses.first() {
+            Some(address) => ("ftp", address),
+            None => ("ftps", &self.implicit_addresses[0]),
+        };
+        let ip = match address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        };
+        format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
+    }
+
+    /// Returns what stops it from another thread.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Stops accepting, lets transfers finish up to the
+    /// [grace](crate::Builder::shutdown_grace), tells the idle 421, and returns when all have gone.
+    pub fn shutdown(mut self) -> io::Result<()> {
+        self.stop.call();
+        self.join()
+    }
+
+    /// Returns when the server has been stopped by [`stop`](Self::stop), or has failed.
+    pub fn wait(mut self) -> io::Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(io::Error::other("the server panicked")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop.call();
+        if let Err(error) = self.join() {
+            log::error!("server: {error}");
+        }
+    }
+}
