@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::client::{Client, Detail};
 use crate::journal::Journal;
 use crate::target::{Account, Credentials, Profile, Settings, Target};
+use crate::tls::Tls;
 
 /// The proof that a server meets one row of the requirements.
 #[derive(Clone, Copy)]
@@ -115,6 +116,16 @@ impl<'a> Context<'a> {
         has
     }
 
+    /// Tells whether the target has a server of this profile that offers TLS, and writes down when
+    /// it has not.
+    pub fn has_tls(&self, profile: Profile) -> bool {
+        let has = self.has(profile);
+        if has && !self.settings(profile).tls {
+            self.skip(&format!("the server of profile {profile:?} has no TLS"));
+        }
+        has && self.settings(profile).tls
+    }
+
     /// Returns the path of a file of more than 4 GiB, and writes down when there is none.
     pub fn large_file(&self) -> Option<String> {
         let path = self.target.large_file();
@@ -183,13 +194,48 @@ impl<'a> Context<'a> {
 
     /// As [`connect`](Self::connect), without a record of what is said on the connection.
     pub fn connect_quietly(&mut self, profile: Profile) -> Result<Client, Failure> {
+        let mut client = self.dial(profile)?;
+        client.expect_reply(&[220])?;
+        Ok(client)
+    }
+
+    /// Connects and does no more, without a record of what is said on the connection.
+    pub fn dial(&mut self, profile: Profile) -> Result<Client, Failure> {
         let address = self.target.address(profile);
         let address =
             address.ok_or_else(|| Failure::new(format!("no server of profile {profile:?}")))?;
         self.clients += 1;
         let mut client = Client::connect(address, self.journal.clone(), self.clients)?;
         client.keep(Detail::None);
-        client.expect_reply(&[220])?;
+        Ok(client)
+    }
+
+    /// Connects, reads the greeting, and has the control connection protected: with AUTH, or from
+    /// the first byte where the profile has it so.
+    pub fn connect_protected(&mut self, profile: Profile, tls: &Tls) -> Result<Client, Failure> {
+        let mut client = if profile == Profile::Implicit {
+            let mut client = self.dial(profile)?;
+            client.start_tls(tls)?;
+            client.expect_reply(&[220])?;
+            client
+        } else {
+            let mut client = self.connect_quietly(profile)?;
+            client.auth(tls)?;
+            client
+        };
+        client.keep(Detail::Full);
+        client.note(&format!("connected, {profile:?}, {tls}"));
+        Ok(client)
+    }
+
+    /// As [`login_to`](Self::login_to), with the control connection and data connections protected.
+    pub fn login_protected(&mut self, profile: Profile, tls: &Tls) -> Result<Client, Failure> {
+        let mut client = self.connect_protected(profile, tls)?;
+        client.keep(Detail::None);
+        self.enter(&mut client)?;
+        client.protect()?;
+        client.keep(Detail::Full);
+        client.note("logged in in FOLDER, data connections are protected");
         Ok(client)
     }
 
@@ -209,13 +255,18 @@ impl<'a> Context<'a> {
     /// As [`login_to`](Self::login_to), without a record of what is said on the connection.
     pub fn login_quietly(&mut self, profile: Profile) -> Result<Client, Failure> {
         let mut client = self.connect_quietly(profile)?;
+        self.enter(&mut client)?;
+        Ok(client)
+    }
+
+    /// Logs a connection in as the account that may do everything, in the run's folder, with TYPE I.
+    pub fn enter(&self, client: &mut Client) -> Result<(), Failure> {
         let credentials = self.credentials(Account::Full);
         let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
-        login(&mut client, &credentials)?;
+        login(client, &credentials)?;
         client.expect("TYPE I", &[200])?;
         client.command(format!("MKD {}", self.folder))?;
-        client.expect(format!("CWD {}", self.folder), &[200, 250])?;
-        Ok(client)
+        client.expect(format!("CWD {}", self.folder), &[200, 250]).map(drop)
     }
 
     /// Logs in to the server of the standard profile as another account, at the root, with TYPE I;

@@ -1,30 +1,37 @@
 //! Data connections.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+use crate::channel::{Channel, end_of, is_timeout};
 use crate::check::Failure;
 use crate::client::LIMIT;
 use crate::reply::Reply;
+use crate::tls::{Handshake, Tls};
 
 /// How the far side's bytes came to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It closed the connection in order.
+    /// It closed the connection in order; within TLS, with close_notify.
     Eof,
-    /// It broke the connection.
+    /// It closed the connection within TLS without close_notify: there may have been more.
+    Truncated,
+    /// It broke the connection, or TLS on it.
     Reset,
     /// Nothing came for [`LIMIT`].
     Timeout,
 }
 
-/// An established data connection.
+/// An established data connection. Where it is to be protected, the handshake comes with the first
+/// byte or the end, as most servers begin it after their 1xx reply.
 #[derive(Debug)]
 pub struct Data {
-    stream: TcpStream,
+    channel: Channel,
+    /// The handshake that is still to come.
+    tls: Option<Tls>,
 }
 
 /// What came of a command that opened a data connection.
@@ -34,8 +41,10 @@ pub struct Transfer {
     pub opening: Reply,
     /// What the server sent over the data connection.
     pub bytes: Vec<u8>,
-    /// How the server ended the data connection.
+    /// How the server ended the data connection; after an upload in clear it is not looked at.
     pub end: End,
+    /// How the data connection's handshake went; `None` where it was not protected.
+    pub handshake: Option<Handshake>,
     /// The reply after the transfer.
     pub closing: Reply,
 }
@@ -78,51 +87,84 @@ impl Data {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
-        Ok(Self { stream })
+        Ok(Self { channel: Channel::new(stream), tls: None })
+    }
+
+    /// Has the connection protected; nothing is sent yet.
+    pub(crate) fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Does the handshake that is due, and returns how it went; `None` in clear.
+    pub fn handshake(&mut self) -> Result<Option<Handshake>, Failure> {
+        let done = self.protect();
+        done.map_err(|error| Failure::new(format!("TLS on the data connection: {error}")))?;
+        Ok(self.channel.handshake())
+    }
+
+    fn protect(&mut self) -> io::Result<()> {
+        self.tls.take().map_or(Ok(()), |tls| self.channel.start_tls(&tls))
     }
 
     /// Sends bytes; with the connection open, this waits until the system has taken them all.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let sent = self.stream.write_all(bytes);
+        let sent = self.protect().and_then(|()| self.channel.write_all(bytes));
+        let sent = sent.and_then(|()| self.channel.flush());
         sent.map_err(|error| Failure::new(format!("sending on the data connection: {error}")))
     }
 
-    /// Receives until the server ends the connection.
+    /// Receives until the server ends the connection, and answers its close_notify.
     pub fn receive(&mut self) -> (Vec<u8>, End) {
         let mut bytes = Vec::new();
-        let end = match self.stream.read_to_end(&mut bytes) {
-            Ok(_) => End::Eof,
-            Err(error) if is_timeout(&error) => End::Timeout,
-            Err(_) => End::Reset,
-        };
-        (bytes, end)
+        let received = self.protect().and_then(|()| self.channel.read_to_end(&mut bytes));
+        // Who has said all need not hear the answer.
+        let _ = self.channel.notify();
+        (bytes, received.map_or_else(|error| end_of(&error), |_| End::Eof))
     }
 
     /// Receives this many bytes.
     pub fn receive_exactly(&mut self, count: usize) -> Result<Vec<u8>, Failure> {
         let mut bytes = vec![0; count];
-        let received = self.stream.read_exact(&mut bytes);
+        let received = self.protect().and_then(|()| self.channel.read_exact(&mut bytes));
         received.map_err(|error| Failure::new(format!("reading the data connection: {error}")))?;
         Ok(bytes)
     }
 
-    /// Closes in order: the end of an upload.
-    pub fn finish(self) {}
+    /// Closes in order: the end of an upload. Within TLS it sends close_notify and says how the
+    /// server ended the connection; in clear it does not wait for that.
+    pub fn finish(mut self) -> End {
+        let finished = self.protect().and_then(|()| self.channel.notify());
+        match finished {
+            Ok(()) if self.channel.is_protected() => self.wait(),
+            Ok(()) => End::Eof,
+            Err(error) => end_of(&error),
+        }
+    }
+
+    /// Closes the TCP connection in order, without the close_notify that belongs before it.
+    pub fn cut(mut self) -> End {
+        self.wait()
+    }
+
+    /// Ends what is sent, and waits for the server to end the connection. What it still sends is
+    /// read, as closing would else break the connection.
+    fn wait(&mut self) -> End {
+        let ended = self.channel.shut_down();
+        let ended = ended.and_then(|()| self.channel.read_to_end(&mut Vec::new()));
+        ended.map_or_else(|error| end_of(&error), |_| End::Eof)
+    }
 
     /// Breaks the connection: the server sees a reset, not an end.
     pub fn reset(self) -> Result<(), Failure> {
-        Ok(SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?)
+        Ok(SockRef::from(self.channel.socket()).set_linger(Some(Duration::ZERO))?)
     }
-}
-
-pub(crate) fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// A port of the client's, for the server to connect to (PORT, EPRT).
 #[derive(Debug)]
 pub struct Offer {
     listener: TcpListener,
+    tls: Option<Tls>,
 }
 
 impl Offer {
@@ -130,7 +172,12 @@ impl Offer {
     pub fn listen(ip: IpAddr) -> Result<Self, Failure> {
         let listener = TcpListener::bind((ip, 0))?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener })
+        Ok(Self { listener, tls: None })
+    }
+
+    /// Has what is accepted protected.
+    pub(crate) fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Returns the address and port.
@@ -145,7 +192,7 @@ impl Offer {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false)?;
-                    return Ok(Data::new(stream)?);
+                    return Ok(Data::new(stream)?.with_tls(self.tls.clone()));
                 }
                 Err(error) if is_timeout(&error) => std::thread::sleep(Duration::from_millis(1)),
                 Err(error) => return Err(error.into()),

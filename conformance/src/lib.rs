@@ -9,7 +9,8 @@
 //! # What it is
 //!
 //! - *Strict*: a reply that breaks the grammar of RFC 959 section 4.2 fails the check, and so does a
-//!   line that ends in a bare LF, or a data connection that is reset where it should end.
+//!   line that ends in a bare LF, or a data connection that is reset where it should end, or within
+//!   TLS ends without close_notify.
 //! - *Bounded*: nothing waits longer than [`LIMIT`], and nothing passes or fails by being fast.
 //! - *Repeatable*: a check sends the same bytes each time, in a folder of its own, and writes down
 //!   the whole dialogue with what may vary (ports, times, invented names) replaced. Two servers that
@@ -17,9 +18,9 @@
 //!
 //! # What it refuses to do
 //!
-//! It does not look into the server's file system or process, does not measure speed, does not
-//! sleep in order to be in time for something, and is no FTP client for anything but this: it takes
-//! no reply for an answer that a lenient client would let pass.
+//! It does not look into the server's file system or process, does not judge its certificates, does
+//! not measure speed, does not sleep in order to be in time for something, and is no FTP client for
+//! anything but this: it takes no reply for an answer that a lenient client would let pass.
 //!
 //! # Example
 //!
@@ -41,6 +42,7 @@
 //! println!("{}", wharf_conformance::run(&Local, 4));
 //! ```
 
+mod channel;
 mod check;
 mod checks;
 mod client;
@@ -51,6 +53,7 @@ mod reply;
 mod report;
 mod requirements;
 mod target;
+mod tls;
 mod wire;
 
 pub use check::{Check, Context, Failure};
@@ -62,5 +65,6 @@ pub use listing::{Clock, FactLine, LongLine, Stamp};
 pub use reply::Reply;
 pub use report::{Outcome, Report, Verdict, run, run_one};
 pub use requirements::{Requirement, requirements};
-pub use target::{Account, Credentials, Profile, Settings, Target};
+pub use target::{Account, Credentials, Profile, Settings, Target, VirtualHost};
+pub use tls::{Handshake, Tls, TlsVersion};
 pub use wire::{decode_name, encode_name};

@@ -21,7 +21,7 @@ pub trait Target: Send + Sync {
             Account::Anonymous => {
                 Credentials { user: "anonymous".into(), password: "guest@example.org".into() }
             }
-            Account::Powerless => return None,
+            Account::Powerless | Account::TlsOnly => return None,
         })
     }
 
@@ -35,12 +35,21 @@ pub trait Target: Send + Sync {
 /// Which of a target's servers is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// On an IPv4 address, with generous timeouts and no delay after a failed login.
+    /// On an IPv4 address, with generous timeouts and no delay after a failed login. It offers TLS,
+    /// asks for it from nobody, and has no CCC.
     Standard,
     /// As [`Standard`](Self::Standard), on an IPv6 address.
     Ipv6,
     /// On an IPv4 address, with every timeout as short as can be: see [`Settings::impatient`].
     Impatient,
+    /// The server of [`Standard`](Self::Standard), on a port where TLS begins with the first byte.
+    Implicit,
+    /// As [`Standard`](Self::Standard), and asks for TLS from everybody: see [`Settings::strict`].
+    Strict,
+    /// As [`Standard`](Self::Standard), and lets clients leave TLS with CCC.
+    Ccc,
+    /// As [`Standard`](Self::Standard), without TLS.
+    Clear,
 }
 
 /// An account that the server knows.
@@ -52,6 +61,8 @@ pub enum Account {
     Anonymous,
     /// May log in, and nothing else.
     Powerless,
+    /// May do everything, and logs in within TLS only.
+    TlsOnly,
 }
 
 /// A user's name and password.
@@ -82,11 +93,28 @@ pub struct Settings {
     pub newline_as_nul: bool,
     /// A SITE command that the embedding program added, and that answers 200 and its argument.
     pub site_echo: Option<String>,
+    /// TLS is to be had.
+    pub tls: bool,
+    /// A login needs a protected control connection, and a transfer a protected data connection.
+    pub tls_required: bool,
+    /// Data connections have to resume the TLS session of their control connection.
+    pub resumption_required: bool,
+    /// A virtual host, chosen by HOST.
+    pub host: Option<VirtualHost>,
+}
+
+/// A host beside the default one, with accounts, a tree and a certificate of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualHost {
+    /// The argument of HOST, and of SNI.
+    pub name: String,
+    /// How to log in there. The default host does not know this account.
+    pub credentials: Credentials,
 }
 
 impl Default for Settings {
-    /// Returns the settings of the profiles [`Standard`](Profile::Standard) and
-    /// [`Ipv6`](Profile::Ipv6).
+    /// Returns the settings of the profiles that have none of their own, such as
+    /// [`Standard`](Profile::Standard).
     fn default() -> Self {
         Self {
             idle_timeout: Duration::from_secs(300),
@@ -97,6 +125,10 @@ impl Default for Settings {
             atomic_uploads: true,
             newline_as_nul: false,
             site_echo: None,
+            tls: true,
+            tls_required: false,
+            resumption_required: false,
+            host: None,
         }
     }
 }
@@ -112,5 +144,15 @@ impl Settings {
             login_delay: Duration::from_secs(1),
             ..Self::default()
         }
+    }
+    /// Returns the settings of the profile [`Strict`](Profile::Strict): TLS is required for
+    /// everything, and data connections have to resume.
+    pub fn strict() -> Self {
+        Self { tls_required: true, resumption_required: true, ..Self::default() }
+    }
+
+    /// Returns the settings of the profile [`Clear`](Profile::Clear).
+    pub fn clear() -> Self {
+        Self { tls: false, ..Self::default() }
     }
 }

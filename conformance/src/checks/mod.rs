@@ -1,12 +1,18 @@
 //! The checks, a file for each group of requirements.
 
+mod implicit;
 mod rfc1123;
+mod rfc2228;
 mod rfc2389;
 mod rfc2428;
 mod rfc2577;
 mod rfc2640;
 mod rfc3659_facts;
 mod rfc3659_files;
+mod rfc4217_control;
+mod rfc4217_data;
+mod rfc4217_reuse;
+mod rfc7151;
 mod rfc959_access;
 mod rfc959_connection;
 mod rfc959_control;
@@ -21,6 +27,7 @@ use crate::client::{Client, Detail};
 use crate::data::Data;
 use crate::reply::Reply;
 use crate::target::Account;
+use crate::tls::TlsVersion;
 use crate::wire::excerpt;
 
 /// Returns all checks.
@@ -41,10 +48,19 @@ pub fn all() -> impl Iterator<Item = Check> {
         rfc2640::CHECKS,
         rfc3659_facts::CHECKS,
         rfc3659_files::CHECKS,
+        rfc2228::CHECKS,
+        rfc4217_control::CHECKS,
+        rfc4217_data::CHECKS,
+        rfc4217_reuse::CHECKS,
+        rfc7151::CHECKS,
+        implicit::CHECKS,
     ]
     .concat()
     .into_iter()
 }
+
+/// Both versions of TLS, each alone.
+const VERSIONS: [TlsVersion; 2] = [TlsVersion::V1_2, TlsVersion::V1_3];
 
 type Result<T = (), E = Failure> = std::result::Result<T, E>;
 

@@ -148,7 +148,7 @@ fn waits_alone(context: &mut Context<'_>, delay: Duration) -> Result<bool> {
     }
     quietly(&mut bystander, |client| client.expect("NOOP", &[200]))?;
     let mut in_time = true;
-    for (client, begin) in &waiting {
+    for (client, begin) in &mut waiting {
         let answered = client.has_reply()?;
         let waited = begin.elapsed();
         ensure!(!answered || waited >= delay, "a failed login is answered after {waited:?}");

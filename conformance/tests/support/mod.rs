@@ -1,5 +1,7 @@
 //! Servers of one backend, started in this process, for the checks to run against.
 
+mod accounts;
+
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -7,8 +9,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use wharf::{Backend, Directory, Permissions, Server, SiteReply};
-use wharf_conformance::{Account, Credentials, Profile, Settings, Target};
+use accounts::{HOSTED, PASSWORD, People, TLS_ONLY, hosted};
+use wharf::{Backend, Builder, Certificate, Resumption, Server, SiteReply, Tls, TlsRequired};
+use wharf_conformance::{Account, Credentials, Profile, Settings, Target, VirtualHost};
+
+/// The name of the virtual host.
+const HOST: &str = "files.example";
 
 /// The servers of one backend: started when a check first asks for them, stopped when dropped.
 pub(crate) struct Servers {
@@ -20,6 +26,10 @@ struct Running {
     // Dropped in this order: the folder goes when nobody uses it any more.
     standard: wharf::Handle,
     impatient: wharf::Handle,
+    strict: wharf::Handle,
+    ccc: wharf::Handle,
+    clear: wharf::Handle,
+    _hosted: Folder,
     _folder: Folder,
 }
 
@@ -34,9 +44,17 @@ impl Servers {
             let folder = Folder::new(self.backend.name());
             let file = File::create(folder.0.join("large")).expect("a file in a new folder");
             file.set_len((4 << 30) + 1_000_000).expect("a sparse file of 4 GiB");
+            let hosted = Folder::new(&format!("{}-{HOST}", self.backend.name()));
+            let server = |settings: &Settings| builder(self.backend, &folder.0, settings);
+            let start = |builder: Builder| builder.spawn().expect("the server starts");
+            let (settings, strict) = (Settings::default(), Settings::strict());
             Running {
-                standard: start(self.backend, &folder.0, &Settings::default(), has_ipv6()),
-                impatient: start(self.backend, &folder.0, &Settings::impatient(), false),
+                standard: start(standard(server(&settings), &hosted.0)),
+                impatient: start(server(&Settings::impatient())),
+                strict: start(server(&strict).tls(tls())),
+                ccc: start(server(&settings).tls(tls()).allow_ccc(true)),
+                clear: start(server(&Settings::clear())),
+                _hosted: hosted,
                 _folder: folder,
             }
         })
@@ -50,24 +68,33 @@ impl Target for Servers {
             Profile::Standard => running.standard.addresses().first().copied(),
             Profile::Ipv6 => running.standard.addresses().get(1).copied(),
             Profile::Impatient => running.impatient.addresses().first().copied(),
+            Profile::Implicit => running.standard.implicit_addresses().first().copied(),
+            Profile::Strict => running.strict.addresses().first().copied(),
+            Profile::Ccc => running.ccc.addresses().first().copied(),
+            Profile::Clear => running.clear.addresses().first().copied(),
         }
     }
 
     fn settings(&self, profile: Profile) -> Settings {
         let settings = match profile {
-            Profile::Standard | Profile::Ipv6 => Settings::default(),
-            Profile::Impatient => Settings::impatient(),
+            Profile::Standard | Profile::Ipv6 | Profile::Implicit => {
+                Settings { host: Some(virtual_host()), ..Settings::default() }
+            }
+            Profile::Impatient => Settings { tls: false, ..Settings::impatient() },
+            Profile::Strict => Settings::strict(),
+            Profile::Ccc => Settings::default(),
+            Profile::Clear => Settings::clear(),
         };
         Settings { newline_as_nul: true, site_echo: Some("ECHO".to_owned()), ..settings }
     }
 
     fn credentials(&self, account: Account) -> Option<Credentials> {
-        let (user, password) = match account {
-            Account::Full => ("user", "password"),
-            Account::Anonymous => ("anonymous", "guest@example.org"),
-            Account::Powerless => ("powerless", "password"),
-        };
-        Some(Credentials { user: user.to_owned(), password: password.to_owned() })
+        Some(match account {
+            Account::Full => credentials("user", PASSWORD),
+            Account::Anonymous => credentials("anonymous", "guest@example.org"),
+            Account::Powerless => credentials("powerless", PASSWORD),
+            Account::TlsOnly => credentials(TLS_ONLY, PASSWORD),
+        })
     }
 
     fn large_file(&self) -> Option<String> {
@@ -75,14 +102,27 @@ impl Target for Servers {
     }
 }
 
-fn start(backend: Backend, folder: &Path, settings: &Settings, ipv6: bool) -> wharf::Handle {
-    let mut builder = Server::builder()
+fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { user: user.to_owned(), password: password.to_owned() }
+}
+
+fn virtual_host() -> VirtualHost {
+    VirtualHost { name: HOST.to_owned(), credentials: credentials(HOSTED, PASSWORD) }
+}
+
+/// Returns what all servers have in common.
+fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
+    let mut builder = Server::builder();
+    if settings.tls_required {
+        builder = builder.tls_required(TlsRequired::All);
+    }
+    if settings.resumption_required {
+        builder = builder.tls_resumption(Resumption::Require);
+    }
+    builder
         .listen("127.0.0.1:0")
         .backend(backend)
-        .storage(Directory::open(folder).expect("the folder was just made"))
-        .anonymous(Permissions::READ_ONLY)
-        .user("user", "password", Permissions::ALL)
-        .user("powerless", "password", Permissions::NONE)
+        .accounts(People::new(folder))
         .site_command("ECHO", "<text>", |argument: &[u8]| SiteReply {
             code: 200,
             text: argument.to_vec(),
@@ -95,11 +135,22 @@ fn start(backend: Backend, folder: &Path, settings: &Settings, ipv6: bool) -> wh
         .atomic_uploads(settings.atomic_uploads)
         .max_sessions(1000)
         .max_sessions_per_address(1000)
-        .shutdown_grace(Duration::from_secs(1));
-    if ipv6 {
-        builder = builder.listen("[::1]:0");
-    }
-    builder.spawn().expect("the server starts")
+        .shutdown_grace(Duration::from_secs(1))
+}
+
+/// Adds what the server of the standard profile has beyond that.
+fn standard(builder: Builder, hosted_folder: &Path) -> Builder {
+    let builder = builder.tls(tls().host(HOST, certificate(HOST)));
+    let builder = builder.host(HOST, hosted(hosted_folder)).listen_implicit("127.0.0.1:0");
+    if has_ipv6() { builder.listen("[::1]:0") } else { builder }
+}
+
+fn tls() -> Tls {
+    Tls::new(certificate("localhost")).expect("the provider has what TLS needs")
+}
+
+fn certificate(name: &str) -> Certificate {
+    Certificate::self_signed(&[name]).expect("a certificate for a host's name")
 }
 
 fn has_ipv6() -> bool {

@@ -1,16 +1,21 @@
 //! The client: a raw control connection that is strict about what it reads.
 
+mod protection;
+mod transfers;
+
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use crate::channel::{Channel, end_of};
 use crate::check::Failure;
-use crate::data::{Data, Dial, End, Offer, Transfer, eprt_argument, is_timeout, port_argument};
+use crate::data::End;
 use crate::journal::Journal;
 use crate::reply::{Assembly, Reply, Telnet};
-use crate::wire::{parse_epsv, parse_pasv, shown, split_lines};
+use crate::tls::Tls;
+use crate::wire::shown;
 
 /// The longest that anything waits for the server. Generous: it is there to end a check that has
 /// failed, not to tell fast from slow.
@@ -30,7 +35,7 @@ pub enum Detail {
 /// A control connection, and the data connections made for it.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
+    channel: Channel,
     telnet: Telnet,
     /// Text received and not yet taken, Telnet commands already out.
     pending: Vec<u8>,
@@ -38,6 +43,10 @@ pub struct Client {
     number: usize,
     detail: Detail,
     last_command: String,
+    /// What protects the control connection, or did last.
+    tls: Option<Tls>,
+    /// What protects the data connections.
+    data_tls: Option<Tls>,
 }
 
 impl Client {
@@ -47,13 +56,15 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(LIMIT))?;
         Ok(Self {
-            stream,
+            channel: Channel::new(stream),
             telnet: Telnet::default(),
             pending: Vec::new(),
             journal,
             number,
             detail: Detail::Full,
             last_command: "connecting".to_owned(),
+            tls: None,
+            data_tls: None,
         })
     }
 
@@ -64,12 +75,12 @@ impl Client {
 
     /// Returns the address of the server's end.
     pub fn server(&self) -> Result<SocketAddr, Failure> {
-        Ok(self.stream.peer_addr()?)
+        Ok(self.channel.socket().peer_addr()?)
     }
 
     /// Returns the address of this end.
     pub fn local(&self) -> Result<SocketAddr, Failure> {
-        Ok(self.stream.local_addr()?)
+        Ok(self.channel.socket().local_addr()?)
     }
 
     /// Appends a remark to the journal.
@@ -117,7 +128,7 @@ impl Client {
     /// Sends bytes of which the last is TCP urgent data.
     pub fn send_urgent(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.note(&format!("> urgent {}", shown(bytes)));
-        let sent = SockRef::from(&self.stream).send_out_of_band(bytes)?;
+        let sent = SockRef::from(self.channel.socket()).send_out_of_band(bytes)?;
         if sent != bytes.len() {
             return Err(Failure::new("urgent data was not taken in one piece"));
         }
@@ -125,7 +136,7 @@ impl Client {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let sent = self.stream.write_all(bytes);
+        let sent = self.channel.write_all(bytes).and_then(|()| self.channel.flush());
         sent.map_err(|error| Failure::new(format!("sending {}: {error}", self.last_command)))
     }
 
@@ -168,19 +179,17 @@ impl Client {
         }
     }
 
+    /// Receives all that the server sends, as it is, until it ends the connection.
+    pub(crate) fn drain(&mut self) -> Result<(Vec<u8>, End), Failure> {
+        self.channel.socket().set_read_timeout(Some(LIMIT))?;
+        let mut bytes = std::mem::take(&mut self.pending);
+        let drained = self.channel.read_to_end(&mut bytes);
+        Ok((bytes, drained.map_or_else(|error| end_of(&error), |_| End::Eof)))
+    }
+
     /// Tells whether anything of a further reply has come, without waiting.
-    pub fn has_reply(&self) -> Result<bool, Failure> {
-        if !self.pending.is_empty() {
-            return Ok(true);
-        }
-        self.stream.set_nonblocking(true)?;
-        let peeked = self.stream.peek(&mut [0]);
-        self.stream.set_nonblocking(false)?;
-        match peeked {
-            Ok(_) => Ok(true),
-            Err(error) if is_timeout(&error) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    pub fn has_reply(&mut self) -> Result<bool, Failure> {
+        Ok(!self.pending.is_empty() || self.channel.has_more()?)
     }
 
     /// Takes a line without its CRLF; the inner error is the end of the connection.
@@ -197,8 +206,9 @@ impl Client {
             }
             let mut bytes = [0; 4096];
             let left = deadline.saturating_duration_since(Instant::now());
-            self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-            match self.stream.read(&mut bytes) {
+            let left = left.max(Duration::from_millis(1));
+            self.channel.socket().set_read_timeout(Some(left))?;
+            match self.channel.read(&mut bytes) {
                 Ok(0) if self.pending.is_empty() => return Ok(Err(End::Eof)),
                 Ok(0) => return Err(Failure::new("the server closed in the middle of a line")),
                 Ok(count) => {
@@ -206,9 +216,8 @@ impl Client {
                         self.pending.extend(self.telnet.push(byte)?);
                     }
                 }
-                Err(error) if is_timeout(&error) => return Ok(Err(End::Timeout)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Ok(Err(End::Reset)),
+                Err(error) => return Ok(Err(end_of(&error))),
             }
         }
     }
@@ -233,143 +242,5 @@ impl Client {
     /// Returns the Telnet verbs and options that came since the last call.
     pub(crate) fn telnet_options(&mut self) -> Vec<(u8, u8)> {
         std::mem::take(&mut self.telnet.options)
-    }
-
-    // Data connections.
-
-    /// Asks for a passive port with EPSV, and returns its address.
-    pub fn epsv(&mut self) -> Result<SocketAddr, Failure> {
-        let reply = self.expect("EPSV", &[229])?;
-        let mut address = self.server()?;
-        address.set_port(parse_epsv(&reply)?);
-        Ok(address)
-    }
-
-    /// Asks for a passive port with PASV, and returns the address that the reply names.
-    pub fn pasv(&mut self) -> Result<SocketAddr, Failure> {
-        let reply = self.expect("PASV", &[227])?;
-        parse_pasv(&reply)
-    }
-
-    /// Makes a passive data connection, by EPSV.
-    pub fn passive(&mut self) -> Result<Data, Failure> {
-        self.passive_with(Dial::default())
-    }
-
-    pub(crate) fn passive_with(&mut self, dial: Dial) -> Result<Data, Failure> {
-        let address = self.epsv()?;
-        Data::dial(address, dial).map_err(|error| {
-            Failure::new(format!("connecting to the passive port of {address}: {error}"))
-        })
-    }
-
-    /// Offers a port of this end to the server with PORT, or EPRT where the addresses are IPv6.
-    pub fn active(&mut self) -> Result<Offer, Failure> {
-        let offer = Offer::listen(self.local()?.ip())?;
-        self.offer(offer.address()?, &[200])?;
-        Ok(offer)
-    }
-
-    /// Names an address to the server with PORT, or EPRT where it is IPv6.
-    pub fn offer(&mut self, address: SocketAddr, codes: &[u16]) -> Result<Reply, Failure> {
-        match address.ip() {
-            IpAddr::V4(ip) => {
-                let line = format!("PORT {}", port_argument(ip, address.port()));
-                self.send_as(line, &format!("PORT {ip}"))?;
-            }
-            IpAddr::V6(ip) => {
-                let line = format!("EPRT {}", eprt_argument(address, '|'));
-                self.send_as(line, &format!("EPRT {ip}"))?;
-            }
-        }
-        self.reply()?.expect(codes)
-    }
-
-    // Transfers. Each makes a passive data connection of its own.
-
-    /// Starts a transfer: returns the 1xx reply and the data connection.
-    pub fn open(&mut self, line: impl AsRef<[u8]>) -> Result<(Reply, Data), Failure> {
-        let data = self.passive()?;
-        Ok((self.expect(line, &[125, 150])?, data))
-    }
-
-    /// As [`open`](Self::open), with so small a receive buffer that the server soon has to wait.
-    pub fn open_narrow(&mut self, line: impl AsRef<[u8]>) -> Result<(Reply, Data), Failure> {
-        let data = self.passive_with(Dial { narrow: true, ..Dial::default() })?;
-        Ok((self.expect(line, &[125, 150])?, data))
-    }
-
-    /// Receives all that the server sends, and the reply after it.
-    pub fn finish_download(&mut self, opened: (Reply, Data)) -> Result<Transfer, Failure> {
-        let (opening, mut data) = opened;
-        let (bytes, end) = data.receive();
-        drop(data);
-        self.note(&format!("data: {} bytes, {end:?}", bytes.len()));
-        let closing = self.reply()?;
-        Ok(Transfer { opening, bytes, end, closing })
-    }
-
-    /// Carries out a command that makes the server send: RETR, LIST and the like.
-    pub fn download(&mut self, line: impl AsRef<[u8]>) -> Result<Transfer, Failure> {
-        let opened = self.open(line)?;
-        self.finish_download(opened)
-    }
-
-    /// Carries out a command that makes the server receive: STOR and the like.
-    pub fn upload(&mut self, line: impl AsRef<[u8]>, bytes: &[u8]) -> Result<Transfer, Failure> {
-        let (opening, mut data) = self.open(line)?;
-        data.send(bytes)?;
-        data.finish();
-        self.note(&format!("data: sent {} bytes", bytes.len()));
-        let closing = self.reply()?;
-        Ok(Transfer { opening, bytes: Vec::new(), end: End::Eof, closing })
-    }
-
-    /// Returns a file's content.
-    pub fn get(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
-        self.download(format!("RETR {path}"))?.complete()
-    }
-
-    /// Stores a file.
-    pub fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-        self.upload(format!("STOR {path}"), bytes)?.complete().map(drop)
-    }
-
-    /// Returns the lines of a listing, and fails when one does not end in CRLF.
-    pub fn list(&mut self, line: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>, Failure> {
-        let (opening, mut data) = self.open(line)?;
-        let (bytes, end) = data.receive();
-        drop(data);
-        let lines = split_lines(&bytes, &opening.command)?;
-        if self.detail != Detail::None {
-            let shown = |line: &Vec<u8>| format!("{}:   {}", self.number, shown(line));
-            self.journal.record_unordered(&lines.iter().map(shown).collect::<Vec<_>>());
-        }
-        let closing = self.reply()?;
-        let transfer = Transfer { opening, bytes, end, closing };
-        transfer.complete()?;
-        Ok(lines)
-    }
-
-    /// Tries a command that wants a data connection, with one at hand, and returns its last reply:
-    /// the refusal, or what follows 1xx.
-    pub fn attempt(&mut self, line: impl AsRef<[u8]>) -> Result<Reply, Failure> {
-        let mut data = self.passive()?;
-        let reply = self.command(line)?;
-        if reply.code >= 200 {
-            return Ok(reply);
-        }
-        if reply.command.starts_with("STO") || reply.command.starts_with("APPE") {
-            data.finish();
-        } else {
-            data.receive();
-        }
-        self.reply()
-    }
-
-    /// Tries a command that wants a data connection, and fails unless it is refused with one of
-    /// `codes`.
-    pub fn refused(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
-        self.attempt(line)?.expect(codes)
     }
 }

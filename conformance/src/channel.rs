@@ -1,0 +1,150 @@
+//! A TCP connection, in clear or within TLS.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use rustls::{ClientConnection, Stream};
+
+use crate::data::End;
+use crate::tls::{Handshake, Tls};
+
+/// A connection that can be protected and, where both ends agree, go back to clear text.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    socket: TcpStream,
+    tls: Option<Box<ClientConnection>>,
+}
+
+impl Channel {
+    /// Takes a connection, in clear.
+    pub(crate) fn new(socket: TcpStream) -> Self {
+        Self { socket, tls: None }
+    }
+
+    /// Returns the connection below.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Tells whether TLS is in force.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Returns how the handshake went.
+    pub(crate) fn handshake(&self) -> Option<Handshake> {
+        Handshake::of(self.tls.as_deref()?)
+    }
+
+    /// Returns the certificate that the server showed, in DER.
+    pub(crate) fn certificate(&self) -> Option<Vec<u8>> {
+        let chain = self.tls.as_deref()?.peer_certificates()?;
+        chain.first().map(|certificate| certificate.to_vec())
+    }
+
+    /// Does a handshake, as the client.
+    pub(crate) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
+        let connection = tls.connection(self.socket.peer_addr()?.ip());
+        let mut connection = connection.map_err(|error| io::Error::other(error.to_string()))?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut self.socket)?;
+        }
+        self.tls = Some(Box::new(connection));
+        Ok(())
+    }
+
+    /// Sends close_notify.
+    pub(crate) fn notify(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => Ok(()),
+            Some(tls) => {
+                tls.send_close_notify();
+                Stream::new(&mut **tls, &mut self.socket).flush()
+            }
+        }
+    }
+
+    /// Sends close_notify, waits for the server's, and goes on in clear. Fails when anything else
+    /// comes before it.
+    pub(crate) fn end_tls(&mut self) -> io::Result<()> {
+        self.notify()?;
+        let mut more = Vec::new();
+        self.read_to_end(&mut more)?;
+        self.tls = None;
+        if more.is_empty() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("before close_notify: {}", more.escape_ascii())))
+    }
+
+    /// Ends what this end sends, with no close_notify.
+    pub(crate) fn shut_down(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Tells whether something can be read, or the end has come, without waiting.
+    pub(crate) fn has_more(&mut self) -> io::Result<bool> {
+        self.socket.set_nonblocking(true)?;
+        let found = match &mut self.tls {
+            None => self.socket.peek(&mut [0]).map(|_| true),
+            Some(tls) => peek(tls, &mut self.socket),
+        };
+        self.socket.set_nonblocking(false)?;
+        match found {
+            Err(error) if is_timeout(&error) => Ok(false),
+            found => found,
+        }
+    }
+}
+
+/// Reads what has come, and tells whether there is text among it or the connection is at its end.
+fn peek(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<bool> {
+    loop {
+        let state = tls.process_new_packets().map_err(io::Error::other)?;
+        if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
+            return Ok(true);
+        }
+        if tls.read_tls(socket)? == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+impl Read for Channel {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.read(bytes),
+            Some(tls) => Stream::new(&mut **tls, &mut self.socket).read(bytes),
+        }
+    }
+}
+
+impl Write for Channel {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.write(bytes),
+            Some(tls) => Stream::new(&mut **tls, &mut self.socket).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.flush(),
+            Some(tls) => Stream::new(&mut **tls, &mut self.socket).flush(),
+        }
+    }
+}
+
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Says how a connection ended on which reading failed so.
+pub(crate) fn end_of(error: &io::Error) -> End {
+    match error.kind() {
+        _ if is_timeout(error) => End::Timeout,
+        // This is how rustls says that close_notify is missing; std does not.
+        ErrorKind::UnexpectedEof => End::Truncated,
+        _ => End::Reset,
+    }
+}
