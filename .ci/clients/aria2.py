@@ -2,7 +2,7 @@
 
 from harness import Client
 
-aria2 = Client("aria2", "aria2c")
+aria2 = Client("aria2", "aria2c", no_tls="it has no FTPS: no AUTH, no ftps://")
 
 BASE = ["aria2c", "--no-conf", "--quiet", "--max-tries=1", "--connect-timeout=10", "--timeout=10"]
 BASE += ["--file-allocation=none", "--allow-overwrite=true", "--auto-file-renaming=false"]
@@ -78,3 +78,9 @@ def _(c):
 def _(c):
     run(c, url(c, "tree/text/lines.txt", c.reader), server=c.reader)
     c.same_file(c.out / "lines.txt", c.tree / "text/lines.txt")
+
+
+@aria2.operation("refused in clear", on=("require",), in_clear=True)
+def _(c):
+    result = run(c, url(c, "tree/text/lines.txt"), ok=range(1, 33))
+    c.equal(c.out.exists() and list(c.out.iterdir()), [], f"files ({result.code})")

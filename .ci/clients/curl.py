@@ -2,10 +2,23 @@
 
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import Client, Failed
+from transport import EVERY, SECURE
 
 curl = Client("curl", "curl")
+
+VERSION = re.match(r"curl (\d+)\.(\d+)", os.popen("curl --version 2>&1").read())
+
+# https://github.com/curl/curl/issues/10666
+NO_ACTIVE = {}
+if VERSION and VERSION.groups() in (("7", "87"), ("7", "88")):
+    reason = "curl 7.87 and 7.88 leave out TLS on active data connections"
+    NO_ACTIVE = {transport: reason for transport in SECURE}
+
+# The server's control connection brings many tickets, but curl keeps the last only.
+ONE_TICKET = "curl keeps one TLS 1.3 ticket, uses it once, and an upload brings no other"
 
 # FTP's own path names, not those that a URL is tidied to; and no [a-z] in names.
 BASE = ["curl", "-sS", "--globoff", "--path-as-is", "--connect-timeout", "5"]
@@ -16,7 +29,25 @@ LISTED = re.compile(
 
 
 def run(c, *arguments, **keywords):
-    return c.run(*BASE, *arguments, **keywords)
+    """Explicit TLS is required where there is to be any; a URL with ftps:// begins with it."""
+    return c.run(*BASE, *tls_options(c), *arguments, **keywords)
+
+
+def tls_options(c) -> list:
+    if not c.tls:
+        return []
+    return ["--ssl-reqd", *trust(c)]
+
+
+def trust(c) -> list:
+    version = ["--tlsv1.3"] if c.tls == "1.3" else ["--tlsv1.2", "--tls-max", c.tls]
+    return ["--cacert", c.certificate, *version]
+
+
+def for_each_name(c, action):
+    """Does something for each of the odd names, four at a time: curl does much waiting."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(action, os.listdir(c.tree / "names")))
 
 
 def config(pairs) -> str:
@@ -31,18 +62,23 @@ def get_names(c, *options):
     Each has a curl of its own: on a connection that it uses again, curl 7 and 8 can stand still for
     a second where a server answers EPSV at once.
     """
-    for name in os.listdir(c.tree / "names"):
+
+    def get(name):
         run(c, *options, "-o", c.out / name, c.url(f"tree/names/{name}"))
+
+    for_each_name(c, get)
     c.same_tree(c.out, c.tree / "names")
 
 
 def put_names(c, *options):
-    for name in os.listdir(c.tree / "names"):
+    def put(name):
         run(c, *options, "-T", c.tree / "names" / name, c.url(f"{c.up}/{name}"))
+
+    for_each_name(c, put)
     c.same_tree(c.arrived, c.tree / "names")
 
 
-@curl.operation("list")
+@curl.operation("list", on=EVERY)
 def _(c):
     lines = run(c, c.url("tree/names/")).out.decode().splitlines()
     matches = [LISTED.fullmatch(line) for line in lines]
@@ -56,7 +92,7 @@ def _(c):
     c.names(run(c, "-l", c.url("tree/names/")).out.decode().splitlines(), "names")
 
 
-@curl.operation("one connection for all")
+@curl.operation("one connection for all", on=EVERY, cannot={"require": ONE_TICKET})
 def _(c):
     names, parts = ["plain.txt", " leading space.txt", "empty", "hash#.txt"], []
     for name in names:
@@ -64,12 +100,15 @@ def _(c):
         parts.append(config([("url", up), ("upload-file", c.tree / "names" / name)]))
         parts.append(config([("url", down), ("output", c.out / name)]))
     # Options such as -sS do not pass "next".
-    run(c, "-K", "-", stdin="next\nsilent\nshow-error\ngloboff\n".join(parts))
+    options = ["silent", "show-error", "globoff", *(str(part) for part in tls_options(c))]
+    again = "next\n" + "".join(f"{option}\n" for option in options)
+    again = re.sub(r"--(cacert|tls-max)\n", r"\1 = ", again).replace("--", "")
+    run(c, "-K", "-", stdin=again.join(parts))
     c.same_tree(c.out, c.arrived)
     c.equal(sorted(os.listdir(c.out)), sorted(names), "files")
 
 
-@curl.operation("get odd names")
+@curl.operation("get odd names", on=EVERY)
 def _(c):
     get_names(c)
 
@@ -84,14 +123,14 @@ def _(c):
     get_names(c, "--ftp-method", "singlecwd")
 
 
-@curl.operation("get 64 MiB")
+@curl.operation("get 64 MiB", on=EVERY)
 def _(c):
     run(c, "-R", "-o", c.out / "large", c.url("tree/big/large.bin"))
     c.same_file(c.out / "large", c.large)
     c.same_time(c.out / "large", c.large)
 
 
-@curl.operation("get resumed (-C)")
+@curl.operation("get resumed (-C)", on=EVERY)
 def _(c):
     part = c.part_of_large(c.out / "large")
     run(c, "-C", "-", "-o", part, c.url("tree/big/large.bin"))
@@ -128,25 +167,25 @@ def _(c):
             raise Failed(f"no {line!r} in {text!a}")
 
 
-@curl.operation("put odd names")
+@curl.operation("put odd names", on=EVERY)
 def _(c):
     put_names(c)
 
 
-@curl.operation("put 64 MiB")
+@curl.operation("put 64 MiB", on=EVERY)
 def _(c):
     run(c, "-T", c.large, c.url(f"{c.up}/"))
     c.same_file(c.arrived / "large.bin", c.large)
 
 
-@curl.operation("put resumed (-C)")
+@curl.operation("put resumed (-C)", on=EVERY)
 def _(c):
     part = c.part_of_large(c.arrived / "large")
     run(c, "-C", "-", "-T", c.large, c.url(f"{c.up}/large"))
     c.same_file(part, c.large)
 
 
-@curl.operation("append (-a)")
+@curl.operation("append (-a)", on=EVERY)
 def _(c):
     run(c, "-a", "-T", "-", c.url(f"{c.up}/file"), stdin="one")
     run(c, "-a", "-T", "-", c.url(f"{c.up}/file"), stdin="two")
@@ -166,13 +205,13 @@ def _(c):
     c.same_file(c.arrived / "ä/b c/d/file", c.tree / "names/plain.txt")
 
 
-@curl.operation("active: EPRT")
+@curl.operation("active: EPRT", on=EVERY, cannot=NO_ACTIVE)
 def _(c):
     get_names(c, "-P", "-")
     put_names(c, "-P", "-")
 
 
-@curl.operation("active: PORT")
+@curl.operation("active: PORT", cannot=NO_ACTIVE)
 def _(c):
     get_names(c, "-P", "-", "--disable-eprt")
     put_names(c, "-P", "-", "--disable-eprt")
@@ -205,14 +244,59 @@ def _(c):
     run(c, refused, ok=[67])
     run(c, c.url("tree/text/none"), ok=[78])
     run(c, c.url("tree/none/"), ok=[9])
-    run(c, "-T", c.tree / "text/lines.txt", c.url("up/refused", c.reader), ok=[25])
+    # By TLS, curl has 13: it takes the refusal for the answer to a second PASV, since the server has
+    # given up the data connection meanwhile.
+    refused = [25, 13] if c.tls else [25]
+    run(c, "-T", c.tree / "text/lines.txt", c.url("up/refused", c.reader), ok=refused)
     run(c, "-T", c.tree / "text/lines.txt", c.url(f"{c.up}/none/file"), ok=[9])
     run(c, "-Q", "DELE tree/text/lines.txt", c.url("", c.reader), ok=[21])
     if (c.root / "up/refused").exists():
         raise Failed("the server for reading let itself be written")
 
 
-@curl.operation("anonymous")
+@curl.operation("anonymous", on=EVERY)
 def _(c):
     got = run(c, c.url("tree/text/lines.txt", c.reader, login=False)).out
     c.equal(got, (c.tree / "text/lines.txt").read_bytes(), "content")
+
+
+def over_ccc(c, *options):
+    options = ["-v", "--ftp-ssl-ccc", *options]
+    text = run(c, *options, "-o", c.out / "lines", c.url("tree/text/lines.txt")).text
+    c.equal("> CCC" in text and "< 200" in text, True, "CCC is said")
+    c.same_file(c.out / "lines", c.tree / "text/lines.txt")
+    run(c, *options, "-T", c.tree / "text/lines.txt", c.url(f"{c.up}/lines"))
+    c.same_file(c.arrived / "lines", c.tree / "text/lines.txt")
+    c.names(run(c, *options, "-l", c.url("tree/names/")).out.decode().splitlines(), "names")
+
+
+@curl.operation("CCC (--ftp-ssl-ccc)", on=("tls",))
+def _(c):
+    over_ccc(c)
+
+
+@curl.operation("CCC, curl says goodbye first", on=("tls",))
+def _(c):
+    over_ccc(c, "--ftp-ssl-ccc-mode", "active")
+
+
+@curl.operation("data in clear (--ftp-ssl-control)", on=("tls", "tls1.2"))
+def _(c):
+    # Beside --ssl-reqd it would have no effect.
+    command = [*BASE, *trust(c), "--ftp-ssl-control"]
+    for options in ([], ["-P", "-"]):
+        c.run(*command, *options, "-o", c.out / "large", c.url("tree/big/large.bin"))
+        c.same_file(c.out / "large", c.large)
+        c.run(*command, *options, "-T", c.large, c.url(f"{c.up}/large"))
+        c.same_file(c.arrived / "large", c.large)
+
+
+@curl.operation("refused in clear", on=("require",), in_clear=True)
+def _(c):
+    """curl's exit code for a login refused is 67; for data without protection there are many."""
+    for server in (c.wharf, c.reader):
+        text = c.run(*BASE, "-v", c.url("tree/text/lines.txt", server), ok=[67]).text
+        c.equal("< 530 " in text, True, "530 is said")
+    command = [*BASE, *trust(c), "-v", "--ftp-ssl-control", c.url("tree/text/lines.txt")]
+    text = c.run(*command, ok=range(1, 100)).text
+    c.equal("< 521 " in text or "< 522 " in text, True, f"521 is said: {text[-300:]}")

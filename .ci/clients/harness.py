@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import tree
+from transport import FULL, Transport
 
 # How long one call of a client may take.
 LIMIT_SECONDS = 60
@@ -19,16 +20,32 @@ class Failed(Exception):
 
 
 @dataclass
+class Operation:
+    """`on` are the transports that it is for; `cannot` says why the client has none of some."""
+
+    name: str
+    function: object
+    on: tuple
+    cannot: dict
+
+
+@dataclass
 class Client:
-    """A client, and what is done with it."""
+    """A client, and what is done with it; `no_tls` says why there is no TLS."""
 
     name: str
     program: str | None = None
+    no_tls: str = ""
     operations: list = field(default_factory=list)
 
-    def operation(self, name):
+    def operation(self, name, on=FULL, cannot=None, in_clear=False):
+        """`in_clear` is for what a client does without TLS whatever the transport is."""
+        cannot = dict(cannot or {})
+        if self.no_tls and not in_clear:
+            cannot |= {transport: self.no_tls for transport in on if transport != "clear"}
+
         def add(function):
-            self.operations.append((name, function))
+            self.operations.append(Operation(name, function, on, cannot))
             return function
 
         return add
@@ -53,8 +70,10 @@ class Case:
     empty folder on the server.
     """
 
-    def __init__(self, name: str, wharf, reader, work: Path):
+    def __init__(self, name: str, transport: Transport, wharf, reader, work: Path):
         self.name, self.wharf, self.reader, self.work = name, wharf, reader, work
+        self.tls, self.implicit = transport.tls, transport.implicit
+        self.must_resume = transport.name == "require"
         self.root: Path = wharf.root
         self.tree = self.root / "tree"
         self.home = work / "home"
@@ -99,11 +118,23 @@ class Case:
             shown += " <<< " + "; ".join(stdin.splitlines()[-8:])[-300:]
         self.said.append(f"$ {shown}\n{output.decode(errors='replace')}")
 
+    @property
+    def certificate(self) -> Path:
+        return self.wharf.tls[0]
+
+    @property
+    def scheme(self) -> str:
+        return "ftps" if self.implicit else "ftp"
+
+    def port(self, server=None) -> int:
+        server = server or self.wharf
+        return server.implicit_port if self.implicit else server.port
+
     def url(self, path="", server=None, login=True) -> str:
         """The URL of a path below the root."""
         server = server or self.wharf
         who = f"{quote(server.user, safe='')}:{quote(server.password, safe='')}@" if login else ""
-        return f"ftp://{who}127.0.0.1:{server.port}/{quote(str(path))}"
+        return f"{self.scheme}://{who}127.0.0.1:{self.port(server)}/{quote(str(path))}"
 
     def fresh(self, name: str) -> Path:
         """Another empty local folder."""

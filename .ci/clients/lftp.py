@@ -3,14 +3,20 @@
 import os
 
 from harness import Client, Failed
+from transport import EVERY, SECURE
 
 lftp = Client("lftp", "lftp")
+
+# It needs one of the two servers to begin TLS as a client.
+NO_FXP = "server to server by TLS is not what wharf does (SSCN, CPSV)"
+
+# So also with ProFTPD: https://github.com/proftpd/proftpd/issues/876
+NO_CCC = "after CCC it takes the end of TLS for the end of the connection"
 
 SETTINGS = {
     "net:timeout": 10,
     "net:max-retries": 2,
     "net:reconnect-interval-base": 1,
-    "ftp:ssl-allow": "no",
     "cmd:fail-exit": "yes",
     "xfer:clobber": "yes",
 }
@@ -21,14 +27,22 @@ def quoted(text) -> str:
     return f'"{escaped}"'
 
 
+def tls_settings(c) -> dict:
+    if not c.tls:
+        return {"ftp:ssl-allow": "no"}
+    protect = dict.fromkeys(["ftp:ssl-force", "ftp:ssl-protect-data", "ftp:ssl-protect-list"], "yes")
+    others = "NORMAL:-VERS-ALL:+VERS-TLS" + c.tls
+    return {**protect, "ssl:ca-file": quoted(c.certificate), "ssl:priority": others}
+
+
 def run(c, *commands, **settings):
     """Runs commands on one connection; each is words, quoted where they are no options."""
     lines = []
-    options = {**SETTINGS, **{f"ftp:{k.replace('_', '-')}": v for k, v in settings.items()}}
+    options = {**SETTINGS, **tls_settings(c), **{f"ftp:{k.replace('_', '-')}": v for k, v in settings.items()}}
     for key, value in options.items():
         lines.append(f"set {key} {value}")
     who = f"{quoted(c.wharf.user)} {quoted(c.wharf.password)}"
-    lines += [f"open -p {c.wharf.port} 127.0.0.1", f"user {who}"]
+    lines += [f"open -p {c.port()} {c.scheme}://127.0.0.1", f"user {who}"]
     for command in commands:
         lines.append(" ".join([command[0], *(quoted(word) for word in command[1:])]))
     return c.run("lftp", "-f", "/dev/stdin", stdin="\n".join(lines) + "\n")
@@ -57,7 +71,7 @@ def _(c):
     c.same_time(c.out / "text/lines.txt", c.tree / "text/lines.txt")
 
 
-@lftp.operation("mirror -L, four at once")
+@lftp.operation("mirror -L, four at once", on=EVERY)
 def _(c):
     # -L takes every link for one to a file.
     folder = "links/to-folder"
@@ -65,7 +79,7 @@ def _(c):
     c.same_tree(c.out, c.tree, want_links="follow", leave_out=[folder])
 
 
-@lftp.operation("mirror -R")
+@lftp.operation("mirror -R", on=EVERY)
 def _(c):
     run(c, ("mirror", "-R", "-L", "--no-perms", c.tree, c.up))
     c.same_tree(c.arrived, c.tree, want_links="follow")
@@ -86,7 +100,7 @@ def _(c):
     c.same_tree(c.arrived, c.tree, want_links="follow")
 
 
-@lftp.operation("active")
+@lftp.operation("active", on=EVERY)
 def _(c):
     run(
         c,
@@ -104,21 +118,21 @@ def _(c):
     c.same_tree(c.out, c.tree / "names")
 
 
-@lftp.operation("get -c")
+@lftp.operation("get -c", on=EVERY)
 def _(c):
     part = c.part_of_large(c.out / "large")
     run(c, ("get", "-c", "tree/big/large.bin", "-o", part))
     c.same_file(part, c.large)
 
 
-@lftp.operation("put -c")
+@lftp.operation("put -c", on=EVERY)
 def _(c):
     part = c.part_of_large(c.arrived / "large")
     run(c, ("put", "-c", c.large, "-o", f"{c.up}/large"))
     c.same_file(part, c.large)
 
 
-@lftp.operation("pget, four at once")
+@lftp.operation("pget, four at once", on=EVERY)
 def _(c):
     run(c, ("pget", "-n", "4", "tree/big/large.bin", "-o", c.out / "large"))
     c.same_file(c.out / "large", c.large)
@@ -166,7 +180,57 @@ def _(c):
     c.same_file(c.arrived / "up", lines)
 
 
-@lftp.operation("server to server (FXP)")
+@lftp.operation("server to server (FXP)", cannot={"tls": NO_FXP})
 def _(c):
     run(c, ("get", "tree/big/large.bin", "-o", c.url(f"{c.up}/copy")), use_fxp="yes")
     c.same_file(c.arrived / "copy", c.large)
+
+
+@lftp.operation("TLS session for data (ftp:ssl-copy-sid)", on=SECURE)
+def _(c):
+    for setting in ("yes", "no"):
+        mirror = "mirror", "tree/names", c.out / setting
+        if setting == "no" and c.must_resume:
+            try:
+                run(c, mirror, ssl_copy_sid=setting)
+            except Failed:
+                continue
+            raise Failed("not refused")
+        run(c, mirror, ssl_copy_sid=setting)
+        c.same_tree(c.out / setting, c.tree / "names")
+
+
+@lftp.operation("keys for data (ftp:ssl-data-use-keys)", on=("tls", "tls1.2"))
+def _(c):
+    """Without them, it offers anonymous ciphers only, which are no protection: 522."""
+    run(c, ("mirror", "tree/names", c.out), ssl_data_use_keys="yes")
+    c.same_tree(c.out, c.tree / "names")
+    try:
+        run(c, ("get", "tree/names/plain.txt", "-o", c.out / "got"), ssl_data_use_keys="no")
+    except Failed as failed:
+        c.equal("522" in str(failed), True, str(failed))
+    else:
+        raise Failed("data without a certificate")
+
+
+@lftp.operation("CCC (ftp:ssl-use-ccc)", on=("tls",), cannot={"tls": NO_CCC})
+def _(c):
+    run(c, ("mirror", "tree/names", c.out), ("mirror", "-R", c.out, c.up), ssl_use_ccc="yes")
+    c.same_tree(c.out, c.tree / "names")
+    c.same_tree(c.arrived, c.tree / "names")
+
+
+@lftp.operation("data in clear (ftp:ssl-protect-data)", on=("tls", "tls1.2"))
+def _(c):
+    run(c, ("mirror", "tree/names", c.out), ssl_protect_data="no", ssl_protect_list="no")
+    c.same_tree(c.out, c.tree / "names")
+
+
+@lftp.operation("refused in clear", on=("require",), in_clear=True)
+def _(c):
+    for setting in ({"ssl_force": "no", "ssl_allow": "no"}, {"ssl_protect_data": "no"}):
+        try:
+            run(c, ("get", "tree/text/lines.txt", "-o", c.out / "lines"), **setting)
+        except Failed:
+            continue
+        raise Failed(f"not refused: {setting}")

@@ -4,7 +4,7 @@ import os
 
 from harness import Client, Failed
 
-ncftp = Client("ncftp", "ncftpget")
+ncftp = Client("ncftp", "ncftpget", no_tls="it has no TLS")
 
 
 def run(c, program, *arguments, **keywords):
@@ -133,3 +133,10 @@ def _(c):
         except Failed:
             continue
         raise Failed(f"{option} passes for all there is: {found[:3]!a}")
+
+
+@ncftp.operation("refused in clear", on=("require",), in_clear=True)
+def _(c):
+    said = run(c, "ncftpget", c.out, "/tree/text/lines.txt", ok=[1]).text
+    c.equal("not accepted for login" in said, True, said)
+    c.equal(os.listdir(c.out), [], "files")

@@ -4,20 +4,30 @@ import ftplib
 import io
 import os
 import socket
+import ssl
 import threading
 from pathlib import Path
 
 import tree
+from ftps import Ftps
 from harness import LIMIT_SECONDS, Client, Failed
+from transport import EVERY, SECURE
 
 python = Client("python")
 
 
 def connect(c, server=None) -> ftplib.FTP:
+    ftp = Ftps(c.certificate, c.tls, c.implicit) if c.tls else ftplib.FTP(encoding="utf-8")
+    return log_in(c, ftp, server)
+
+
+def log_in(c, ftp, server=None):
     server = server or c.wharf
-    ftp = ftplib.FTP(encoding="utf-8")
-    ftp.connect("127.0.0.1", server.port, timeout=LIMIT_SECONDS / 3)
+    ftp.connect("127.0.0.1", c.port(server), timeout=LIMIT_SECONDS / 3)
+    # FTP_TLS itself sends AUTH first, where TLS has not begun.
     ftp.login(server.user, server.password)
+    if isinstance(ftp, ftplib.FTP_TLS):
+        ftp.prot_p()
     return ftp
 
 
@@ -38,7 +48,7 @@ def refused(code: str, action, *arguments):
         raise Failed(f"not refused with {code}: {arguments}")
 
 
-@python.operation("nlst, mlsd, dir")
+@python.operation("nlst, mlsd, dir", on=EVERY)
 def _(c):
     with connect(c) as ftp:
         ftp.cwd("tree/names")
@@ -59,7 +69,7 @@ def _(c):
         c.equal(ftp.nlst("/tree/text"), ["/tree/text/lines.txt"], "names of another folder")
 
 
-@python.operation("get, put odd names")
+@python.operation("get, put odd names", on=EVERY)
 def _(c):
     with connect(c) as ftp:
         for name in os.listdir(c.tree / "names"):
@@ -86,10 +96,13 @@ def _(c):
         host, port = ftp.makepasv()
         with socket.create_connection((host, port), ftp.timeout) as connection:
             c.equal(command(line)[:3], "150", "reply")
+            connection = ftp.protect(connection) if c.tls else connection
             if upload is None:
                 got = b"".join(iter(lambda: connection.recv(65536), b""))
             else:
                 got = connection.sendall(upload)
+            if c.tls:
+                connection.unwrap()
         ftp.voidresp()
         return got
 
@@ -122,7 +135,7 @@ def _(c):
     c.equal((c.arrived / "lines").read_text(), "\n".join(lines) + "\n", "lines")
 
 
-@python.operation("rest: get, put")
+@python.operation("rest: get, put", on=EVERY)
 def _(c):
     part = c.part_of_large(c.arrived / "large")
     with connect(c) as ftp, open(c.large, "rb") as large:
@@ -141,7 +154,7 @@ def _(c):
         c.equal(file.read(6), b"middle", "middle")
 
 
-@python.operation("append, store unique")
+@python.operation("append, store unique", on=EVERY)
 def _(c):
     with connect(c) as ftp:
         for _ in range(2):
@@ -172,7 +185,7 @@ def _(c):
     c.equal(os.listdir(c.arrived), [], "folder")
 
 
-@python.operation("active: EPRT, PORT")
+@python.operation("active: EPRT, PORT", on=EVERY)
 def _(c):
     with connect(c) as ftp:
         ftp.set_pasv(False)
@@ -188,7 +201,7 @@ def _(c):
     c.equal((c.arrived / "file").read_bytes(), b"active", "content")
 
 
-@python.operation("abort")
+@python.operation("abort", on=EVERY)
 def _(c):
     """ftplib sends ABOR as urgent data. The session goes on, and an upload is not published."""
     (c.arrived / "old").write_bytes(b"old")
@@ -205,7 +218,7 @@ def _(c):
     c.equal(os.listdir(c.arrived), ["old"], "files")
 
 
-@python.operation("hang up in the middle")
+@python.operation("hang up in the middle", on=EVERY)
 def _(c):
     """The open files of the server are looked at when all clients have gone."""
     (c.arrived / "old").write_bytes(b"old")
@@ -227,7 +240,7 @@ def _(c):
     c.equal((c.arrived / "old").read_bytes()[:3] in (b"old", b"xxx"), True, "an upload is whole")
 
 
-@python.operation("forty sessions at once")
+@python.operation("forty sessions at once", on=EVERY)
 def _(c):
     faults = []
 
@@ -249,7 +262,7 @@ def _(c):
     c.same_tree(c.out, c.tree / "many")
 
 
-@python.operation("read-only, anonymous")
+@python.operation("read-only, anonymous", on=EVERY)
 def _(c):
     with connect(c, c.reader) as ftp:
         c.equal(get(ftp, "tree/text/lines.txt")[:3], b"one", "content")
@@ -270,3 +283,61 @@ def _(c):
         refused("550", lambda: get(ftp, "../../../../etc/passwd"))
         refused("550", lambda: get(ftp, f"{c.up}/out/passwd"))
         refused("550", ftp.cwd, f"{c.up}/out")
+
+
+@python.operation("PROT C, PROT P", on=("tls", "tls1.2", "implicit"))
+def _(c):
+    lines = (c.tree / "text/lines.txt").read_bytes()
+    with connect(c) as ftp:
+        for protect in (ftp.prot_c, ftp.prot_p, ftp.prot_c):
+            protect()
+            c.equal(get(ftp, "tree/text/lines.txt"), lines, "content")
+            ftp.storbinary(f"STOR {c.up}/file", io.BytesIO(lines))
+            c.same_file(c.arrived / "file", c.tree / "text/lines.txt")
+
+
+@python.operation("CCC", on=("tls",))
+def _(c):
+    """The login is protected, the commands afterwards are not, and the files are again."""
+    with connect(c) as ftp:
+        ftp.ccc()
+        c.equal(ftp.sock.version(), None, "TLS")
+        c.equal(get(ftp, "tree/text/lines.txt")[:3], b"one", "content")
+        ftp.storbinary(f"STOR {c.up}/file", io.BytesIO(b"stored"))
+        ftp.cwd("tree")
+        c.equal(ftp.pwd(), "/tree", "working directory")
+    c.equal((c.arrived / "file").read_bytes(), b"stored", "content")
+
+
+@python.operation("TLS session resumed, and not", on=SECURE)
+def _(c):
+    for resume in (True, False):
+        with log_in(c, Ftps(c.certificate, c.tls, c.implicit, resume)) as ftp:
+            if not resume and c.must_resume:
+                # The server hangs up on the data connection, and says why on the other.
+                try:
+                    get(ftp, "tree/text/lines.txt")
+                except ssl.SSLError:
+                    refused("522", ftp.voidresp)
+                else:
+                    raise Failed("not refused")
+                c.equal(ftp.pwd(), "/", "working directory")
+                continue
+            for _ in range(50):
+                with ftp.transfercmd("RETR tree/text/lines.txt") as data:
+                    data.recv(100)
+                    c.equal(data.session_reused, resume, "session resumed")
+                    data.unwrap()
+                ftp.voidresp()
+
+
+@python.operation("refused in clear", on=("require",), in_clear=True)
+def _(c):
+    """Neither a login nor data, and not even to anybody."""
+    for server in (c.wharf, c.reader):
+        with ftplib.FTP(encoding="utf-8") as ftp:
+            ftp.connect("127.0.0.1", server.port, timeout=LIMIT_SECONDS / 3)
+            refused("530", ftp.login, server.user, server.password)
+    with connect(c) as ftp:
+        refused("534", ftp.prot_c)
+        refused("533", ftp.ccc)

@@ -4,6 +4,7 @@ import json
 import os
 
 from harness import Client, Failed
+from transport import EVERY
 
 rclone = Client("rclone", "rclone")
 
@@ -17,14 +18,22 @@ def run(c, *arguments, server=None, **options):
     server = server or c.wharf
     if not hasattr(c, "obscured"):
         c.obscured = c.run("rclone", "obscure", "-", stdin=server.password).out.decode().strip()
-    settings = {"RCLONE_FTP_HOST": "127.0.0.1", "RCLONE_FTP_PORT": str(server.port)}
+    settings = {"RCLONE_FTP_HOST": "127.0.0.1", "RCLONE_FTP_PORT": str(c.port(server))}
     settings |= {"RCLONE_FTP_USER": server.user, "RCLONE_FTP_PASS": c.obscured}
+    if c.tls:
+        settings["RCLONE_FTP_TLS" if c.implicit else "RCLONE_FTP_EXPLICIT_TLS"] = "true"
+        settings["RCLONE_FTP_NO_CHECK_CERTIFICATE"] = "true"
+        settings["RCLONE_FTP_DISABLE_TLS13"] = str(c.tls == "1.2").lower()
     settings |= {f"RCLONE_FTP_{key.upper()}": value for key, value in options.items()}
+    if c.must_resume:
+        # All its control connections share one cache of TLS sessions, but each has its own to resume.
+        arguments = ["--transfers", "1", "--checkers", "1", *arguments]
+        settings["RCLONE_FTP_CONCURRENCY"] = "1"
     arguments = [str(word).replace("remote:", ":ftp:") for word in arguments]
     return c.run(*BASE, *arguments, env=settings)
 
 
-@rclone.operation("copy down, odd names (MLSD)")
+@rclone.operation("copy down, odd names (MLSD)", on=EVERY)
 def _(c):
     run(c, "copy", "remote:tree/names", c.out)
     c.same_tree(c.out, c.tree / "names")
@@ -36,7 +45,7 @@ def _(c):
     c.same_tree(c.out, c.tree / "names")
 
 
-@rclone.operation("copy down, all")
+@rclone.operation("copy down, all", on=EVERY)
 def _(c):
     # It takes what MLSD calls a link for a file: that is only one to a folder.
     folder = "links/to-folder"
@@ -45,13 +54,13 @@ def _(c):
     c.same_time(c.out / "text/lines.txt", c.tree / "text/lines.txt")
 
 
-@rclone.operation("copy up, all")
+@rclone.operation("copy up, all", on=EVERY)
 def _(c):
     run(c, "copy", "-L", c.tree, f"remote:{c.up}", "--create-empty-src-dirs")
     c.same_tree(c.arrived, c.tree, want_links="follow")
 
 
-@rclone.operation("sync, check, sync")
+@rclone.operation("sync, check, sync", on=("clear", "tls", "implicit"))
 def _(c):
     run(c, "sync", "--exclude", "/links/**", "--exclude", "/big/**", c.tree, f"remote:{c.up}")
     (c.arrived / "many/file-007.bin").unlink()
@@ -128,7 +137,7 @@ def _(c):
     c.same_tree(c.out, c.tree / "many")
 
 
-@rclone.operation("anonymous, refused upload")
+@rclone.operation("anonymous, refused upload", on=EVERY)
 def _(c):
     run(c, "copy", "remote:tree/text", c.out, server=c.reader)
     c.same_tree(c.out, c.tree / "text")

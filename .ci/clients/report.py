@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 class Outcome:
     client: str
     operation: str
+    transport: str
     reason: str = ""
+    # Why the client has no such thing.
+    cannot: str = ""
     seconds: float = 0
     said: list = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
         return bool(self.reason)
+
+    @property
+    def word(self) -> str:
+        return "FAIL" if self.failed else "n/a" if self.cannot else "ok"
 
 
 @dataclass
@@ -31,7 +38,7 @@ def failures(runs):
         for outcome in run.outcomes:
             if not outcome.failed:
                 continue
-            print(f"\n== {run.backend}: {outcome.client}: {outcome.operation}")
+            print(f"\n== {run.backend}, {outcome.transport}: {outcome.client}: {outcome.operation}")
             for said in outcome.said[-2:]:
                 lines = said.rstrip().splitlines()
                 skipped = ["..."] if len(lines) > 16 else []
@@ -41,32 +48,46 @@ def failures(runs):
 
 
 def table(runs):
-    """Prints what came of each operation on each backend, then why something failed."""
+    """Prints what came of each operation over each transport on each backend, and then why."""
+    outcomes = [(run.backend, outcome) for run in runs for outcome in run.outcomes]
     rows = {}
-    for run in runs:
-        for outcome in run.outcomes:
-            key = (outcome.client, outcome.operation)
-            rows.setdefault(key, {})[run.backend] = outcome
-    wide = [max((len(key[column]) for key in rows), default=0) for column in (0, 1)]
-    heads = [run.backend for run in runs]
-    line = f"{'client':{wide[0]}} | {'operation':{wide[1]}}"
-    print("\n" + " | ".join([line, *(f"{head:8}" for head in heads)]))
-    print("-+-".join(["-" * wide[0], "-" * wide[1], *("-" * 8 for _ in heads)]))
-    reasons = []
-    for (client, operation), outcomes in rows.items():
-        cells = []
-        for head in heads:
-            outcome = outcomes.get(head)
-            cells.append(f"{'-' if not outcome else 'FAIL' if outcome.failed else 'ok':8}")
-            if outcome and outcome.failed:
-                reasons.append(f"{client}: {operation}: {head}: {outcome.reason}")
-        print(" | ".join([f"{client:{wide[0]}} | {operation:{wide[1]}}", *cells]))
-    total = sum(len(run.outcomes) for run in runs)
-    print(f"\n{total - len(reasons)} of {total} ok")
+    for backend, outcome in outcomes:
+        row = rows.setdefault((outcome.client, outcome.operation), {})
+        row[outcome.transport, backend] = outcome
+    # By client, as some operations are done over some transports only.
+    clients = list(dict.fromkeys(client for client, _ in rows))
+    keys = sorted(rows, key=lambda key: clients.index(key[0]))
+    transports = list(dict.fromkeys(outcome.transport for _, outcome in outcomes))
+    backends = [run.backend for run in runs]
+    wide = [max((len(key[column]) for key in keys), default=0) for column in (0, 1)]
+
+    def line(client, operation, groups, between=" | "):
+        cells = [" ".join(f"{word[:4]:4}" for word in group) for group in groups]
+        print(between.join([f"{client:{wide[0]}}", f"{operation:{wide[1]}}", *cells]).rstrip())
+
+    group = 5 * len(backends) - 1
+    heads = " | ".join(f"{transport:{group}}" for transport in transports)
+    print(f"\n{'':{wide[0]}} | {'':{wide[1]}} | {heads}")
+    line("client", "operation", [backends] * len(transports))
+    print("-+-".join("-" * width for width in [*wide, *([group] * len(transports))]))
+    for key in keys:
+        words = {place: outcome.word for place, outcome in rows[key].items()}
+        groups = [[words.get((over, name), "-") for name in backends] for over in transports]
+        line(*key, groups)
+
+    failed = [(backend, outcome) for backend, outcome in outcomes if outcome.failed]
+    cannot = [outcome for _, outcome in outcomes if outcome.cannot]
+    done = len(outcomes) - len(cannot)
+    print(f"\n{done - len(failed)} of {done} ok, {len(cannot)} not applicable")
+    print("-: not tried over this transport; n/a: the client cannot do it:")
+    for reason in dict.fromkeys(f"{outcome.client}: {outcome.cannot}" for outcome in cannot):
+        print(f"  {reason}")
     for run in runs:
         for note in run.notes:
             print(f"{run.backend}: {note}")
         slow = max(run.outcomes, key=lambda outcome: outcome.seconds)
-        print(f"{run.backend}: slowest: {slow.client}: {slow.operation}: {slow.seconds:.1f} s")
-    for reason in reasons:
-        print(f"FAIL {reason[:400]}")
+        what = f"{slow.client}: {slow.operation}: {slow.transport}"
+        print(f"{run.backend}: slowest: {what}: {slow.seconds:.1f} s")
+    for backend, outcome in failed:
+        where = f"{outcome.client}: {outcome.operation}: {outcome.transport}: {backend}"
+        print(f"FAIL {where}: {outcome.reason[:400]}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Drives real FTP clients against wharf, on each of its backends, and shows what came of it.
+"""Drives real FTP clients against wharf, on each of its backends, in clear and by TLS.
 
-    run.py --wharf target/release/wharf [--backend mio ...] [--only curl ...]
+    run.py --wharf target/release/wharf [--backend mio ...] [--over tls ...] [--only curl ...]
 
 Ends with 1 where something failed. What went wrong, and what the client said, stands above the
 table.
@@ -20,8 +20,10 @@ from pathlib import Path
 
 import report
 import tree
+from ftps import Ftps
 from harness import Case, Failed
 from server import ServerError, Wharf
+from transport import EVERY, TRANSPORTS, make_certificate
 
 BACKENDS = ["mio", "smol", "threaded"]
 
@@ -41,9 +43,7 @@ def main() -> int:
     work = Path(tempfile.mkdtemp(prefix="wharf-clients-"))
     started = time.monotonic()
     try:
-        # A backend each to a thread: the work is done by servers and clients.
-        with ThreadPoolExecutor(options.jobs) as pool:
-            runs = list(pool.map(lambda name: drive(name, clients, work, options), options.backend))
+        runs = drive(clients, work, options)
     finally:
         if options.keep:
             print(f"kept: {work}")
@@ -59,10 +59,11 @@ def parse():
     parser = argparse.ArgumentParser(description="Drives real FTP clients against wharf.")
     parser.add_argument("--wharf", required=True, type=Path, help="the program")
     parser.add_argument("--backend", nargs="+", choices=BACKENDS, default=BACKENDS)
+    parser.add_argument("--over", nargs="+", choices=EVERY, default=EVERY, help="transports")
     parser.add_argument("--only", nargs="+", choices=CLIENTS, default=CLIENTS, help="clients")
     parser.add_argument("--match", default="", help="only operations with this in their name")
     parser.add_argument("--skip-missing", action="store_true", help="leave out what is missing")
-    parser.add_argument("--jobs", type=int, default=3, help="backends at once")
+    parser.add_argument("--jobs", type=int, default=6, help="servers at once")
     parser.add_argument("--keep", action="store_true", help="keep files and the servers' logs")
     parser.add_argument("--verbose", action="store_true", help="run the servers with -vv")
     options = parser.parse_args()
@@ -79,54 +80,101 @@ def choose_clients(options):
     return clients, missing
 
 
-def drive(backend: str, clients: list, work: Path, options) -> report.Run:
-    """Runs everything against one backend."""
-    run = report.Run(backend)
-    root = work / backend / "root"
-    root.mkdir(parents=True)
-    tree.make(root)
-    before = tree.snapshot(root / "tree")
-    logs = [work / backend / "wharf.log", work / backend / "reader.log"]
-    wharf = Wharf(options.wharf, root, backend, logs[0], verbose=options.verbose)
-    reader = Wharf(options.wharf, root, backend, logs[1], anonymous=True, verbose=options.verbose)
-    servers = [wharf, reader]
+def drive(clients: list, work: Path, options) -> list:
+    """Runs everything against each backend by each transport, and returns the backends' runs."""
+    transports = [transport for transport in TRANSPORTS if transport.name in options.over]
+    runs = [report.Run(backend) for backend in options.backend]
+    # One of them each to a thread: the work is done by servers and clients, and much is waiting.
+    with ThreadPoolExecutor(options.jobs) as pool:
+        places = list(pool.map(lambda run: Place(work / run.backend), runs))
+        parts = []
+        for transport in transports:
+            for run, place in zip(runs, places):
+                part = report.Run(run.backend)
+                task = pool.submit(drive_over, transport, part, clients, place, options)
+                parts.append((run, part, task))
+        for run, part, task in parts:
+            task.result()
+            run.outcomes += part.outcomes
+            run.notes += part.notes
+    for run, place in zip(runs, places):
+        untouched = report.Outcome("wharf", "what was only read is as it was", transports[-1].name)
+        run.outcomes.append(attempt(untouched, place.check, {}))
+    return runs
+
+
+class Place:
+    """What is served on a backend, by all transports."""
+
+    def __init__(self, work: Path):
+        self.work, self.root = work, work / "root"
+        self.root.mkdir(parents=True)
+        tree.make(self.root)
+        (self.root / "up").mkdir()
+        self.before = tree.snapshot(self.root / "tree")
+        self.certificate = make_certificate(work)
+
+    def check(self):
+        if text := tree.difference(tree.snapshot(self.root / "tree"), self.before):
+            raise Failed(text)
+
+
+def drive_over(transport, run: report.Run, clients: list, place: Place, options):
+    """Runs everything against one backend by one transport, with two servers of its own."""
+    work = place.work
+    tls = place.certificate if transport.tls else None
+    more = [*transport.options, *(["-vv"] if options.verbose else [])]
+
+    def start(name: str, anonymous: bool) -> Wharf:
+        log = work / f"{name}-{transport.name}.log"
+        where = options.wharf, place.root, run.backend, log
+        return Wharf(*where, *more, anonymous=anonymous, tls=tls)
+
+    servers = wharf, reader = start("server", False), start("reader", True)
     for server in servers:
         warm_up(server)
-    idle = [len(server.open_files()) for server in servers]
-    memory = [server.memory_mib() for server in servers]
+    idle = {server: server.settled_open_files() for server in servers}
+    memory = {server: server.memory_mib() for server in servers}
     for client in clients:
-        for number, (name, operation) in enumerate(client.operations):
-            if options.match not in name:
+        for number, operation in enumerate(client.operations):
+            if options.match not in operation.name or transport.name not in operation.on:
                 continue
-            case = Case(f"{client.name}-{number}", wharf, reader, work / backend)
-            outcome = report.Outcome(client.name, name)
-            attempt(outcome, lambda: operation(case), servers)
-            outcome.said = case.said
+            outcome = report.Outcome(client.name, operation.name, transport.name)
             run.outcomes.append(outcome)
+            if reason := operation.cannot.get(transport.name):
+                outcome.cannot = reason
+                continue
+            name = f"{client.name}-{number}-{transport.name}"
+            case = Case(name, transport, wharf, reader, work)
+            attempt(outcome, lambda: operation.function(case), idle)
+            outcome.said = case.said
             if not options.keep:
                 case.clean()
-    for server, files, mib in zip(servers, idle, memory):
+    for server in servers:
         who = "reader" if server.anonymous else "server"
         checks = {
-            f"{who}: open files as before": lambda: check_files(server, files),
-            f"{who}: memory": lambda: check_memory(server, mib, run),
+            f"{who}: open files as before": lambda: check_files(server, idle[server]),
+            f"{who}: memory": lambda: check_memory(server, memory[server], run, transport),
             f"{who}: ends when asked": lambda: check_end(server),
             f"{who}: no panic": lambda: check_log(server),
         }
         for name, check in checks.items():
-            run.outcomes.append(attempt(report.Outcome("wharf", name), check, []))
-    untouched = report.Outcome("wharf", "what was only read is as it was")
-    run.outcomes.append(attempt(untouched, lambda: check_tree(before, root / "tree"), []))
-    return run
+            run.outcomes.append(attempt(report.Outcome("wharf", name, transport.name), check, {}))
 
 
-def attempt(outcome, action, servers):
-    """Carries out an action, and takes note of how it went."""
+def attempt(outcome, action, idle: dict):
+    """Carries out an action, and takes note of how it went.
+
+    `idle` says how many files each server has open when nobody is there, as should be the case
+    afterwards.
+    """
     started = time.monotonic()
     try:
         action()
-        if dead := [server for server in servers if not server.is_alive()]:
-            outcome.reason = f"wharf has died: {dead[0].errors()[-300:]!a}"
+        for server, files in idle.items():
+            if not server.is_alive():
+                raise Failed(f"wharf has died: {server.errors()[-300:]!a}")
+            check_files(server, files)
     except (Failed, ServerError) as error:
         outcome.reason = str(error)
     except Exception as error:  # A mistake of the harness is a failure too, not the end.
@@ -137,15 +185,16 @@ def attempt(outcome, action, servers):
 
 def warm_up(server: Wharf):
     """A first session, so that what the server opens once and for all is open."""
-    with FTP(encoding="utf-8") as ftp:
+    with Ftps(server.tls[0], "1.3") if server.tls else FTP(encoding="utf-8") as ftp:
         ftp.connect("127.0.0.1", server.port, timeout=10)
         ftp.login(server.user, server.password)
+        if server.tls:
+            ftp.prot_p()
         ftp.nlst("tree/links")
         ftp.retrbinary("RETR tree/text/lines.txt", lambda chunk: None)
         if not server.anonymous:
-            ftp.mkd("up")
-            ftp.storbinary("STOR up/warm", io.BytesIO(b"warm"))
-            ftp.delete("up/warm")
+            ftp.storbinary(f"STOR up/warm-{server.port}", io.BytesIO(b"warm"))
+            ftp.delete(f"up/warm-{server.port}")
 
 
 def check_files(server: Wharf, idle: int):
@@ -154,9 +203,11 @@ def check_files(server: Wharf, idle: int):
         raise Failed(f"{len(files)} are open, {idle} were before: {', '.join(files)}")
 
 
-def check_memory(server: Wharf, before: float, run: report.Run):
+def check_memory(server: Wharf, before: float, run: report.Run, transport):
     now, peak = server.memory_mib(), server.memory_mib("VmHWM")
-    run.notes.append(f"memory: {before:.1f} MiB before, {now:.1f} after, {peak:.1f} at the most")
+    who = f"{transport.name}, {'reader' if server.anonymous else 'server'}"
+    figures = f"{before:.1f} MiB before, {now:.1f} after, {peak:.1f} at the most"
+    run.notes.append(f"memory: {who}: {figures}")
     if now > before + MEMORY_GROWTH_MIB:
         raise Failed(f"grew from {before:.0f} to {now:.0f} MiB")
 
@@ -170,11 +221,6 @@ def check_end(server: Wharf):
 def check_log(server: Wharf):
     if "panicked" in server.errors():
         raise Failed(server.errors()[-1000:])
-
-
-def check_tree(before: dict, folder: Path):
-    if text := tree.difference(tree.snapshot(folder), before):
-        raise Failed(text)
 
 
 if __name__ == "__main__":

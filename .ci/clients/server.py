@@ -22,16 +22,21 @@ class Wharf:
     USER, PASSWORD = "u", "p-ä &/:@#"
 
     def __init__(
-        self, program, root: Path, backend: str, log: Path, anonymous=False, verbose=False
+        self, program, root: Path, backend: str, log: Path, *options, anonymous=False, tls=None
     ):
-        self.root, self.log, self.anonymous = root, log, anonymous
+        """With `tls`, which is a certificate and its key, there is a second port for implicit TLS."""
+        self.root, self.log, self.anonymous, self.tls = root, log, anonymous, tls
+        self.said = b""
         self.user = "anonymous" if anonymous else self.USER
         self.password = "me@example.org" if anonymous else self.PASSWORD
         command = [program, root, "--listen", "127.0.0.1:0", "--backend", backend]
         if not anonymous:
             command += ["--user", self.USER, "--write"]
-        if verbose:
-            command.append("-vv")
+        if tls:
+            certificate, key = tls
+            command += ["--tls-cert", certificate, "--tls-key", key]
+            command += ["--implicit-tls", "127.0.0.1:0"]
+        command += options
         with open(log, "wb") as errors:
             self.process = subprocess.Popen(
                 command,
@@ -40,21 +45,22 @@ class Wharf:
                 stderr=errors,
                 env={**os.environ, "WHARF_PASSWORD": self.PASSWORD},
             )
-        self.port = self._read_port()
+        self.port = self._read_port("ftp")
+        self.implicit_port = self._read_port("ftps") if tls else None
 
-    def _read_port(self) -> int:
-        said, until = b"", time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until:
-            if not select.select([self.process.stdout], [], [], until - time.monotonic())[0]:
+    def _read_port(self, scheme: str) -> int:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            if match := re.search(rf"\b{scheme}://127\.0\.0\.1:(\d+)/".encode(), self.said):
+                return int(match[1])
+            if not select.select([self.process.stdout], [], [], max(0, until - time.monotonic()))[0]:
                 break
             chunk = os.read(self.process.stdout.fileno(), 4096)
-            said += chunk
-            if match := re.search(rb"ftp://127\.0\.0\.1:(\d+)/", said):
-                return int(match[1])
+            self.said += chunk
             if not chunk:
                 break
         self.process.kill()
-        raise ServerError(f"wharf did not start: {said!r} {self.errors()}")
+        raise ServerError(f"wharf did not start: {self.said!r} {self.errors()}")
 
     def errors(self) -> str:
         return self.log.read_text(errors="replace")
@@ -75,6 +81,15 @@ class Wharf:
     def memory_mib(self, field="VmRSS") -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
+
+    def settled_open_files(self) -> int:
+        """Returns how much is open once that does not change any more."""
+        count, since = len(self.open_files()), time.monotonic()
+        while time.monotonic() < since + 0.3:
+            time.sleep(0.01)
+            if (now := len(self.open_files())) != count:
+                count, since = now, time.monotonic()
+        return count
 
     def wait_for_open_files(self, most: int) -> list:
         """Returns what is open once that is no more than `most`, or patience is at its end."""

@@ -5,7 +5,7 @@ import re
 
 from harness import Client, Failed
 
-tnftp = Client("tnftp", "tnftp")
+tnftp = Client("tnftp", "tnftp", no_tls="it has TLS for HTTPS only")
 
 # What its globbing and quoting can carry by name: within quotes a backslash stands for itself.
 PLAIN = ["plain.txt", "with space.txt", "ümläut 日本語 😀.txt", "it's quoted.txt", "hash#.txt"]
@@ -145,3 +145,12 @@ def _(c):
     url = c.url("tree/text/lines.txt", c.reader, login=False)
     c.run("tnftp", "-a", "-V", "-o", c.out / "a", url)
     c.same_file(c.out / "a", c.tree / "text/lines.txt")
+
+
+@tnftp.operation("refused in clear", on=("require",), in_clear=True)
+def _(c):
+    try:
+        run(c, f'lcd "{c.out}"', "get tree/text/lines.txt lines")
+    except Failed as failed:
+        c.equal("530 " in str(failed), True, str(failed))
+    c.equal(os.listdir(c.out), [], "files")
