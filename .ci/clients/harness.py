@@ -185,7 +185,8 @@ class Case:
 
     def clean(self):
         """Frees the disk: what went well is not looked at again."""
-        for folder in self.out.parent.glob(f"{self.out.name}*"):
+        # Not "{name}*": tls1.2 is not tls's.
+        for folder in [self.out, *self.out.parent.glob(f"{self.out.name}-*")]:
             shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(self.arrived, ignore_errors=True)
 
