@@ -1,12 +1,29 @@
 //! A TCP connection, in clear or within TLS.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 
 use rustls::{ClientConnection, Stream};
+use socket2::{Domain, Socket, Type};
 
+use crate::client::LIMIT;
 use crate::data::End;
 use crate::tls::{Handshake, Tls};
+
+/// Connects, from the address `from` where it matters; `prepare` sets options before.
+pub(crate) fn connect(
+    to: SocketAddr,
+    from: Option<IpAddr>,
+    prepare: impl FnOnce(&Socket) -> io::Result<()>,
+) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    if let Some(ip) = from {
+        socket.bind(&SocketAddr::from((ip, 0)).into())?;
+    }
+    prepare(&socket)?;
+    socket.connect_timeout(&to.into(), LIMIT)?;
+    Ok(socket.into())
+}
 
 /// A connection that can be protected and, where both ends agree, go back to clear text.
 #[derive(Debug)]

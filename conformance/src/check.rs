@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -201,11 +202,16 @@ impl<'a> Context<'a> {
 
     /// Connects and does no more, without a record of what is said on the connection.
     pub fn dial(&mut self, profile: Profile) -> Result<Client, Failure> {
+        self.dial_from(profile, None)
+    }
+
+    /// As [`dial`](Self::dial), from this address.
+    pub fn dial_from(&mut self, profile: Profile, from: Option<IpAddr>) -> Result<Client, Failure> {
         let address = self.target.address(profile);
         let address =
             address.ok_or_else(|| Failure::new(format!("no server of profile {profile:?}")))?;
         self.clients += 1;
-        let mut client = Client::connect(address, self.journal.clone(), self.clients)?;
+        let mut client = Client::connect(address, from, self.journal.clone(), self.clients)?;
         client.keep(Detail::None);
         Ok(client)
     }

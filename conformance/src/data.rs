@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::channel::{Channel, end_of, is_timeout};
+use crate::channel::{Channel, connect, end_of, is_timeout};
 use crate::check::Failure;
 use crate::client::LIMIT;
 use crate::reply::Reply;
@@ -72,15 +72,11 @@ pub(crate) struct Dial {
 
 impl Data {
     pub(crate) fn dial(address: SocketAddr, dial: Dial) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        if let Some(ip) = dial.from {
-            socket.bind(&SocketAddr::from((ip, 0)).into())?;
-        }
-        if dial.narrow {
-            socket.set_recv_buffer_size(16 << 10)?;
-        }
-        socket.connect_timeout(&address.into(), LIMIT)?;
-        Self::new(socket.into())
+        let narrow = |socket: &Socket| match dial.narrow {
+            true => socket.set_recv_buffer_size(16 << 10),
+            false => Ok(()),
+        };
+        Self::new(connect(address, dial.from, narrow)?)
     }
 
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {

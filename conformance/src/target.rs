@@ -50,6 +50,8 @@ pub enum Profile {
     Ccc,
     /// As [`Standard`](Self::Standard), without TLS.
     Clear,
+    /// As [`Clear`](Self::Clear), with room for few sessions: see [`Settings::crowded`].
+    Crowded,
 }
 
 /// An account that the server knows.
@@ -99,6 +101,8 @@ pub struct Settings {
     pub tls_required: bool,
     /// Data connections have to resume the TLS session of their control connection.
     pub resumption_required: bool,
+    /// How many sessions there may be at a time, and how many of them from one address.
+    pub sessions: Option<[usize; 2]>,
     /// A virtual host, chosen by HOST.
     pub host: Option<VirtualHost>,
 }
@@ -128,6 +132,7 @@ impl Default for Settings {
             tls: true,
             tls_required: false,
             resumption_required: false,
+            sessions: None,
             host: None,
         }
     }
@@ -154,5 +159,11 @@ impl Settings {
     /// Returns the settings of the profile [`Clear`](Profile::Clear).
     pub fn clear() -> Self {
         Self { tls: false, ..Self::default() }
+    }
+
+    /// Returns the settings of the profile [`Crowded`](Profile::Crowded): five sessions, of which
+    /// three may be of one address.
+    pub fn crowded() -> Self {
+        Self { sessions: Some([5, 3]), ..Self::clear() }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Result, ensure, no_data_connection, quietly, same_bytes};
 use crate::check::{Check, Context, Failure};
-use crate::client::Client;
+use crate::client::{Client, Detail, LIMIT};
 use crate::data::{Data, Dial, End, Offer, eprt_argument, other_loopback};
 use crate::target::{Account, Profile};
 
@@ -15,6 +15,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check { id: "rfc2577.attempts", run: attempts },
     Check { id: "rfc2577.delay", run: delay },
     Check { id: "rfc2577.port-stealing", run: port_stealing },
+    Check { id: "rfc2577.per-ip", run: per_ip },
+    Check { id: "rfc2577.usernames", run: usernames },
 ];
 
 fn bounce(context: &mut Context<'_>) -> Result {
@@ -179,5 +181,75 @@ fn port_stealing(context: &mut Context<'_>) -> Result {
     // Where most ports of the range are taken, even random ones repeat.
     ensure!(distinct.len() >= 8, "passive ports repeat: {ports:?}");
     client.note("40 passive ports in no order");
+    Ok(())
+}
+
+fn per_ip(context: &mut Context<'_>) -> Result {
+    if !context.has(Profile::Crowded) {
+        return Ok(());
+    }
+    let Some([all, each]) = context.settings(Profile::Crowded).sessions else {
+        context.skip("the limits of sessions are not known");
+        return Ok(());
+    };
+    let mut inside = Vec::new();
+    for _ in 0..each {
+        inside.push(enter_from(context, None)?);
+    }
+    turned_away(context, None)?;
+    // Who has come in is not disturbed, and nor is another address, until there is no room at all.
+    inside.iter_mut().try_for_each(|client| client.expect("NOOP", &[200]).map(drop))?;
+    if let Some(other) = other_loopback(inside[0].local()?.ip()) {
+        for _ in each..all {
+            inside.push(enter_from(context, Some(other))?);
+        }
+        turned_away(context, Some(other))?;
+    } else {
+        context.skip("the limit of all sessions: no second address to connect from");
+    }
+    // A place that is given up is free again.
+    inside.remove(0).expect("QUIT", &[221])?;
+    let begin = Instant::now();
+    loop {
+        let mut client = context.dial(Profile::Crowded)?;
+        if client.expect_reply(&[220, 421])?.code == 220 {
+            break;
+        }
+        ensure!(begin.elapsed() < LIMIT, "a place that was given up is not free again");
+    }
+    inside[0].note("a place that is given up is free again");
+    Ok(())
+}
+
+fn enter_from(context: &mut Context<'_>, from: Option<IpAddr>) -> Result<Client> {
+    let mut client = context.dial_from(Profile::Crowded, from)?;
+    client.expect_reply(&[220])?;
+    context.enter(&mut client)?;
+    client.keep(Detail::Full);
+    client.note("logged in, Crowded");
+    Ok(client)
+}
+
+fn turned_away(context: &mut Context<'_>, from: Option<IpAddr>) -> Result {
+    let mut client = context.dial_from(Profile::Crowded, from)?;
+    client.keep(Detail::Full);
+    client.expect_reply(&[421])?;
+    client.expect_close()
+}
+
+fn usernames(context: &mut Context<'_>) -> Result {
+    let known = context.credentials(Account::Full);
+    let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
+    let mut answers = Vec::new();
+    for user in [known.user.as_str(), "stranger", "root"] {
+        let mut client = context.connect(Profile::Standard)?;
+        let named = client.expect(format!("USER {user}"), &[331])?;
+        let refused = client.expect("PASS wrong", &[530])?;
+        // A text may name the user that it was given.
+        answers.push([named, refused].map(|reply| reply.whole().replace(user, "NAME")));
+    }
+    let told = answers.iter().find(|answer| **answer != answers[0]);
+    ensure!(told.is_none(), "a known name is answered {:?}, another {told:?}", answers[0]);
+    context.skip("whether the time tells them apart");
     Ok(())
 }

@@ -4,12 +4,12 @@ mod protection;
 mod transfers;
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::channel::{Channel, end_of};
+use crate::channel::{Channel, connect, end_of};
 use crate::check::Failure;
 use crate::data::End;
 use crate::journal::Journal;
@@ -50,9 +50,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects; the greeting is still to be read. `number` names this client in the journal.
-    pub fn connect(address: SocketAddr, journal: Journal, number: usize) -> Result<Self, Failure> {
-        let stream = TcpStream::connect_timeout(&address, LIMIT)?;
+    /// Connects, from the address `from` where it matters; the greeting is still to be read.
+    /// `number` names this client in the journal.
+    pub fn connect(
+        address: SocketAddr,
+        from: Option<IpAddr>,
+        journal: Journal,
+        number: usize,
+    ) -> Result<Self, Failure> {
+        let stream = connect(address, from, |_| Ok(()))?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(LIMIT))?;
         Ok(Self {

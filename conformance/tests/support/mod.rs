@@ -29,6 +29,7 @@ struct Running {
     strict: wharf::Handle,
     ccc: wharf::Handle,
     clear: wharf::Handle,
+    crowded: wharf::Handle,
     _hosted: Folder,
     _folder: Folder,
 }
@@ -54,6 +55,7 @@ impl Servers {
                 strict: start(server(&strict).tls(tls())),
                 ccc: start(server(&settings).tls(tls()).allow_ccc(true)),
                 clear: start(server(&Settings::clear())),
+                crowded: start(server(&Settings::crowded())),
                 _hosted: hosted,
                 _folder: folder,
             }
@@ -72,6 +74,7 @@ impl Target for Servers {
             Profile::Strict => running.strict.addresses().first().copied(),
             Profile::Ccc => running.ccc.addresses().first().copied(),
             Profile::Clear => running.clear.addresses().first().copied(),
+            Profile::Crowded => running.crowded.addresses().first().copied(),
         }
     }
 
@@ -84,6 +87,7 @@ impl Target for Servers {
             Profile::Strict => Settings::strict(),
             Profile::Ccc => Settings::default(),
             Profile::Clear => Settings::clear(),
+            Profile::Crowded => Settings::crowded(),
         };
         Settings { newline_as_nul: true, site_echo: Some("ECHO".to_owned()), ..settings }
     }
@@ -119,6 +123,7 @@ fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
     if settings.resumption_required {
         builder = builder.tls_resumption(Resumption::Require);
     }
+    let [sessions, per_address] = settings.sessions.unwrap_or([1000, 1000]);
     builder
         .listen("127.0.0.1:0")
         .backend(backend)
@@ -133,8 +138,8 @@ fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
         .login_delay(settings.login_delay)
         .login_attempts(settings.login_attempts)
         .atomic_uploads(settings.atomic_uploads)
-        .max_sessions(1000)
-        .max_sessions_per_address(1000)
+        .max_sessions(sessions)
+        .max_sessions_per_address(per_address)
         .shutdown_grace(Duration::from_secs(1))
 }
 
