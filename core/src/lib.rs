@@ -25,6 +25,7 @@
 //! Where to look: `command` is the table of commands, `session` has a file for each kind of
 //! decision, `line`, `name`, `path` and `reply` are the words between client and server, and
 //! `listing`, `facts`, `glob` and [`ascii`] the pure filters that a driver runs over bytes.
+//! Reply texts stand in English where they are sent; `language` has them in other languages.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -39,6 +40,7 @@ mod config;
 mod event;
 mod facts;
 pub mod glob;
+mod language;
 mod line;
 mod listing;
 mod name;

@@ -1,15 +1,19 @@
 //! Replies on their way to the client (RFC 959 section 4.2).
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::language::{ENGLISH, Language, VERBATIM};
 use crate::name;
 
 /// The bytes that wait to be sent on the control connection.
 ///
 /// Everything that goes in is made safe: a text cannot end its line, and Telnet's IAC is doubled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Replies {
+    /// What texts are written in.
+    language: &'static Language,
     bytes: Vec<u8>,
     /// How many of `bytes` have been sent.
     sent: usize,
@@ -18,6 +22,19 @@ pub(crate) struct Replies {
 }
 
 impl Replies {
+    pub(crate) fn new() -> Self {
+        Self { language: &ENGLISH, bytes: Vec::new(), sent: 0, shut: false }
+    }
+
+    /// The language of what is written from now on.
+    pub(crate) fn language(&self) -> &'static Language {
+        self.language
+    }
+
+    pub(crate) fn set_language(&mut self, language: &'static Language) {
+        self.language = language;
+    }
+
     /// What is to be sent.
     pub(crate) fn pending(&self) -> &[u8] {
         &self.bytes[self.sent..]
@@ -44,26 +61,27 @@ impl Replies {
 
     /// A reply of one line.
     pub(crate) fn line(&mut self, code: u16, text: impl Into<Text>) {
-        self.write(code, b' ', &text.into());
+        self.write(code, b' ', text.into());
     }
 
     /// The first line of a reply of several.
     pub(crate) fn open(&mut self, code: u16, text: impl Into<Text>) {
-        self.write(code, b'-', &text.into());
+        self.write(code, b'-', text.into());
     }
 
     /// A line within a reply of several: a leading space keeps it from being read as the last.
     pub(crate) fn inner(&mut self, text: impl Into<Text>) {
         self.put(b" ");
-        self.escape(&text.into().0);
+        self.escape(&text.into().written_in(self.language));
         self.put(b"\r\n");
     }
 
-    /// A reply of as many lines as `text` has, parted by LF or CRLF.
+    /// A reply of as many lines as `text` has, parted by LF or CRLF. The text is not one of ours,
+    /// and stays as it is.
     pub(crate) fn lines(&mut self, code: u16, text: &[u8]) {
-        let without_cr = |line: &[u8]| Text(line.strip_suffix(b"\r").unwrap_or(line).to_vec());
-        let mut lines = text.split(|&byte| byte == b'\n').map(without_cr);
-        let last = lines.next_back().unwrap_or_default();
+        let line = |line: &[u8]| Text::verbatim(line.strip_suffix(b"\r").unwrap_or(line));
+        let mut lines = text.split(|&byte| byte == b'\n').map(line);
+        let last = lines.next_back().unwrap_or_else(|| Text::verbatim(""));
         match lines.next() {
             None => self.line(code, last),
             Some(first) => {
@@ -88,12 +106,12 @@ impl Replies {
         self.put(answer);
     }
 
-    fn write(&mut self, code: u16, separator: u8, text: &Text) {
+    fn write(&mut self, code: u16, separator: u8, text: Text) {
         debug_assert!((100..=599).contains(&code));
         let digits = [code / 100, code / 10 % 10, code % 10];
         self.put(&digits.map(|digit| b'0' + digit as u8));
         self.put(&[separator]);
-        self.escape(&text.0);
+        self.escape(&text.written_in(self.language));
         self.put(b"\r\n");
     }
 
@@ -123,40 +141,85 @@ impl Replies {
 /// Telnet's "interpret as command" (RFC 854); doubled it is the byte itself.
 const IAC: u8 = 0xFF;
 
-/// The text of a reply line: raw bytes, made safe when they are written.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Text(Vec<u8>);
+/// The text of a reply line: English words, and what is put in for each `{}` in them once they have
+/// been translated.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    words: &'static str,
+    values: Vec<Value>,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    /// A name or a number: the same in every language.
+    Bytes(Vec<u8>),
+    /// Words, to be translated by themselves.
+    Words(&'static str),
+}
 
 impl Text {
-    /// `before "path" after`, as RFC 959 Appendix II has it: quotes within the path are doubled.
-    pub(crate) fn quoting(path: &[u8], after: &str) -> Self {
-        let mut text = Vec::from(*b"\"");
-        for &byte in path {
-            text.push(byte);
-            if byte == b'"' {
-                text.push(byte);
+    /// A text that no language changes: the form is the protocol's, or the words are not ours.
+    pub(crate) fn verbatim(text: impl Into<Vec<u8>>) -> Self {
+        Self { words: VERBATIM, values: Vec::from([Value::Bytes(text.into())]) }
+    }
+
+    /// Puts in a number or a word of the protocol.
+    pub(crate) fn with(self, value: impl fmt::Display) -> Self {
+        self.with_value(Value::Bytes(format!("{value}").into_bytes()))
+    }
+
+    /// Puts in a name, of whatever bytes.
+    pub(crate) fn with_name(self, name: &[u8]) -> Self {
+        self.with_value(Value::Bytes(name.to_vec()))
+    }
+
+    /// Puts in a path that stands between quotes, so quotes within it are doubled (RFC 959 Appendix
+    /// II).
+    pub(crate) fn with_path(self, path: &[u8]) -> Self {
+        let mut doubled = Vec::with_capacity(path.len());
+        for part in path.split_inclusive(|&byte| byte == b'"') {
+            doubled.extend_from_slice(part);
+            if part.ends_with(b"\"") {
+                doubled.push(b'"');
             }
         }
-        text.push(b'"');
-        text.extend_from_slice(after.as_bytes());
-        Self(text)
+        self.with_value(Value::Bytes(doubled))
     }
 
-    /// Joins the parts.
-    pub(crate) fn of(parts: &[&[u8]]) -> Self {
-        Self(parts.concat())
+    /// Puts in words that have a translation of their own.
+    pub(crate) fn with_words(self, words: &'static str) -> Self {
+        self.with_value(Value::Words(words))
+    }
+
+    fn with_value(mut self, value: Value) -> Self {
+        self.values.push(value);
+        self
+    }
+
+    fn written_in(&self, language: &Language) -> Vec<u8> {
+        debug_assert_eq!(self.words.matches("{}").count(), self.values.len(), "{}", self.words);
+        let mut written = Vec::new();
+        let mut values = self.values.iter();
+        for (index, part) in language.translate(self.words).split("{}").enumerate() {
+            if index > 0 {
+                match values.next() {
+                    Some(Value::Bytes(bytes)) => written.extend_from_slice(bytes),
+                    Some(Value::Words(words)) => {
+                        written.extend_from_slice(language.translate(words).as_bytes());
+                    }
+                    None => {}
+                }
+            }
+            written.extend_from_slice(part.as_bytes());
+        }
+        written
     }
 }
 
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self(text.as_bytes().to_vec())
-    }
-}
-
-impl From<fmt::Arguments<'_>> for Text {
-    fn from(text: fmt::Arguments<'_>) -> Self {
-        Self(alloc::fmt::format(text).into_bytes())
+/// Only what stands in the source has a translation: anything else is [`Text::verbatim`].
+impl From<&'static str> for Text {
+    fn from(words: &'static str) -> Self {
+        Self { words, values: Vec::new() }
     }
 }
 
@@ -166,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn written(write: impl FnOnce(&mut Replies)) -> Vec<u8> {
-        let mut replies = Replies::default();
+        let mut replies = Replies::new();
         write(&mut replies);
         replies.pending().to_vec()
     }
@@ -174,7 +237,7 @@ mod tests {
     #[test]
     fn quotes_are_doubled_and_line_ends_hidden() {
         let path = b"/a\"b\r\nc\xFF";
-        let bytes = written(|r| r.line(257, Text::quoting(path, " created.")));
+        let bytes = written(|r| r.line(257, Text::from("\"{}\" created.").with_path(path)));
         assert_eq!(bytes, b"257 \"/a\"\"b\r\0\0c\xFF\xFF\" created.\r\n");
     }
 
@@ -186,7 +249,7 @@ mod tests {
 
     #[test]
     fn sending_in_pieces() {
-        let mut replies = Replies::default();
+        let mut replies = Replies::new();
         replies.line(200, "OK");
         replies.sent(5);
         assert_eq!(replies.pending(), b"K\r\n");
@@ -197,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_nobody_reads_is_not_kept() {
-        let mut replies = Replies::default();
+        let mut replies = Replies::new();
         replies.line(200, "OK");
         replies.shut();
         replies.lines(200, b"one\ntwo\nthree");
@@ -209,7 +272,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_forges_a_line(text in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let bytes = written(|r| r.line(200, Text(text.clone())));
+            let bytes = written(|r| r.line(200, Text::verbatim(text.clone())));
             prop_assert_eq!(memchr::memchr_iter(b'\n', &bytes).count(), 1);
             prop_assert!(bytes.ends_with(b"\r\n") && bytes.starts_with(b"200 "));
             let bytes = written(|r| r.lines(211, &text));

@@ -270,6 +270,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "NOOP",
         "NOOP",
         "FEAT",
+        "LANG",
+        "LANG de-AT",
         "OPTS MLST type;",
         "MDTM a",
         "SIZE a",

@@ -116,15 +116,15 @@ impl State {
 }
 
 /// Known words that are not implemented: 502 at any time.
-const NOT_IMPLEMENTED: [&str; 15] = [
-    "AVBL", "CLNT", "CSID", "HASH", "LANG", "MFF", "MFMT", "RANG", "SMNT", "XCRC", "XMD5", "XSHA",
-    "XSHA1", "XSHA256", "XSHA512",
+const NOT_IMPLEMENTED: [&str; 14] = [
+    "AVBL", "CLNT", "CSID", "HASH", "MFF", "MFMT", "RANG", "SMNT", "XCRC", "XMD5", "XSHA", "XSHA1",
+    "XSHA256", "XSHA512",
 ];
 
 /// Commands that work before login.
-const OPEN: [&str; 21] = [
-    "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "FEAT", "HELP", "HOST", "MIC", "NOOP", "OPTS",
-    "PASS", "PBSZ", "PROT", "QUIT", "SITE", "REIN", "STAT", "SYST", "USER",
+const OPEN: [&str; 22] = [
+    "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "FEAT", "HELP", "HOST", "LANG", "MIC", "NOOP",
+    "OPTS", "PASS", "PBSZ", "PROT", "QUIT", "SITE", "REIN", "STAT", "SYST", "USER",
 ];
 
 /// Commands that change something on the disk.
@@ -141,6 +141,7 @@ fn plausible(word: &str) -> &'static str {
         "ALLO" | "REST" => "10",
         "AUTH" => "TLS",
         "HOST" => "a.example",
+        "LANG" => "de",
         "PBSZ" => "0",
         "PROT" => "P",
         "EPRT" => "|1|10.0.0.1|51201|",

@@ -6,6 +6,7 @@ use core::fmt;
 
 use crate::action::{Action, Password, Proof};
 use crate::event::{Denial, Grant};
+use crate::language::ENGLISH;
 use crate::time::Now;
 
 use super::security::{Protection, Security};
@@ -19,7 +20,11 @@ const TOO_MANY_SESSIONS: &str = "Too many sessions for this account; try later."
 const TLS_TO_LOG_IN: &str = "TLS is required to log in; send AUTH TLS first.";
 
 impl Session {
+    /// Sends 220. Its text is the operator's, in whatever language that may be.
+    ///
+    /// Who is greeted has not asked for a language: HOST and REIN undo LANG (RFC 2640 section 4.1).
     pub(super) fn greet(&mut self) {
+        self.replies.set_language(&ENGLISH);
         let config = self.config.clone();
         self.replies.lines(220, config.greeting.as_bytes());
     }

@@ -6,6 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::action::Action;
 use crate::event::RequestId;
+use crate::reply::Text;
 use crate::time::Now;
 
 use super::state::{Data, Then, Work};
@@ -37,7 +38,7 @@ impl Session {
     fn go_active(&mut self, to: SocketAddr, command: &str) {
         self.close_data();
         if self.parameters.epsv_all {
-            return self.reply(501, format_args!("{command} not allowed after EPSV ALL."));
+            return self.reply(501, Text::from("{} not allowed after EPSV ALL.").with(command));
         }
         if to.port() == 0 || to.port() < 1024 && !self.config.allow_privileged_ports {
             return self.reply(501, "Can't connect over a privileged port.");
@@ -47,14 +48,14 @@ impl Session {
             return self.reply(501, "Rejected data connection to foreign address.");
         }
         self.data = Data::Active(to);
-        self.reply(200, format_args!("{command} command successful."));
+        self.reply(200, Text::from("{} command successful.").with(command));
     }
 
     /// PASV. Its reply has no room for an IPv6 address.
     pub(super) fn pasv(&mut self) {
         self.close_data();
         if self.parameters.epsv_all {
-            self.reply(501, "PASV not allowed after EPSV ALL.");
+            self.reply(501, Text::from("{} not allowed after EPSV ALL.").with("PASV"));
         } else if self.endpoint.local().is_ipv6() {
             self.reply(522, "PASV cannot name an IPv6 address; use EPSV.");
         } else {
@@ -104,7 +105,8 @@ impl Session {
         };
         self.data = Data::Listening(id);
         if let Then::ExtendedPassive = then {
-            return self.reply(229, format_args!("Entering Extended Passive Mode (|||{port}|)."));
+            let text = Text::from("Entering Extended Passive Mode (|||{}|).");
+            return self.reply(229, text.with(port));
         }
         let own = match self.endpoint.local().ip() {
             IpAddr::V4(ip) => ip,
@@ -112,7 +114,8 @@ impl Session {
         };
         let [a, b, c, d] = self.config.public_address.unwrap_or(own).octets();
         let (high, low) = (port / 256, port % 256);
-        self.reply(227, format_args!("Entering Passive Mode ({a},{b},{c},{d},{high},{low})."));
+        let numbers = format_args!("{a},{b},{c},{d},{high},{low}");
+        self.reply(227, Text::from("Entering Passive Mode ({}).").with(numbers));
     }
 
     /// Somebody connected to the passive port: only the client itself is let in.

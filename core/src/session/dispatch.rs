@@ -87,7 +87,7 @@ impl Session {
             Command::Unknown => {
                 let word = line.split(|&byte| byte == b' ').next().unwrap_or_default();
                 let word = &word[..word.len().min(32)];
-                self.reply(500, Text::of(&[b"Command \"", word, b"\" not understood."]));
+                self.reply(500, Text::from("Command \"{}\" not understood.").with_name(word));
             }
         }
     }
@@ -162,6 +162,7 @@ impl Session {
             Verb::Rest => self.restart(argument),
             Verb::Allo => self.allo(argument),
             Verb::Opts => self.opts(argument),
+            Verb::Lang => self.lang(argument),
             Verb::Port => self.port(argument),
             Verb::Eprt => self.eprt(argument),
             Verb::Pasv => self.pasv(),
@@ -189,8 +190,8 @@ impl Session {
             Verb::Help => self.help(argument),
             Verb::Site => self.site(argument),
             Verb::Stat => self.stat(argument, now),
-            Verb::Syst => self.reply(215, "UNIX Type: L8"),
-            Verb::Noop => self.reply(200, "NOOP command successful."),
+            Verb::Syst => self.reply(215, Text::verbatim("UNIX Type: L8")),
+            Verb::Noop => self.reply(200, Text::from("{} command successful.").with("NOOP")),
             Verb::NotImplemented => unreachable!("refused by admit"),
         }
     }

@@ -1,5 +1,6 @@
 //! Single files and directories: CWD, CDUP, PWD, MKD, RMD, DELE, RNFR, RNTO, SIZE, MDTM, MLST.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use crate::action::Filter;
@@ -33,14 +34,15 @@ impl Session {
     /// PWD.
     pub(super) fn pwd(&mut self) {
         let directory = self.parameters.directory.as_bytes();
-        let text = Text::quoting(directory, " is the current directory.");
+        let text = Text::from("\"{}\" is the current directory.").with_path(directory);
         self.reply(257, text);
     }
 
     /// MKD.
     pub(super) fn mkd(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::MAKE_DIRECTORY) else { return };
-        let done = Then::Reply(257, Text::quoting(path.as_bytes(), " directory created."));
+        let text = Text::from("\"{}\" directory created.").with_path(path.as_bytes());
+        let done = Then::Reply(257, text);
         self.ask(StorageRequest::CreateDirectory(path), done);
     }
 
@@ -136,14 +138,14 @@ impl Session {
             }
             (Then::Size(path), StorageAnswer::Metadata(metadata)) => {
                 if self.is_retrievable(&path, &metadata) {
-                    self.reply(213, format_args!("{}", metadata.size));
+                    self.reply(213, Text::verbatim(format!("{}", metadata.size)));
                 }
             }
             (Then::ModificationTime(path), StorageAnswer::Metadata(metadata)) => {
                 if self.is_retrievable(&path, &metadata) {
                     let mut time = Vec::new();
                     facts::timestamp(metadata.modified, &mut time);
-                    self.reply(213, Text::of(&[&time]));
+                    self.reply(213, Text::verbatim(time));
                 }
             }
             (Then::Facts(path), StorageAnswer::Metadata(metadata)) => {
@@ -166,7 +168,7 @@ impl Session {
         if !metadata.access.read {
             return self.reply(550, "Permission denied.");
         }
-        let text = Text::quoting(path.as_bytes(), " is the current directory.");
+        let text = Text::from("\"{}\" is the current directory.").with_path(path.as_bytes());
         self.parameters.directory = path;
         self.reply(250, text);
     }
@@ -174,7 +176,7 @@ impl Session {
     fn is_retrievable(&mut self, path: &VirtualPath, metadata: &Metadata) -> bool {
         let is_file = metadata.kind == Kind::File;
         if !is_file {
-            self.reply(550, Text::of(&[path.as_bytes(), b" is not retrievable."]));
+            self.reply(550, Text::from("{} is not retrievable.").with_name(path.as_bytes()));
         }
         is_file
     }
@@ -186,7 +188,7 @@ impl Session {
         format.permissions = self.grant().map(|own| own.rights.shown_at(path)).unwrap_or_default();
         let mut line = Vec::new();
         format.write_as(Role::Entry, path.as_bytes(), metadata, &mut line);
-        self.replies.open(250, Text::of(&[b"Listing ", path.as_bytes(), b":"]));
+        self.replies.open(250, Text::from("Listing {}:").with_name(path.as_bytes()));
         self.replies.listing(&line);
         self.reply(250, "End.");
     }

@@ -16,6 +16,7 @@ use super::{LOG_IN_FIRST, Session, trim};
 impl Session {
     /// FEAT (RFC 2389 section 3): what works in this session and is not in RFC 959.
     pub(super) fn feat(&mut self) {
+        let lang = format!("LANG {}", self.replies.language().feature());
         let mlst = format!("MLST {}", self.parameters.facts.feature());
         self.replies.open(211, "Features:");
         let tls = self.config.tls;
@@ -25,6 +26,7 @@ impl Session {
             ("EPRT", true),
             ("EPSV", true),
             ("HOST", !self.config.hosts.is_empty()),
+            (&lang, true),
             ("MDTM", true),
             (&mlst, true),
             ("PBSZ", tls.is_some()),
@@ -35,7 +37,7 @@ impl Session {
             ("UTF8", true),
         ];
         for (feature, _) in features.into_iter().filter(|(_, offered)| *offered) {
-            self.replies.inner(feature);
+            self.replies.inner(Text::verbatim(feature));
         }
         self.reply(211, "End.");
     }
@@ -48,15 +50,15 @@ impl Session {
             let implemented = COMMANDS.iter().filter(|spec| spec.is_implemented());
             let names: alloc::vec::Vec<&str> = implemented.map(|spec| spec.name).collect();
             for row in names.chunks(10) {
-                self.replies.inner(row.join(" ").as_str());
+                self.replies.inner(Text::verbatim(row.join(" ")));
             }
             return self.reply(214, "HELP <command> shows its syntax.");
         }
         match Spec::find(name) {
             Some(spec) if spec.is_implemented() => {
-                self.reply(214, format_args!("Syntax: {}", spec.usage()));
+                self.reply(214, Text::from("Syntax: {}").with(spec.usage()));
             }
-            Some(spec) => self.reply(502, format_args!("{} is not implemented.", spec.name)),
+            Some(spec) => self.reply(502, Text::from("{} is not implemented.").with(spec.name)),
             None => self.reply(501, "Unrecognized command."),
         }
     }
@@ -78,7 +80,7 @@ impl Session {
             }
             None => {
                 let word = &word[..word.len().min(32)];
-                self.reply(504, Text::of(&[b"SITE ", word, b" not understood."]));
+                self.reply(504, Text::from("SITE {} not understood.").with_name(word));
             }
         }
     }
@@ -86,9 +88,9 @@ impl Session {
     fn site_help(&mut self, name: &[u8]) {
         if name.is_empty() {
             self.replies.open(214, "The following SITE commands are implemented:");
-            self.replies.inner("HELP");
+            self.replies.inner(Text::verbatim("HELP"));
             for command in &self.config.site_commands {
-                self.replies.inner(command.name.as_str());
+                self.replies.inner(Text::verbatim(command.name.as_str()));
             }
             return self.reply(214, "SITE HELP <command> shows its syntax.");
         }
@@ -101,7 +103,7 @@ impl Session {
             })
         };
         match usage {
-            Some(usage) => self.reply(214, format_args!("Syntax: SITE {}", usage.trim_end())),
+            Some(usage) => self.reply(214, Text::from("Syntax: SITE {}").with(usage.trim_end())),
             None => self.reply(501, "Unrecognized SITE command."),
         }
     }
@@ -125,7 +127,7 @@ impl Session {
             return self.stat_path(argument, now);
         }
         let login = match &self.login {
-            Login::In { user, .. } => Text::of(&[b"Logged in as ", user]),
+            Login::In { user, .. } => Text::from("Logged in as {}").with_name(user),
             Login::Named { .. } => "Waiting for the password".into(),
             Login::Nobody => "Not logged in".into(),
         };
@@ -141,9 +143,9 @@ impl Session {
             Filter::Identity => "binary",
         };
         self.replies.open(211, "Status of the session:");
-        self.replies.inner(format_args!("Connected from {}", self.endpoint.peer().ip()));
+        self.replies.inner(Text::from("Connected from {}").with(self.endpoint.peer().ip()));
         self.replies.inner(login);
-        self.replies.inner(format_args!("TYPE: {kind}; STRU: file; MODE: stream"));
+        self.replies.inner(Text::from("TYPE: {}; STRU: file; MODE: stream").with_words(kind));
         let control = match self.security {
             Security::Protected { .. } => "protected by TLS",
             Security::Clear | Security::Cleared => "in clear",
@@ -152,8 +154,8 @@ impl Session {
             Protection::Private => "protected by TLS",
             Protection::Unsized | Protection::Clear => "in clear",
         };
-        self.replies
-            .inner(format_args!("Control connection {control}; data connections {protected}"));
+        let connections = Text::from("Control connection {}; data connections {}");
+        self.replies.inner(connections.with_words(control).with_words(protected));
         if let Work::Transferring(transfer) = &self.work {
             let status = transfer.status();
             self.replies.inner(status);

@@ -280,7 +280,8 @@ impl Session {
             Ok(Some(request)) => self.ask(request, Then::StatLook(listing)),
             Ok(None) => {
                 let code = if listing.directory().is_some() { 212 } else { 213 };
-                self.replies.open(code, Text::of(&[b"Status of ", listing.path.as_bytes(), b":"]));
+                let head = Text::from("Status of {}:").with_name(listing.path.as_bytes());
+                self.replies.open(code, head);
                 match listing.plan() {
                     Plan::List { directory: Some(directory), format, .. } => {
                         self.next_stat_entries(directory, format, STAT_ALLOWANCE);

@@ -7,7 +7,7 @@
 //! | `dispatch` | which line is executed when, and by whom |
 //! | `security` | TLS: AUTH, PBSZ, PROT, CCC |
 //! | `access` | who may come in: HOST, USER, PASS, ACCT, REIN, QUIT |
-//! | `parameters` | TYPE, STRU, MODE, REST, ALLO, OPTS |
+//! | `parameters` | TYPE, STRU, MODE, REST, ALLO, OPTS, LANG |
 //! | `data` | where the data connection comes from: PORT, PASV, EPRT, EPSV |
 //! | `transfer` | the course of RETR, STOR, STOU, APPE, ABOR |
 //! | `listing` | LIST, NLST, MLSD, and STAT with a path |
@@ -99,7 +99,7 @@ impl Session {
             config,
             endpoint,
             inbox: Inbox::new(),
-            replies: Replies::default(),
+            replies: Replies::new(),
             actions: VecDeque::new(),
             last_id: 0,
             host: None,
@@ -256,7 +256,7 @@ impl Session {
     }
 
     /// Sends the last reply; the connection is closed behind it.
-    fn end(&mut self, code: u16, text: &str, now: Now) {
+    fn end(&mut self, code: u16, text: &'static str, now: Now) {
         self.reply(code, text);
         self.close_data();
         if let Login::In { .. } = core::mem::replace(&mut self.login, Login::Nobody) {

@@ -1,9 +1,11 @@
-//! Transfer parameters: TYPE, STRU, MODE, REST, ALLO, OPTS.
+//! Transfer parameters: TYPE, STRU, MODE, REST, ALLO, OPTS, LANG.
 
 use alloc::format;
 
 use crate::action::Filter;
 use crate::facts::Facts;
+use crate::language::{BadTag, ENGLISH, Language};
+use crate::reply::Text;
 
 use super::{Session, number, trim};
 
@@ -46,7 +48,7 @@ impl Session {
         match number(trim(argument)).filter(|&offset| offset <= LARGEST) {
             Some(offset) => {
                 self.parameters.restart = offset;
-                self.reply(350, format_args!("Restarting at {offset}."));
+                self.reply(350, Text::from("Restarting at {}.").with(offset));
             }
             None => self.reply(501, "Invalid parameter: an offset in bytes is wanted."),
         }
@@ -95,7 +97,27 @@ impl Session {
         } else {
             let facts = Facts::parse(options);
             self.parameters.facts = facts;
-            self.reply(200, format!("MLST OPTS {facts}").trim_end());
+            let text = format!("MLST OPTS {facts}");
+            self.reply(200, Text::verbatim(text.trim_end()));
+        }
+    }
+
+    /// LANG (RFC 2640 section 4): the language of replies. USER and AUTH do not undo it, since
+    /// section 4.1 names HOST and REIN only.
+    pub(super) fn lang(&mut self, argument: &[u8]) {
+        let language = match trim(argument) {
+            b"" => Ok(&ENGLISH),
+            tag => Language::find(tag),
+        };
+        match language {
+            Ok(language) => {
+                self.replies.set_language(language);
+                self.reply(200, Text::from("Replies are in English ({}).").with(language.tag()));
+            }
+            Err(BadTag::Malformed) => self.reply(501, "Invalid language tag."),
+            Err(BadTag::Unknown) => {
+                self.reply(504, "Language not supported; FEAT shows which are.");
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! TLS: AUTH, PBSZ, PROT, CCC and the commands around them (RFC 2228, RFC 4217).
 
 use crate::action::Action;
+use crate::reply::Text;
 use crate::time::Now;
 use crate::tls::{Resumption, TlsRequired};
 
@@ -103,7 +104,7 @@ impl Session {
         if self.protection == Protection::Unsized {
             self.protection = Protection::Clear;
         }
-        self.reply(200, "PBSZ=0");
+        self.reply(200, Text::verbatim("PBSZ=0"));
     }
 
     /// PROT.

@@ -343,12 +343,12 @@ impl Session {
         log::info!("{}: {} bytes, {code} {text}", self.endpoint.peer().ip(), transfer.bytes,);
         self.reply(code, text);
         if transfer.stop == Some(Stop::Aborted) {
-            self.reply(226, "ABOR command successful.");
+            self.reply(226, Text::from("{} command successful.").with("ABOR"));
         }
     }
 
     /// Answers a transfer command that came to nothing before its 150.
-    pub(super) fn fail_transfer(&mut self, code: u16, text: &str) {
+    pub(super) fn fail_transfer(&mut self, code: u16, text: &'static str) {
         self.release_transfer();
         self.work = Work::Idle;
         self.reply(code, text);

@@ -87,11 +87,11 @@ impl What {
     pub(super) fn announcement(&self) -> Text {
         match self {
             What::Retrieve { filter: Filter::Identity, size, .. } => {
-                Text::from(format_args!("Opening BINARY mode data connection ({size} bytes)."))
+                Text::from("Opening BINARY mode data connection ({} bytes).").with(size)
             }
             // RFC 1123 section 4.1.2.9 fixes this form.
             What::Store { opened: Opened { unique_name: Some(name), .. }, .. } => {
-                Text::of(&[b"FILE: ", name])
+                Text::verbatim([b"FILE: ", &name[..]].concat())
             }
             What::Store { filter: Filter::Identity, .. } => {
                 Text::from("Opening BINARY mode data connection.")
@@ -119,13 +119,13 @@ impl What {
     /// A line for STAT.
     pub(super) fn status(&self, bytes: u64) -> Text {
         match self {
-            What::Retrieve { filter: Filter::Identity, offset, size } => Text::from(format_args!(
-                "Sending a file: {bytes} of {} bytes",
-                size.saturating_sub(*offset)
-            )),
-            What::Retrieve { .. } => Text::from(format_args!("Sending a file: {bytes} bytes")),
-            What::Store { .. } => Text::from(format_args!("Receiving a file: {bytes} bytes")),
-            What::List(_) => Text::from(format_args!("Sending a listing: {bytes} bytes")),
+            What::Retrieve { filter: Filter::Identity, offset, size } => {
+                let all = size.saturating_sub(*offset);
+                Text::from("Sending a file: {} of {} bytes").with(bytes).with(all)
+            }
+            What::Retrieve { .. } => Text::from("Sending a file: {} bytes").with(bytes),
+            What::Store { .. } => Text::from("Receiving a file: {} bytes").with(bytes),
+            What::List(_) => Text::from("Sending a listing: {} bytes").with(bytes),
         }
     }
 }
