@@ -1,13 +1,15 @@
-//! RFC 2640: names are bytes.
+//! RFC 2640: names are bytes, and replies in several languages.
 
-use super::{Result, ensure};
-use crate::check::{Check, Context};
+use super::{Result, ensure, quietly};
+use crate::check::{Check, Context, Failure};
 use crate::client::Client;
 use crate::listing::{FactLine, LongLine};
+use crate::reply::Reply;
 use crate::target::Profile;
 use crate::wire::{decode_name, encode_name};
 
-pub(super) const CHECKS: &[Check] = &[Check { id: "rfc2640.utf8", run: utf8 }];
+pub(super) const CHECKS: &[Check] =
+    &[Check { id: "rfc2640.utf8", run: utf8 }, Check { id: "rfc2640.lang", run: lang }];
 
 const NAMES: &[&[u8]] = &[
     "gr\u{fc}\u{df}e \u{65e5}\u{672c}\u{8a9e} \u{1f4c1}".as_bytes(),
@@ -114,4 +116,110 @@ fn difference(got: &[Vec<u8>], expected: &[&[u8]]) -> String {
     let extra: Vec<_> = extra.map(|name| name.escape_ascii().to_string()).collect();
     let missing: Vec<_> = missing.map(|name| name.escape_ascii().to_string()).collect();
     format!("not expected {extra:?}, missing {missing:?}")
+}
+
+/// What FEAT says about LANG (section 4.3).
+#[derive(Debug, PartialEq, Eq)]
+struct Languages {
+    tags: Vec<String>,
+    /// The one with the asterisk.
+    current: String,
+}
+
+/// LANG may come at any time, best before the login (section 4.1).
+fn lang(context: &mut Context<'_>) -> Result {
+    let mut client = context.connect(Profile::Standard)?;
+    let Some(offered) = languages(&mut client)? else {
+        context.skip("LANG is not offered");
+        return Ok(());
+    };
+    if offered.tags.len() == 1 {
+        context.skip("there is no second language");
+    }
+    each_language(&mut client, &offered)?;
+    let mut client = context.login()?;
+    each_language(&mut client, &offered)?;
+
+    // REIN begins with the default again, where it is implemented.
+    let other = offered.tags.last().unwrap_or(&offered.current);
+    client.expect(format!("LANG {other}"), &[200])?;
+    if client.expect("REIN", &[220, 500, 502])?.code == 220 {
+        is_in_force(&mut client, &offered.current)?;
+    }
+    Ok(())
+}
+
+/// Asks for every language, then for the default, and for what is none.
+fn each_language(client: &mut Client, offered: &Languages) -> Result {
+    let default = &offered.current;
+    let texts = samples(client)?;
+    for tag in &offered.tags {
+        for tag in [tag.to_lowercase(), tag.to_uppercase()] {
+            client.expect(format!("LANG {tag}"), &[200])?;
+        }
+        is_in_force(client, tag)?;
+        let translated = samples(client)?;
+        for (reply, other) in texts.iter().zip(&translated) {
+            let (code, whole) = (reply.code, other.whole());
+            ensure!(other.code == code, "{}: {code}, but {whole} in {tag}", reply.command);
+            let utf8 = other.lines.iter().all(|line| std::str::from_utf8(line).is_ok());
+            ensure!(utf8, "not in UTF-8: {whole}");
+        }
+        // Variants of a language may have these texts in common.
+        let differs = texts.iter().zip(&translated).any(|(one, other)| one.lines != other.lines);
+        ensure!(differs || primary(tag) == primary(default), "{tag} says the same as {default}");
+    }
+    let last = offered.tags.last().unwrap_or(default);
+    client.expect("LANG qaa", &[504])?;
+    client.expect("LANG -", &[501, 504])?;
+    is_in_force(client, last)?;
+    client.expect("LANG", &[200])?;
+    is_in_force(client, default)?;
+    let again = samples(client)?;
+    let same = texts.iter().zip(&again).all(|(one, other)| one.lines == other.lines);
+    ensure!(same, "LANG alone does not bring back the texts of the default language");
+    Ok(())
+}
+
+/// Returns what FEAT says about LANG, if anything.
+fn languages(client: &mut Client) -> Result<Option<Languages>> {
+    let features = quietly(client, super::rfc2389::features)?;
+    let mut lines = features.iter().filter(|line| {
+        let name = line.split(' ').next().unwrap_or_default();
+        name.eq_ignore_ascii_case("LANG")
+    });
+    let Some(line) = lines.next() else { return Ok(None) };
+    let wrong = |what| Failure::new(format!("{what}: {line:?}"));
+    let (_, facts) = line.split_once(' ').ok_or_else(|| wrong("no languages"))?;
+    let mut languages = Languages { tags: Vec::new(), current: String::new() };
+    for fact in facts.split(';') {
+        let tag = fact.strip_suffix('*').unwrap_or(fact);
+        let is_subtag = |subtag: &str| {
+            matches!(subtag.len(), 1..=8) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        ensure!(tag.split('-').all(is_subtag), "{tag:?} is no language tag: {line:?}");
+        if tag != fact {
+            ensure!(languages.current.is_empty(), "two asterisks: {line:?}");
+            languages.current = tag.to_owned();
+        }
+        languages.tags.push(tag.to_owned());
+    }
+    ensure!(!languages.current.is_empty(), "no asterisk: {line:?}");
+    Ok(Some(languages))
+}
+
+fn is_in_force(client: &mut Client, tag: &str) -> Result {
+    let current = languages(client)?.map(|languages| languages.current);
+    ensure!(current.as_deref() == Some(tag), "FEAT has the asterisk at {current:?}, not {tag}");
+    client.note(&format!("{tag} is in force"));
+    Ok(())
+}
+
+/// Returns replies to commands that do nothing.
+fn samples(client: &mut Client) -> Result<Vec<Reply>> {
+    ["NOOP", "NOSUCH", "TYPE X"].iter().map(|line| client.command(line)).collect()
+}
+
+fn primary(tag: &str) -> String {
+    tag.split('-').next().unwrap_or_default().to_lowercase()
 }
