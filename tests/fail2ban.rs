@@ -64,7 +64,7 @@ fn in_journal(line: &[u8]) -> Vec<u8> {
     [b"harbour wharf[4711]: ", line].concat()
 }
 
-/// Fails logins under all names, and then is one too many; returns what the program logged.
+/// Fails logins under all names, by clients that say that their programs are so called, and then is one too many; returns what the program logged.
 fn log_of_failures(at: IpAddr) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let most = NAMES.len().to_string();
@@ -87,6 +87,8 @@ fn log_of_failures(at: IpAddr) -> Vec<u8> {
     let log_in = |name: &[u8], code| {
         let mut client = Client::dial(address).unwrap();
         client.expect(220);
+        client.send_raw(&[b"CLNT ", name, b"\r\n"].concat());
+        client.expect(200);
         client.send_raw(&[b"USER ", name, b"\r\n"].concat());
         client.expect(331);
         client.ask("PASS x", code);
@@ -120,6 +122,8 @@ fn it_finds_the_client_and_nobody_else() {
             assert_eq!(found(&in_journal(line)), expected, "{text}");
         }
         assert_eq!(failures, NAMES.len() + 1);
+        let named = Regex::new(": client is ").unwrap().find_iter(&log).count();
+        assert_eq!(named, NAMES.len() + 1);
     }
 }
 

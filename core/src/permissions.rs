@@ -8,15 +8,15 @@ use core::ops::BitOr;
 /// | letter | constant | commands |
 /// |---|---|---|
 /// | `e` | [`CHANGE_DIRECTORY`](Self::CHANGE_DIRECTORY) | CWD, CDUP |
-/// | `l` | [`LIST`](Self::LIST) | LIST, NLST, MLSD, MLST, STAT path, SIZE, MDTM |
+/// | `l` | [`LIST`](Self::LIST) | LIST, NLST, MLSD, MLST, STAT path, SIZE, MDTM, AVBL |
 /// | `r` | [`RETRIEVE`](Self::RETRIEVE) | RETR |
 /// | `a` | [`APPEND`](Self::APPEND) | APPE, and STOR behind REST |
 /// | `d` | [`DELETE`](Self::DELETE) | DELE, RMD |
 /// | `f` | [`RENAME`](Self::RENAME) | RNFR, RNTO |
 /// | `m` | [`MAKE_DIRECTORY`](Self::MAKE_DIRECTORY) | MKD |
 /// | `w` | [`STORE`](Self::STORE) | STOR, STOU |
-/// | `M` | [`CHANGE_MODE`](Self::CHANGE_MODE) | changing a file's mode |
-/// | `T` | [`SET_TIME`](Self::SET_TIME) | changing a file's time |
+/// | `M` | [`CHANGE_MODE`](Self::CHANGE_MODE) | SITE CHMOD, and MFF with UNIX.mode |
+/// | `T` | [`SET_TIME`](Self::SET_TIME) | MFMT, SITE UTIME, and MFF with Modify |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Permissions(u16);
 

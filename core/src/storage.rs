@@ -149,6 +149,19 @@ pub enum StorageRequest {
         /// What it shall be called.
         to: VirtualPath,
     },
+    /// Change these facts of what is there, a symbolic link followed. Answer:
+    /// [`StorageAnswer::Metadata`], as they are then: not every storage keeps each second of a time
+    /// and each bit of a mode. An error may come after the time has been set.
+    SetFacts {
+        /// Whose.
+        path: VirtualPath,
+        /// When its content last changed.
+        modified: Option<WallTime>,
+        /// Unix permission bits, the lowest nine.
+        mode: Option<u32>,
+    },
+    /// Tell how many bytes can still be stored there. Answer: [`StorageAnswer::Space`].
+    SpaceLeft(VirtualPath),
 }
 
 /// The good outcome of a [`StorageRequest`].
@@ -162,6 +175,8 @@ pub enum StorageAnswer {
     Opened(Opened),
     /// The next entries; an empty list says that there are no more.
     Entries(Vec<Entry>),
+    /// How many bytes can still be stored, or `None` where the storage cannot tell.
+    Space(Option<u64>),
 }
 
 /// What is known of a file that was just opened. For a directory all is unset.

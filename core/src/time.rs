@@ -104,11 +104,31 @@ impl Civil {
             second: (of_day % 60) as u8,
         }
     }
+
+    /// Converts to seconds since the Unix epoch; `None` where the calendar has no such day, or the
+    /// day no such time.
+    pub(crate) fn to_seconds(self) -> Option<i64> {
+        // The inverse of the above, `days_from_civil` of the same source.
+        let month = i64::from(self.month);
+        let shifted_year = self.year.checked_sub(i64::from(month <= 2))?;
+        let era = shifted_year.div_euclid(400);
+        let year_of_era = shifted_year.rem_euclid(400);
+        let shifted_month = (month + 9) % 12;
+        let day_of_year = (153 * shifted_month + 2) / 5 + i64::from(self.day) - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let days = era.checked_mul(146_097)?.checked_add(day_of_era - 719_468)?;
+        let of_day =
+            i64::from(self.hour) * 3_600 + i64::from(self.minute) * 60 + i64::from(self.second);
+        let seconds = days.checked_mul(86_400)?.checked_add(of_day)?;
+        // What is out of its range has become another date.
+        (Self::from_seconds(seconds) == self).then_some(seconds)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn civil_dates_match_known_ones() {
@@ -121,6 +141,30 @@ mod tests {
         assert_eq!(date(951_782_400), (2000, 2, 29, 0, 0, 0));
         assert_eq!(date(1_709_251_199), (2024, 2, 29, 23, 59, 59));
         assert_eq!(date(4_107_542_400), (2100, 3, 1, 0, 0, 0));
+    }
+
+    #[test]
+    fn dates_that_do_not_exist_have_no_seconds() {
+        let seconds = |(year, month, day), (hour, minute, second)| {
+            Civil { year, month, day, hour, minute, second }.to_seconds()
+        };
+        assert_eq!(seconds((2024, 2, 29), (23, 59, 59)), Some(1_709_251_199));
+        for wrong in [(2023, 2, 29), (2100, 2, 29), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1)] {
+            assert_eq!(seconds(wrong, (0, 0, 0)), None, "{wrong:?}");
+        }
+        assert_eq!(seconds((2024, 1, 0), (0, 0, 0)), None);
+        for wrong in [(24, 0, 0), (0, 60, 0), (0, 0, 60), (255, 255, 255)] {
+            assert_eq!(seconds((2024, 1, 1), wrong), None, "{wrong:?}");
+        }
+        assert_eq!(seconds((i64::MIN, 1, 1), (0, 0, 0)), None);
+        assert_eq!(seconds((i64::MAX, 1, 1), (0, 0, 0)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn civil_there_and_back(seconds in -1_000_000_000_000_i64..1_000_000_000_000) {
+            prop_assert_eq!(Civil::from_seconds(seconds).to_seconds(), Some(seconds));
+        }
     }
 
     #[test]

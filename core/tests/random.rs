@@ -206,7 +206,7 @@ fn stored(request: &StorageRequest, how: usize) -> Result<StorageAnswer, Storage
     }
     let kinds = [Kind::Directory, Kind::File, Kind::Other];
     Ok(match request {
-        Metadata(_) | LinkMetadata(_) => {
+        Metadata(_) | LinkMetadata(_) | SetFacts { .. } => {
             StorageAnswer::Metadata(metadata(kinds[how / 3 % kinds.len()].clone()))
         }
         OpenRead(_) | OpenWrite(..) | OpenDirectory(_) => {
@@ -219,6 +219,7 @@ fn stored(request: &StorageRequest, how: usize) -> Result<StorageAnswer, Storage
             let entry = Entry { name, metadata: metadata(Kind::File) };
             StorageAnswer::Entries(vec![entry; how.min(*count)])
         }
+        SpaceLeft(_) => StorageAnswer::Space(how.is_multiple_of(2).then_some(how as u64)),
         _ => StorageAnswer::Done,
     })
 }
@@ -262,6 +263,13 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "MLST",
         "SITE X",
         "SITE HELP",
+        "SITE CHMOD 644 a",
+        "SITE UTIME 20260102030405 a",
+        "MFMT 20260102030405 a",
+        "MFF UNIX.mode=644;Modify=20260102030405; a",
+        "AVBL",
+        "CLNT x",
+        "CSID Name=x;",
         "SYST",
         "STAT",
         "STAT d",

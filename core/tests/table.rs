@@ -116,20 +116,18 @@ impl State {
 }
 
 /// Known words that are not implemented: 502 at any time.
-const NOT_IMPLEMENTED: [&str; 14] = [
-    "AVBL", "CLNT", "CSID", "HASH", "MFF", "MFMT", "RANG", "SMNT", "XCRC", "XMD5", "XSHA", "XSHA1",
-    "XSHA256", "XSHA512",
-];
+const NOT_IMPLEMENTED: [&str; 9] =
+    ["HASH", "RANG", "SMNT", "XCRC", "XMD5", "XSHA", "XSHA1", "XSHA256", "XSHA512"];
 
 /// Commands that work before login.
-const OPEN: [&str; 22] = [
-    "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "FEAT", "HELP", "HOST", "LANG", "MIC", "NOOP",
-    "OPTS", "PASS", "PBSZ", "PROT", "QUIT", "SITE", "REIN", "STAT", "SYST", "USER",
+const OPEN: [&str; 24] = [
+    "ACCT", "ADAT", "AUTH", "CCC", "CLNT", "CONF", "CSID", "ENC", "FEAT", "HELP", "HOST", "LANG",
+    "MIC", "NOOP", "OPTS", "PASS", "PBSZ", "PROT", "QUIT", "SITE", "REIN", "STAT", "SYST", "USER",
 ];
 
 /// Commands that change something on the disk.
-const WRITING: [&str; 10] =
-    ["APPE", "DELE", "MKD", "RMD", "RNFR", "RNTO", "STOR", "STOU", "XMKD", "XRMD"];
+const WRITING: [&str; 12] =
+    ["APPE", "DELE", "MFF", "MFMT", "MKD", "RMD", "RNFR", "RNTO", "STOR", "STOU", "XMKD", "XRMD"];
 
 const GARBAGE: &[u8] = b"\x80\xFF\xFF \0 \r\0 %s%n ../../.. | \"\\*[";
 
@@ -146,7 +144,10 @@ fn plausible(word: &str) -> &'static str {
         "PROT" => "P",
         "EPRT" => "|1|10.0.0.1|51201|",
         "EPSV" => "1",
+        "CSID" => "Name=x; Version=1;",
         "HELP" => "RETR",
+        "MFF" => "Modify=20260102030405;UNIX.mode=0644; file",
+        "MFMT" => "20260102030405 file",
         "MODE" => "S",
         "OPTS" => "MLST size;",
         "PORT" => "10,0,0,1,200,1",

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use wharf_core::{
-    Event, Opened, RequestId, StorageAnswer, StorageError, StorageRequest as Request,
+    Event, Opened, RequestId, StorageAnswer, StorageError, StorageRequest as Request, VirtualPath,
+    WallTime,
 };
 
 use crate::job::{Job, Outcome};
@@ -71,6 +72,8 @@ fn carry_out(
         Request::RemoveFile(path) => done(storage.remove_file(&path)),
         Request::RemoveDirectory(path) => done(storage.remove_directory(&path)),
         Request::Rename { from, to } => done(storage.rename(&from, &to)),
+        Request::SetFacts { path, modified, mode } => set_facts(storage, &path, modified, mode),
+        Request::SpaceLeft(path) => storage.space_left(&path).map(StorageAnswer::Space),
         Request::Finish { disposition, .. } => match used {
             Some(OpenFile::Write(file)) => done(file.finish(disposition)),
             _ => Err(StorageError::Other),
@@ -112,6 +115,21 @@ fn carry_out(
 
 fn done(outcome: Result<(), StorageError>) -> Result<StorageAnswer, StorageError> {
     outcome.map(|()| StorageAnswer::Done)
+}
+
+fn set_facts(
+    storage: &dyn Storage,
+    path: &VirtualPath,
+    modified: Option<WallTime>,
+    mode: Option<u32>,
+) -> Result<StorageAnswer, StorageError> {
+    if let Some(modified) = modified {
+        storage.set_modified(path, modified)?;
+    }
+    if let Some(mode) = mode {
+        storage.set_mode(path, mode)?;
+    }
+    storage.metadata(path).map(StorageAnswer::Metadata)
 }
 
 fn opened_as(id: RequestId, opened: Result<(Opened, OpenFile), StorageError>) -> Outcome {

@@ -83,7 +83,7 @@ impl Session {
         match outcome {
             Ok(grant) => {
                 let peer = self.endpoint.peer().ip();
-                log::info!("{peer}: login as {} by certificate", UserName(&user));
+                log::info!("{peer}: login as {} by certificate", ForLog(&user));
                 self.login = Login::In { user, grant };
                 self.reply(232, "User logged in, authorized by certificate.");
             }
@@ -126,7 +126,7 @@ impl Session {
                 self.reply(530, "This account requires TLS to log in; send AUTH TLS first.");
             }
             Ok(grant) => {
-                log::info!("{}: login as {}", self.endpoint.peer().ip(), UserName(&user));
+                log::info!("{}: login as {}", self.endpoint.peer().ip(), ForLog(&user));
                 self.login = Login::In { user, grant };
                 self.reply(230, "Login successful.");
             }
@@ -159,7 +159,7 @@ impl Session {
     /// Tells why a login failed. `contrib/fail2ban` reads the first of these lines, and
     /// [`log_cooling_down`](Self::log_cooling_down)'s: to the byte up to the name.
     fn log_denial(&self, denial: Denial, user: &[u8]) {
-        let (ip, user) = (self.endpoint.peer().ip(), UserName(user));
+        let (ip, user) = (self.endpoint.peer().ip(), ForLog(user));
         match denial {
             Denial::Refused => log::warn!("{ip}: login failed as {user}"),
             Denial::CoolingDown => self.log_cooling_down(),
@@ -209,14 +209,14 @@ impl Session {
     }
 }
 
-/// Writes the name of a user for a log: in one line, and not for ever.
-struct UserName<'a>(&'a [u8]);
+/// Writes a name that a client gave for a log: in one line, and not for ever.
+pub(super) struct ForLog<'a>(pub(super) &'a [u8]);
 
-impl UserName<'_> {
+impl ForLog<'_> {
     const LENGTH: usize = 64;
 }
 
-impl fmt::Display for UserName<'_> {
+impl fmt::Display for ForLog<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.get(..Self::LENGTH) {
             Some(begin) if self.0.len() > Self::LENGTH => write!(f, "{}...", begin.escape_ascii()),

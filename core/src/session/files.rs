@@ -1,4 +1,5 @@
-//! Single files and directories: CWD, CDUP, PWD, MKD, RMD, DELE, RNFR, RNTO, SIZE, MDTM, MLST.
+//! Single files and directories: CWD, CDUP, PWD, MKD, RMD, DELE, RNFR, RNTO, SIZE, MDTM, MLST,
+//! AVBL.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -103,6 +104,13 @@ impl Session {
         }
     }
 
+    /// AVBL (draft-peterson-streamlined-ftp-command-extensions).
+    pub(super) fn avbl(&mut self, argument: &[u8]) {
+        if let Some(path) = self.resolve(argument, Permissions::LIST) {
+            self.ask(StorageRequest::SpaceLeft(path), Then::Space);
+        }
+    }
+
     /// MLST (RFC 3659 section 7).
     pub(super) fn mlst(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
@@ -154,6 +162,15 @@ impl Session {
             (Then::RenameFrom(path), _) => {
                 self.parameters.rename_from = Some(path);
                 self.reply(350, "Ready for the new name.");
+            }
+            (Then::Changed(changed), StorageAnswer::Metadata(metadata)) => {
+                self.facts_changed(&changed, &metadata);
+            }
+            (Then::Space, StorageAnswer::Space(Some(bytes))) => {
+                self.reply(213, Text::verbatim(format!("{bytes}")));
+            }
+            (Then::Space, StorageAnswer::Space(None)) => {
+                self.reply(550, "How much space is left is not known here.");
             }
             (Then::RenameTo, _) => self.reply(250, "Renamed."),
             (Then::Reply(code, text), _) => self.reply(code, text),

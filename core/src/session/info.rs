@@ -9,6 +9,7 @@ use crate::event::SiteReply;
 use crate::reply::Text;
 use crate::time::Now;
 
+use super::modify::{MFF_FEATURE, SITE_COMMANDS};
 use super::security::{Protection, Security};
 use super::state::{Data, Login, Then, Work};
 use super::{LOG_IN_FIRST, Session, trim};
@@ -22,16 +23,23 @@ impl Session {
         let tls = self.config.tls;
         let features = [
             ("AUTH TLS", tls.is_some()),
+            ("AVBL", true),
             ("CCC", tls.is_some_and(|tls| tls.allow_ccc)),
+            ("CLNT", true),
+            ("CSID", true),
             ("EPRT", true),
             ("EPSV", true),
             ("HOST", !self.config.hosts.is_empty()),
             (&lang, true),
             ("MDTM", true),
+            (MFF_FEATURE, true),
+            ("MFMT", true),
             (&mlst, true),
             ("PBSZ", tls.is_some()),
             ("PROT", tls.is_some()),
             ("REST STREAM", true),
+            ("SITE CHMOD", true),
+            ("SITE UTIME", true),
             ("SIZE", true),
             ("TVFS", true),
             ("UTF8", true),
@@ -63,7 +71,8 @@ impl Session {
         }
     }
 
-    /// SITE: HELP, and what the embedding program brings.
+    /// SITE: HELP, what the embedding program brings, which may stand in for the server's own, and
+    /// those.
     pub(super) fn site(&mut self, argument: &[u8]) {
         let argument = argument.trim_ascii_start();
         let end = memchr::memchr(b' ', argument).unwrap_or(argument.len());
@@ -78,6 +87,7 @@ impl Session {
                 self.actions.push_back(Action::Site { id, command, argument: rest.to_vec() });
                 self.work = Work::Waiting(id, Then::Site);
             }
+            None if self.own_site_command(word, rest) => {}
             None => {
                 let word = &word[..word.len().min(32)];
                 self.reply(504, Text::from("SITE {} not understood.").with_name(word));
@@ -89,6 +99,11 @@ impl Session {
         if name.is_empty() {
             self.replies.open(214, "The following SITE commands are implemented:");
             self.replies.inner(Text::verbatim("HELP"));
+            for (name, _) in SITE_COMMANDS {
+                if self.find_site_command(name.as_bytes()).is_none() {
+                    self.replies.inner(Text::verbatim(name));
+                }
+            }
             for command in &self.config.site_commands {
                 self.replies.inner(Text::verbatim(command.name.as_str()));
             }
@@ -97,10 +112,16 @@ impl Session {
         let usage = if name.eq_ignore_ascii_case(b"HELP") {
             Some(String::from("HELP [<command>]"))
         } else {
-            self.find_site_command(name).map(|index| {
+            let theirs = self.find_site_command(name).map(|index| {
                 let command = &self.config.site_commands[index];
                 format!("{} {}", command.name, command.syntax)
-            })
+            });
+            let own = || {
+                let mut own = SITE_COMMANDS.iter();
+                let own = own.find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(name));
+                own.map(|(name, syntax)| format!("{name} {syntax}"))
+            };
+            theirs.or_else(own)
         };
         match usage {
             Some(usage) => self.reply(214, Text::from("Syntax: SITE {}").with(usage.trim_end())),

@@ -12,6 +12,8 @@
 //! | `transfer` | the course of RETR, STOR, STOU, APPE, ABOR |
 //! | `listing` | LIST, NLST, MLSD, and STAT with a path |
 //! | `files` | CWD, MKD, DELE, RNFR, SIZE, MDTM and the like |
+//! | `modify` | MFMT, MFF, SITE CHMOD, SITE UTIME |
+//! | `identity` | CLNT, CSID |
 //! | `failure` | what a storage error is called in a reply |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
 //! | `deadlines` | when something takes too long |
@@ -22,9 +24,11 @@ mod deadlines;
 mod dispatch;
 mod failure;
 mod files;
+mod identity;
 mod inbox;
 mod info;
 mod listing;
+mod modify;
 mod parameters;
 mod security;
 mod state;
@@ -78,6 +82,8 @@ pub struct Session {
     protection: Protection,
     login: Login,
     failed_logins: u32,
+    /// How often the client has named its program in the log.
+    names_logged: u8,
     parameters: Parameters,
     data: Data,
     work: Work,
@@ -107,6 +113,7 @@ impl Session {
             protection: Protection::Unsized,
             login: Login::Nobody,
             failed_logins: 0,
+            names_logged: 0,
             parameters: Parameters::new(),
             data: Data::None,
             work: Work::Idle,

@@ -12,6 +12,7 @@ use crate::reply::Text;
 use crate::time::Instant;
 
 use super::listing::{Allowance, Listing};
+use super::modify::Changed;
 use super::security::Security;
 use super::transfer::Transfer;
 
@@ -70,6 +71,10 @@ pub(crate) enum Then {
     Reply(u16, Text),
     /// RNTO.
     RenameTo,
+    /// MFMT, MFF, SITE CHMOD, SITE UTIME.
+    Changed(Changed),
+    /// AVBL.
+    Space,
     /// PASV.
     Passive,
     /// EPSV.

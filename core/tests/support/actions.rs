@@ -67,6 +67,17 @@ fn show_request(request: &StorageRequest) -> String {
         CreateDirectory(path) => on("create-directory", path),
         RemoveFile(path) => on("remove-file", path),
         RemoveDirectory(path) => on("remove-directory", path),
+        SetFacts { path, modified, mode } => {
+            let mut text = on("set-facts", path);
+            if let Some(time) = modified {
+                let _ = write!(text, " modified={}", time.seconds);
+            }
+            if let Some(mode) = mode {
+                let _ = write!(text, " mode={mode:04o}");
+            }
+            text
+        }
+        SpaceLeft(path) => on("space-left", path),
         Rename { from, to } => format!("{} {}", on("rename", from), word(to.as_bytes())),
     }
 }

@@ -10,6 +10,7 @@
 //! | `authenticated #1 elr tls=all download=5 upload=5 /in:elw` | a login with more to it |
 //! | `done #2`, `failed #2 not-found` | a storage request |
 //! | `metadata #2 file size=12` | what stands there |
+//! | `space #2 1000`, `space #2 unknown` | how much more can be stored |
 //! | `opened #2 size=12 existed unique=name` | a file or directory |
 //! | `entries #2 a{file size=12} b{directory}` | what is in a directory; none: the end |
 //! | `site #3 200 text` | a SITE command |
@@ -82,6 +83,8 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "done" => stored(StorageAnswer::Done),
         "failed" => Event::Storage { id, outcome: Err(storage_error(rest)?) },
         "metadata" => stored(StorageAnswer::Metadata(metadata(rest)?)),
+        "space" if rest == "unknown" => stored(StorageAnswer::Space(None)),
+        "space" => stored(StorageAnswer::Space(Some(number(rest)?))),
         "opened" => stored(StorageAnswer::Opened(opened(rest)?)),
         "entries" => stored(StorageAnswer::Entries(entries(rest)?)),
         "site" => {

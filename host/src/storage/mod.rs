@@ -49,14 +49,26 @@ pub trait Storage: Send + Sync {
     /// Renames `from` to `to`, replacing a file that stands there.
     fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError>;
 
-    /// Sets when the content of the file at `path` last changed.
-    fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError>;
+    /// Sets when the content of what stands at `path` last changed, a symbolic link followed.
+    /// [`StorageError::Unsupported`] unless implemented.
+    fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {
+        let _ = (path, to);
+        Err(StorageError::Unsupported)
+    }
 
-    /// Sets the Unix permission bits of `path`, the lowest nine.
-    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), StorageError>;
+    /// Sets the Unix permission bits of what stands at `path`, the lowest nine, a symbolic link
+    /// followed. [`StorageError::Unsupported`] unless implemented.
+    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), StorageError> {
+        let _ = (path, mode);
+        Err(StorageError::Unsupported)
+    }
 
-    /// Returns how many bytes can still be stored below `path`, or `None` where that is unknown.
-    fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError>;
+    /// Returns how many bytes can still be stored at or below `path`, quotas counted in, or `None`
+    /// where that is unknown, as it is unless implemented.
+    fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError> {
+        let _ = path;
+        Ok(None)
+    }
 }
 
 /// The entries of an open directory, each once, in the storage's own order; never `.` or `..`.

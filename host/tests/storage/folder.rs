@@ -315,7 +315,7 @@ fn metadata_is_that_of_the_machine() {
 fn memory_can_be_full() {
     let memory = Memory::new().with_capacity_bytes(10).with_file("/f", "123456");
     assert_eq!(memory.space_left(&path("/")), Ok(Some(4)));
-    let full = Err(StorageError::NoSpace);
+    let full = Err(StorageError::QuotaExceeded);
     assert_eq!(write(&memory, "/g", &ATOMIC, "12345", Publish), full);
     assert_eq!(names(&memory, "/"), ["f"]);
     assert_eq!(write(&memory, "/f", &WriteMode::Append, "12345678", Publish), full);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, Metadata as Stat, Permissions};
+use cap_std::fs::{Dir, Metadata as Stat, MetadataExt, Permissions};
 use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, UTIME_OMIT};
 use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
@@ -213,7 +213,9 @@ impl Storage for Directory {
         if !stat.is_dir() {
             metadata::regular(&stat)?;
         }
-        let permissions = Permissions::from_std(fs::Permissions::from_mode(mode & 0o777));
+        // A directory keeps the bit that hands its group down to what is created in it.
+        let kept = if stat.is_dir() { stat.mode() & 0o7000 } else { 0 };
+        let permissions = Permissions::from_std(fs::Permissions::from_mode(mode & 0o777 | kept));
         spot.dir.set_permissions(&spot.name, permissions).map_err(|e| storage_error(&e))
     }
 

@@ -70,7 +70,7 @@ impl Space {
         let limit = self.limit.load(Ordering::Relaxed);
         let more = |used: u64| used.checked_add(bytes).filter(|&used| bytes == 0 || used <= limit);
         let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.map(drop).map_err(|_| StorageError::NoSpace)
+        taken.map(drop).map_err(|_| StorageError::QuotaExceeded)
     }
 
     fn give_back(&self, bytes: u64) {
@@ -110,7 +110,7 @@ impl File {
     /// Writes over what is at `position` and behind; a position beyond the end leaves zeros.
     /// Where the space does not suffice nothing is written.
     pub(super) fn write(&mut self, position: usize, bytes: &[u8]) -> Result<(), StorageError> {
-        let end = position.checked_add(bytes.len()).ok_or(StorageError::NoSpace)?;
+        let end = position.checked_add(bytes.len()).ok_or(StorageError::QuotaExceeded)?;
         let size = self.content.len().max(end);
         self.space.take((size - self.content.len()) as u64)?;
         let content = Arc::make_mut(&mut self.content);

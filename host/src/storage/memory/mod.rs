@@ -32,7 +32,7 @@ impl Memory {
     }
 
     /// Limits how many bytes all files hold together; whatever exceeds it is
-    /// [`StorageError::NoSpace`]. Names and directories cost nothing.
+    /// [`StorageError::QuotaExceeded`]. Names and directories cost nothing.
     pub fn with_capacity_bytes(self, limit: u64) -> Self {
         self.lock().space().limit(limit);
         self
