@@ -11,7 +11,16 @@ const SECTIONS: &[&str] = &[
 ];
 
 /// Rows of other sections that have one.
-const ROWS: &[&str] = &["ext.implicit"];
+const ROWS: &[&str] = &[
+    "ext.implicit",
+    "ext.site-chmod",
+    "ext.site-utime",
+    "ext.mfmt",
+    "ext.mff",
+    "ext.clnt",
+    "ext.avbl",
+    "ext.csid",
+];
 
 fn is_due(row: &Requirement) -> bool {
     SECTIONS.contains(&row.section.as_str()) || ROWS.contains(&row.id.as_str())

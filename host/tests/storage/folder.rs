@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tempfile::TempDir;
-use wharf_core::{Disposition, Kind, Metadata, StorageError, WriteMode};
+use wharf_core::{Disposition, Kind, Metadata, StorageError, WallTime, WriteMode};
 use wharf_host::{Directory, Memory, Storage};
 
 use super::*;
@@ -65,6 +65,8 @@ fn links_out_are_seen_but_not_followed() {
         assert_eq!(storage.open_read(&path(at)).err(), Some(denied), "{at}");
         assert_eq!(storage.open_directory(&path(at)).err(), Some(denied), "{at}");
         assert_eq!(storage.set_mode(&path(at), 0o777), Err(denied), "{at}");
+        let then = WallTime::from_seconds(0);
+        assert_eq!(storage.set_modified(&path(at), then), Err(denied), "{at}");
         assert_eq!(storage.space_left(&path(at)), Err(denied), "{at}");
         for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
             assert_eq!(storage.open_write(&path(at), &mode).err(), Some(denied), "{at}");
@@ -292,6 +294,34 @@ fn a_private_file_stays_private_while_it_is_replaced() {
         assert_eq!(mode & 0o777, 0o640);
     }
     file.finish(Publish).unwrap();
+}
+
+#[test]
+fn times_and_modes_are_those_of_what_a_link_leads_to() {
+    let (folder, storage) = tree();
+    put(&storage, "/f", "f");
+    link(&folder, "f", "link");
+    let then = WallTime::from_seconds(1_000_000_000);
+    storage.set_modified(&path("/link"), then).unwrap();
+    storage.set_mode(&path("/link"), 0o600).unwrap();
+    let file = storage.link_metadata(&path("/f")).unwrap();
+    assert_eq!((file.modified, file.mode), (then, 0o600));
+    assert_ne!(storage.link_metadata(&path("/link")).unwrap().modified, then);
+}
+
+#[test]
+fn a_directory_keeps_what_it_hands_down() {
+    let (folder, storage) = tree();
+    let directory = folder.path().join("tree/d");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o2770)).unwrap();
+    storage.set_mode(&path("/d"), 0o755).unwrap();
+    assert_eq!(storage.metadata(&path("/d")).unwrap().mode, 0o2755);
+    put(&storage, "/f", "f");
+    let file = folder.path().join("tree/f");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o4770)).unwrap();
+    storage.set_mode(&path("/f"), 0o755).unwrap();
+    assert_eq!(storage.metadata(&path("/f")).unwrap().mode, 0o755);
 }
 
 #[test]
