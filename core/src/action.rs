@@ -119,6 +119,8 @@ pub enum Plan {
         /// Bytes to leave out at the beginning; counted as they would travel, that is, behind the
         /// filter.
         offset: u64,
+        /// Where to end in the file, if not at its end; only with [`Filter::Identity`].
+        end: Option<u64>,
     },
     /// From the data connection to a file. The file stays open.
     Receive {
@@ -126,6 +128,9 @@ pub enum Plan {
         file: RequestId,
         /// TYPE: binary is the identity, ASCII converts line ends.
         filter: Filter,
+        /// How many bytes may come; one more is [`TransferEnd::Excess`](crate::TransferEnd::Excess)
+        /// and not written. Only with [`Filter::Identity`].
+        most: Option<u64>,
     },
     /// A listing to the data connection. The directory is dropped at the end.
     List {

@@ -187,6 +187,8 @@ pub enum TransferEnd {
     Complete,
     /// The client broke the data connection, or it failed.
     DataLost,
+    /// More came than [`Plan::Receive`](crate::Plan::Receive) allows; that much is in the file.
+    Excess,
     /// Reading or writing the file failed.
     Storage(StorageError),
     /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer) before all

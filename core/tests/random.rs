@@ -184,11 +184,12 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Connect { id, .. } => Event::Connected { id: *id, established: how % 4 != 1 },
         Action::Transfer { id, .. } => {
             let bytes = how as u64;
-            let end = match how % 6 {
+            let end = match how % 7 {
                 1 | 2 => return Some(Event::Progress { id: *id, bytes }),
                 3 => TransferEnd::DataLost,
                 4 => TransferEnd::Storage(StorageError::NoSpace),
                 5 => TransferEnd::Stopped,
+                6 => TransferEnd::Excess,
                 _ => TransferEnd::Complete,
             };
             Event::TransferEnded { id: *id, bytes, end }
@@ -248,6 +249,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "APPE a",
         "ALLO 1",
         "REST 3",
+        "RANG 1 4",
+        "RANG 1 0",
         "RNFR a",
         "RNTO b",
         "ABOR",
@@ -286,6 +289,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "PASV\r\nSTOR a",
         "PASV\r\nLIST",
         "PORT 10,0,0,1,200,1\r\nRETR a",
+        "TYPE I\r\nRANG 1 4\r\nPASV\r\nSTOR a",
     ]);
     words.prop_map(|word| format!("{word}\r\n").into_bytes())
 }

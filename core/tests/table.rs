@@ -25,6 +25,7 @@ enum State {
     AfterEpsvAll,
     AfterRnfr,
     AfterRest,
+    AfterRang,
     Secured,
     SecuredFresh,
     Private,
@@ -34,7 +35,7 @@ enum State {
 
 use State::*;
 
-const STATES: [State; 21] = [
+const STATES: [State; 22] = [
     Fresh,
     Named,
     LoggedIn,
@@ -51,6 +52,7 @@ const STATES: [State; 21] = [
     AfterEpsvAll,
     AfterRnfr,
     AfterRest,
+    AfterRang,
     Secured,
     SecuredFresh,
     Private,
@@ -78,6 +80,7 @@ impl State {
             AfterEpsvAll => (&["USER joe", "PASS x", "EPSV ALL"], Hold::Nothing),
             AfterRnfr => (&["USER joe", "PASS x", "RNFR a"], Hold::Nothing),
             AfterRest => (&["USER joe", "PASS x", "REST 5"], Hold::Nothing),
+            AfterRang => (&["USER joe", "PASS x", "TYPE I", "RANG 1 4"], Hold::Nothing),
             SecuredFresh => (&["AUTH TLS"], Hold::Nothing),
             Secured => (&["AUTH TLS", "USER joe", "PASS x"], Hold::Nothing),
             Private => {
@@ -116,9 +119,9 @@ impl State {
 }
 
 /// Known words that are not implemented: 502 at any time.
-const NOT_IMPLEMENTED: [&str; 15] = [
-    "AVBL", "CLNT", "CSID", "HASH", "LANG", "MFF", "MFMT", "RANG", "SMNT", "XCRC", "XMD5", "XSHA",
-    "XSHA1", "XSHA256", "XSHA512",
+const NOT_IMPLEMENTED: [&str; 14] = [
+    "AVBL", "CLNT", "CSID", "HASH", "LANG", "MFF", "MFMT", "SMNT", "XCRC", "XMD5", "XSHA", "XSHA1",
+    "XSHA256", "XSHA512",
 ];
 
 /// Commands that work before login.
@@ -143,6 +146,7 @@ fn plausible(word: &str) -> &'static str {
         "HOST" => "a.example",
         "PBSZ" => "0",
         "PROT" => "P",
+        "RANG" => "1 4",
         "EPRT" => "|1|10.0.0.1|51201|",
         "EPSV" => "1",
         "HELP" => "RETR",

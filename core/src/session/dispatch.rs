@@ -8,7 +8,7 @@ use crate::reply::Text;
 use crate::time::Now;
 
 use super::security::{Protection, Security};
-use super::state::Work;
+use super::state::{Range, Work};
 use super::transfer::Stop;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
@@ -137,7 +137,7 @@ impl Session {
     fn refuse(&mut self, spec: &Spec, code: u16, text: &'static str) {
         self.reply(code, text);
         if spec.verb.uses_data() && matches!(self.work, Work::Idle) {
-            self.parameters.restart = 0;
+            self.parameters.range = Range::Whole;
             self.close_data();
         }
     }
@@ -160,6 +160,7 @@ impl Session {
             Verb::Stru => self.set_structure(argument),
             Verb::Mode => self.set_mode(argument),
             Verb::Rest => self.restart(argument),
+            Verb::Rang => self.rang(argument),
             Verb::Allo => self.allo(argument),
             Verb::Opts => self.opts(argument),
             Verb::Port => self.port(argument),

@@ -29,6 +29,7 @@ impl Session {
             (&mlst, true),
             ("PBSZ", tls.is_some()),
             ("PROT", tls.is_some()),
+            ("RANG STREAM", true),
             ("REST STREAM", true),
             ("SIZE", true),
             ("TVFS", true),

@@ -7,7 +7,7 @@
 //! | `dispatch` | which line is executed when, and by whom |
 //! | `security` | TLS: AUTH, PBSZ, PROT, CCC |
 //! | `access` | who may come in: HOST, USER, PASS, ACCT, REIN, QUIT |
-//! | `parameters` | TYPE, STRU, MODE, REST, ALLO, OPTS |
+//! | `parameters` | TYPE, STRU, MODE, REST, RANG, ALLO, OPTS |
 //! | `data` | where the data connection comes from: PORT, PASV, EPRT, EPSV |
 //! | `transfer` | the course of RETR, STOR, STOU, APPE, ABOR |
 //! | `listing` | LIST, NLST, MLSD, and STAT with a path |
@@ -52,6 +52,9 @@ const REPLIES_WAITING: usize = 16 * 1024;
 
 /// The text of 530.
 const LOG_IN_FIRST: &str = "Log in with USER and PASS first.";
+
+/// The text of 551 where a range would have to be found in what the conversion of TYPE A makes.
+const RANGE_NEEDS_TYPE_I: &str = "A range needs TYPE I.";
 
 /// The text of 421 for who has failed to log in too often, in this session or before it.
 const COOLING_DOWN: &str = "Too many failed logins from your address; try later.";

@@ -114,13 +114,24 @@ pub(crate) enum Data {
     Connecting(RequestId),
 }
 
+/// Which bytes of its file the next transfer covers: what REST or RANG said last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Range {
+    /// All.
+    Whole,
+    /// REST: those from here on. Never all.
+    From(u64),
+    /// RANG: those from `start` on, up to but not including `end`, which is greater.
+    Between { start: u64, end: u64 },
+}
+
 /// What transfer parameters the client has chosen.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     /// TYPE.
     pub(crate) filter: Filter,
-    /// REST: where the next transfer begins.
-    pub(crate) restart: u64,
+    /// REST and RANG: what the next transfer covers.
+    pub(crate) range: Range,
     /// OPTS MLST.
     pub(crate) facts: Facts,
     /// EPSV ALL: no other data port command from now on (RFC 2428 section 4).
@@ -136,7 +147,7 @@ impl Parameters {
     pub(crate) fn new() -> Self {
         Self {
             filter: Filter::Ascii,
-            restart: 0,
+            range: Range::Whole,
             facts: Facts::default(),
             epsv_all: false,
             directory: VirtualPath::root(),

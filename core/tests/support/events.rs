@@ -19,7 +19,7 @@
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
 //!
-//! A transfer ends `complete`, `data-lost`, `stopped`, or with a storage error such as `no-space`.
+//! A transfer ends `complete`, `data-lost`, `stopped`, `excess`, or with a storage error such as `no-space`.
 
 use std::time::Duration;
 
@@ -113,6 +113,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
                 "stopped" => TransferEnd::Stopped,
+                "excess" => TransferEnd::Excess,
                 error => TransferEnd::Storage(storage_error(error)?),
             };
             Event::TransferEnded { id, bytes: number(bytes)?, end }

@@ -304,8 +304,15 @@ impl Session {
         }
         transfer.bytes = bytes;
         self.data = Data::None;
-        let (What::Store { opened, .. }, Some(file)) = (&transfer.what, file) else {
+        let (What::Store { opened, length, .. }, Some(file)) = (&transfer.what, file) else {
             return self.conclude(end);
+        };
+        let end = match end {
+            // In stream mode an end that comes too early looks like any other.
+            TransferEnd::Complete if length.is_some_and(|length| bytes < length) => {
+                TransferEnd::DataLost
+            }
+            end => end,
         };
         let disposition = match end {
             TransferEnd::Complete => Disposition::Publish,
@@ -325,6 +332,7 @@ impl Session {
         let (code, text) = match end {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
+            TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
             TransferEnd::Storage(error) if storing => {
                 match store_failure(error) {
                     // A 550 would say that the upload had not begun.
