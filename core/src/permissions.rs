@@ -9,7 +9,7 @@ use core::ops::BitOr;
 /// |---|---|---|
 /// | `e` | [`CHANGE_DIRECTORY`](Self::CHANGE_DIRECTORY) | CWD, CDUP |
 /// | `l` | [`LIST`](Self::LIST) | LIST, NLST, MLSD, MLST, STAT path, SIZE, MDTM |
-/// | `r` | [`RETRIEVE`](Self::RETRIEVE) | RETR |
+/// | `r` | [`RETRIEVE`](Self::RETRIEVE) | RETR, HASH, XCRC, XMD5, XSHA and the like |
 /// | `a` | [`APPEND`](Self::APPEND) | APPE, and STOR behind REST and RANG |
 /// | `d` | [`DELETE`](Self::DELETE) | DELE, RMD |
 /// | `f` | [`RENAME`](Self::RENAME) | RNFR, RNTO |

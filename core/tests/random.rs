@@ -11,9 +11,9 @@ use support::canned::metadata;
 use support::harness::Harness;
 use support::{actions, replies};
 use wharf_core::{
-    Action, Admission, DataProof, Denial, Endpoint, Entry, Event, Grant, Kind, Opened, Permissions,
-    RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer, StorageError,
-    StorageRequest, TlsPolicy, TlsRequired, TransferEnd,
+    Action, Admission, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant, Kind, Opened,
+    Permissions, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer,
+    StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd,
 };
 
 #[derive(Clone, Debug)]
@@ -194,6 +194,16 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
             };
             Event::TransferEnded { id: *id, bytes, end }
         }
+        Action::Digest { id, .. } => {
+            let end = match how % 5 {
+                1 => return Some(Event::Progress { id: *id, bytes: how as u64 }),
+                2 => DigestEnd::Storage(StorageError::Other),
+                3 => DigestEnd::Stopped,
+                4 => DigestEnd::Complete(Vec::new()),
+                _ => DigestEnd::Complete(vec![0xab; 32]),
+            };
+            Event::DigestEnded { id: *id, end }
+        }
         _ => return None,
     })
 }
@@ -251,6 +261,11 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "REST 3",
         "RANG 1 4",
         "RANG 1 0",
+        "HASH a",
+        "HASH a",
+        "HASH a\r\nABOR",
+        "XCRC a 1 4",
+        "OPTS HASH MD5",
         "RNFR a",
         "RNTO b",
         "ABOR",
@@ -344,6 +359,7 @@ fn wild() -> impl Strategy<Value = Event> {
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
             4 if number % 2 == 0 => Event::Sent { id },
             4 => Event::Progress { id, bytes: number },
+            5 if number % 2 == 0 => Event::DigestEnded { id, end: DigestEnd::Stopped },
             5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },
             6 => answer(&Action::Site { id, command: 0, argument: Vec::new() }, how).unwrap(),
             7 => Event::Storage { id, outcome: stored(&request, how) },

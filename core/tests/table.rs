@@ -21,6 +21,7 @@ enum State {
     Moving,
     Stopping,
     Finishing,
+    Digesting,
     Delaying,
     AfterEpsvAll,
     AfterRnfr,
@@ -35,7 +36,7 @@ enum State {
 
 use State::*;
 
-const STATES: [State; 22] = [
+const STATES: [State; 23] = [
     Fresh,
     Named,
     LoggedIn,
@@ -48,6 +49,7 @@ const STATES: [State; 22] = [
     Moving,
     Stopping,
     Finishing,
+    Digesting,
     Delaying,
     AfterEpsvAll,
     AfterRnfr,
@@ -76,6 +78,7 @@ impl State {
             Moving => (&["USER joe", "PASS x", "PASV", "RETR a"], Hold::Transfer),
             Stopping => (&["USER joe", "PASS x", "PASV", "STOR a", "ABOR"], Hold::Transfer),
             Finishing => (&["USER joe", "PASS x", "PASV", "STOR a"], Hold::Finish),
+            Digesting => (&["USER joe", "PASS x", "HASH a"], Hold::Digest),
             Delaying => (&["USER jim", "PASS x"], Hold::Nothing),
             AfterEpsvAll => (&["USER joe", "PASS x", "EPSV ALL"], Hold::Nothing),
             AfterRnfr => (&["USER joe", "PASS x", "RNFR a"], Hold::Nothing),
@@ -98,7 +101,7 @@ impl State {
     fn owed(self) -> usize {
         match self {
             WaitingForStorage | WaitingForData | Connecting | Protecting | Moving | Finishing
-            | Delaying => 1,
+            | Digesting | Delaying => 1,
             // STOR has not got its 426 yet where ABOR waits for it.
             Stopping => 2,
             _ => 0,
@@ -119,10 +122,7 @@ impl State {
 }
 
 /// Known words that are not implemented: 502 at any time.
-const NOT_IMPLEMENTED: [&str; 14] = [
-    "AVBL", "CLNT", "CSID", "HASH", "LANG", "MFF", "MFMT", "SMNT", "XCRC", "XMD5", "XSHA", "XSHA1",
-    "XSHA256", "XSHA512",
-];
+const NOT_IMPLEMENTED: [&str; 7] = ["AVBL", "CLNT", "CSID", "LANG", "MFF", "MFMT", "SMNT"];
 
 /// Commands that work before login.
 const OPEN: [&str; 21] = [

@@ -31,13 +31,15 @@ impl Session {
             self.active = now.instant;
             self.execute(line, now);
         }
-        if let Work::Transferring(transfer) = &self.work
-            && transfer.can_abort()
-            && self.inbox.aborts()
-        {
-            // Its own reply has to wait for those of the commands before it, but the transfer does
+        let can_abort = match &self.work {
+            Work::Transferring(transfer) => transfer.can_abort(),
+            Work::Digesting(digesting) => digesting.is_reading(),
+            _ => false,
+        };
+        if can_abort && self.inbox.aborts() {
+            // Its own reply has to wait for those of the commands before it, but what it stops does
             // not.
-            self.stop_transfer(Stop::AbortWaits);
+            self.break_off(Stop::AbortWaits);
             return self.advance(now);
         }
         if matches!(self.work, Work::Idle) && self.inbox.is_empty() {
@@ -64,6 +66,13 @@ impl Session {
                     }
                     _ => false,
                 }
+            }
+            Work::Digesting(digesting) => {
+                let Line::Command(line) = self.inbox.front()? else { return None };
+                let Command::Known(spec, argument) = command::parse(line) else { return None };
+                let about_it =
+                    spec.verb == Verb::Abor || spec.verb == Verb::Stat && argument.is_none();
+                about_it && digesting.is_reading()
             }
             _ => false,
         };
@@ -183,6 +192,8 @@ impl Session {
             Verb::Dele => self.dele(argument),
             Verb::Rnfr => self.rnfr(argument),
             Verb::Rnto => self.rnto(argument, rename_from),
+            Verb::Hash => self.hash(argument),
+            Verb::Digest(algorithm) => self.bare_digest(algorithm, argument),
             Verb::Size => self.size(argument),
             Verb::Mdtm => self.mdtm(argument),
             Verb::Mlst => self.mlst(argument),

@@ -17,6 +17,7 @@ impl Session {
     /// FEAT (RFC 2389 section 3): what works in this session and is not in RFC 959.
     pub(super) fn feat(&mut self) {
         let mlst = format!("MLST {}", self.parameters.facts.feature());
+        let hash = format!("HASH {}", self.parameters.hash.feature());
         self.replies.open(211, "Features:");
         let tls = self.config.tls;
         let features = [
@@ -24,6 +25,7 @@ impl Session {
             ("CCC", tls.is_some_and(|tls| tls.allow_ccc)),
             ("EPRT", true),
             ("EPSV", true),
+            (&hash, true),
             ("HOST", !self.config.hosts.is_empty()),
             ("MDTM", true),
             (&mlst, true),
@@ -34,6 +36,12 @@ impl Session {
             ("SIZE", true),
             ("TVFS", true),
             ("UTF8", true),
+            ("XCRC", true),
+            ("XMD5", true),
+            ("XSHA", true),
+            ("XSHA1", true),
+            ("XSHA256", true),
+            ("XSHA512", true),
         ];
         for (feature, _) in features.into_iter().filter(|(_, offered)| *offered) {
             self.replies.inner(feature);
@@ -155,10 +163,12 @@ impl Session {
         };
         self.replies
             .inner(format_args!("Control connection {control}; data connections {protected}"));
-        if let Work::Transferring(transfer) = &self.work {
-            let status = transfer.status();
-            self.replies.inner(status);
-        }
+        let status = match &self.work {
+            Work::Transferring(transfer) => Some(transfer.status()),
+            Work::Digesting(digesting) => Some(digesting.status()),
+            _ => None,
+        };
+        status.into_iter().for_each(|line| self.replies.inner(line));
         self.replies.inner(data);
         self.reply(211, "End of status.");
     }

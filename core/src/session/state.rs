@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::action::Filter;
+use crate::digest::DigestAlgorithm;
 use crate::event::{Denial, Grant, RequestId};
 use crate::facts::Facts;
 use crate::listing::ListingFormat;
@@ -11,6 +12,7 @@ use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::time::Instant;
 
+use super::digest::Digesting;
 use super::listing::{Allowance, Listing};
 use super::security::Security;
 use super::transfer::Transfer;
@@ -43,6 +45,8 @@ pub(crate) enum Work {
     Delaying { until: Instant, why: Denial },
     /// A data transfer, from its command to its last reply.
     Transferring(Transfer),
+    /// A digest is computed, from its command to its reply.
+    Digesting(Digesting),
     /// The last reply is on its way; closed when it has left, or at `until`.
     Ending { until: Instant },
     /// Closed.
@@ -132,6 +136,8 @@ pub(crate) struct Parameters {
     pub(crate) filter: Filter,
     /// REST and RANG: what the next transfer covers.
     pub(crate) range: Range,
+    /// OPTS HASH.
+    pub(crate) hash: DigestAlgorithm,
     /// OPTS MLST.
     pub(crate) facts: Facts,
     /// EPSV ALL: no other data port command from now on (RFC 2428 section 4).
@@ -148,6 +154,7 @@ impl Parameters {
         Self {
             filter: Filter::Ascii,
             range: Range::Whole,
+            hash: DigestAlgorithm::Sha256,
             facts: Facts::default(),
             epsv_all: false,
             directory: VirtualPath::root(),

@@ -42,6 +42,10 @@ pub(crate) fn show(action: &Action) -> String {
             format!("transfer #{} {}{rate}", id.0, show_plan(plan))
         }
         Action::StopTransfer => "stop-transfer".into(),
+        Action::Digest { id, file, algorithm, start, end } => {
+            format!("digest #{} {algorithm:?} #{} start={start} end={end}", id.0, file.0)
+        }
+        Action::StopDigest => "stop-digest".into(),
         Action::Close => "close".into(),
     }
 }

@@ -118,7 +118,7 @@ impl Session {
     /// ABOR (RFC 959 section 4.1.3).
     pub(in crate::session) fn abor(&mut self) {
         match &self.work {
-            Work::Transferring(_) => self.stop_transfer(Stop::Aborted),
+            Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::Aborted),
             _ if self.data != Data::None => {
                 self.close_data();
                 self.reply(225, "ABOR command successful; data connection closed.");

@@ -64,7 +64,7 @@ enum Stage {
     Finishing { request: RequestId, end: TransferEnd },
 }
 
-/// Why a transfer is told to stop.
+/// Why a transfer or digest is told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// ABOR.
@@ -256,12 +256,6 @@ impl Session {
         if transfer.id == id && matches!(transfer.stage, Stage::Moving { .. }) {
             transfer.stage = Stage::Closing { until: now.instant + CLOSING };
         }
-    }
-
-    /// The client is gone: whatever it wanted stops.
-    pub(super) fn abandon_transfer(&mut self) {
-        self.inbox.clear();
-        self.stop_transfer(Stop::ControlClosed);
     }
 
     /// Breaks the transfer off, if it has not come to its end by itself.
