@@ -1,5 +1,7 @@
 //! The checks, a file for each group of requirements.
 
+mod ext_digests;
+mod ext_rang;
 mod implicit;
 mod rfc1123;
 mod rfc2228;
@@ -54,6 +56,8 @@ pub fn all() -> impl Iterator<Item = Check> {
         rfc4217_reuse::CHECKS,
         rfc7151::CHECKS,
         implicit::CHECKS,
+        ext_digests::CHECKS,
+        ext_rang::CHECKS,
     ]
     .concat()
     .into_iter()
