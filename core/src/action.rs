@@ -5,6 +5,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::num::NonZeroU64;
 
+use crate::digest::DigestAlgorithm;
 use crate::event::RequestId;
 use crate::listing::ListingFormat;
 use crate::storage::StorageRequest;
@@ -103,6 +104,26 @@ pub enum Action {
     /// [`TransferEnd::Stopped`](crate::TransferEnd::Stopped), or, where all bytes had been handed
     /// over already, [`TransferEnd::Complete`](crate::TransferEnd::Complete).
     StopTransfer,
+    /// Compute the digest of a file, beside which everything else goes on; report
+    /// [`Event::Progress`](crate::Event::Progress), and at last
+    /// [`Event::DigestEnded`](crate::Event::DigestEnded). The file is dropped then.
+    Digest {
+        /// The request.
+        id: RequestId,
+        /// The open file: the id of the request that opened it.
+        file: RequestId,
+        /// How.
+        algorithm: DigestAlgorithm,
+        /// The first byte that counts.
+        start: u64,
+        /// The first byte behind it that does not; no less than `start`, nor beyond the file's end.
+        end: u64,
+    },
+    /// Read no more for the digest; answer with
+    /// [`Event::DigestEnded`](crate::Event::DigestEnded) and
+    /// [`DigestEnd::Stopped`](crate::DigestEnd::Stopped), or, where all had been read already, the
+    /// digest.
+    StopDigest,
     /// Close the control connection and everything that belongs to it. Nothing follows.
     Close,
 }
@@ -119,6 +140,8 @@ pub enum Plan {
         /// Bytes to leave out at the beginning; counted as they would travel, that is, behind the
         /// filter.
         offset: u64,
+        /// Where to end in the file, if not at its end; only with [`Filter::Identity`].
+        end: Option<u64>,
     },
     /// From the data connection to a file. The file stays open.
     Receive {
@@ -126,6 +149,9 @@ pub enum Plan {
         file: RequestId,
         /// TYPE: binary is the identity, ASCII converts line ends.
         filter: Filter,
+        /// How many bytes may come; one more is [`TransferEnd::Excess`](crate::TransferEnd::Excess)
+        /// and not written. Only with [`Filter::Identity`].
+        most: Option<u64>,
     },
     /// A listing to the data connection. The directory is dropped at the end.
     List {

@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::digest::DigestAlgorithm;
 use crate::name;
 use crate::permissions::Permissions;
 
@@ -27,6 +28,7 @@ pub(crate) enum Verb {
     Eprt,
     Epsv,
     Feat,
+    Hash,
     Help,
     Host,
     Lang,
@@ -48,6 +50,7 @@ pub(crate) enum Verb {
     Prot,
     Pwd,
     Quit,
+    Rang,
     Rein,
     Rest,
     Retr,
@@ -63,6 +66,8 @@ pub(crate) enum Verb {
     Syst,
     Type,
     User,
+    /// XCRC, XMD5 and the like.
+    Digest(DigestAlgorithm),
     /// MIC, CONF, ENC.
     Wrapped,
     /// A known word that this server does not implement: 502.
@@ -82,6 +87,11 @@ impl Verb {
                 | Verb::Nlst
                 | Verb::Mlsd
         )
+    }
+
+    /// Tells whether ABOR can break the command off.
+    pub(crate) fn takes_long(self) -> bool {
+        self.uses_data() || matches!(self, Verb::Hash | Verb::Digest(_))
     }
 }
 
@@ -165,6 +175,12 @@ const fn known(name: &'static str) -> Spec {
     Spec { name, verb: Verb::NotImplemented, argument: Argument::Optional, login: false, ..PLAIN }
 }
 
+/// A command that answers with the bare digest of a file.
+const fn digest(name: &'static str, algorithm: DigestAlgorithm) -> Spec {
+    let verb = Verb::Digest(algorithm);
+    guarded(name, verb, Permissions::RETRIEVE, Required, "<path>|\"<path>\" [<start> <end>]")
+}
+
 use Argument::{None, Optional, Required};
 
 /// All commands, in alphabetical order.
@@ -187,7 +203,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     user("EPRT", Verb::Eprt, Required, "|<family>|<address>|<port>|"),
     user("EPSV", Verb::Epsv, Optional, "[1|2|ALL]"),
     open("FEAT", Verb::Feat, None, ""),
-    known("HASH"),
+    user("HASH", Verb::Hash, Required, "<path>"),
     open("HELP", Verb::Help, Optional, "[<command>]"),
     open("HOST", Verb::Host, Required, "<name>"),
     open("LANG", Verb::Lang, Optional, "[<language-tag>]"),
@@ -202,7 +218,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     user("MODE", Verb::Mode, Required, "S"),
     guarded("NLST", Verb::Nlst, Permissions::LIST, Optional, "[<path>]"),
     overtaking(open("NOOP", Verb::Noop, None, "")),
-    open("OPTS", Verb::Opts, Required, "MLST [<fact>;...] | UTF8 ON"),
+    open("OPTS", Verb::Opts, Required, "MLST [<fact>;...] | HASH [<algorithm>] | UTF8 ON"),
     open("PASS", Verb::Pass, Optional, "<password>"),
     user("PASV", Verb::Pasv, None, ""),
     open("PBSZ", Verb::Pbsz, Required, "0"),
@@ -210,7 +226,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     open("PROT", Verb::Prot, Required, "C|P"),
     user("PWD", Verb::Pwd, None, ""),
     open("QUIT", Verb::Quit, None, ""),
-    known("RANG"),
+    user("RANG", Verb::Rang, Required, "<first-byte> <last-byte>"),
     Spec { barrier: true, ..open("REIN", Verb::Rein, None, "") },
     user("REST", Verb::Rest, Required, "<offset>"),
     guarded("RETR", Verb::Retr, Permissions::RETRIEVE, Required, "<path>"),
@@ -227,17 +243,17 @@ pub(crate) static COMMANDS: &[Spec] = &[
     open("SYST", Verb::Syst, None, ""),
     user("TYPE", Verb::Type, Required, "A [N] | I | L 8"),
     Spec { timing: Timing::Refused, ..open("USER", Verb::User, Required, "<name>") },
-    known("XCRC"),
+    digest("XCRC", DigestAlgorithm::Crc32),
     guarded("XCUP", Verb::Cdup, Permissions::CHANGE_DIRECTORY, None, ""),
     guarded("XCWD", Verb::Cwd, Permissions::CHANGE_DIRECTORY, Required, "<path>"),
-    known("XMD5"),
+    digest("XMD5", DigestAlgorithm::Md5),
     guarded("XMKD", Verb::Mkd, Permissions::MAKE_DIRECTORY, Required, "<path>"),
     user("XPWD", Verb::Pwd, None, ""),
     guarded("XRMD", Verb::Rmd, Permissions::DELETE, Required, "<path>"),
-    known("XSHA"),
-    known("XSHA1"),
-    known("XSHA256"),
-    known("XSHA512"),
+    digest("XSHA", DigestAlgorithm::Sha1),
+    digest("XSHA1", DigestAlgorithm::Sha1),
+    digest("XSHA256", DigestAlgorithm::Sha256),
+    digest("XSHA512", DigestAlgorithm::Sha512),
 ];
 
 impl Spec {

@@ -97,11 +97,11 @@ pub enum Event {
         /// What the handshake says about who is there.
         proof: Option<DataProof>,
     },
-    /// The transfer moved bytes over the data connection.
+    /// The transfer moved bytes over the data connection, or the digest read some.
     Progress {
-        /// The transfer.
+        /// The transfer or digest.
         id: RequestId,
-        /// Bytes over the data connection since its beginning.
+        /// Bytes since its beginning.
         bytes: u64,
     },
     /// All bytes of a file or listing have been handed over, and our side of the data connection is
@@ -120,6 +120,13 @@ pub enum Event {
         bytes: u64,
         /// How it ended.
         end: TransferEnd,
+    },
+    /// The outcome of [`Action::Digest`](crate::Action::Digest). The file is closed.
+    DigestEnded {
+        /// The request.
+        id: RequestId,
+        /// What it came to.
+        end: DigestEnd,
     },
 }
 
@@ -187,9 +194,22 @@ pub enum TransferEnd {
     Complete,
     /// The client broke the data connection, or it failed.
     DataLost,
+    /// More came than [`Plan::Receive`](crate::Plan::Receive) allows; that much is in the file.
+    Excess,
     /// Reading or writing the file failed.
     Storage(StorageError),
     /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer) before all
     /// bytes had moved.
+    Stopped,
+}
+
+/// What the computing of a digest came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DigestEnd {
+    /// The digest, its bytes in the order in which they are written.
+    Complete(Vec<u8>),
+    /// Reading the file failed.
+    Storage(StorageError),
+    /// Session stopped it with [`Action::StopDigest`](crate::Action::StopDigest).
     Stopped,
 }

@@ -37,6 +37,7 @@ mod action;
 pub mod ascii;
 mod command;
 mod config;
+mod digest;
 mod event;
 mod facts;
 pub mod glob;
@@ -55,7 +56,10 @@ mod tls;
 
 pub use action::{Action, Filter, Password, Plan, Proof};
 pub use config::{Admission, Endpoint, SessionConfig, SiteCommand};
-pub use event::{DataProof, Denial, Event, Grant, Rates, RequestId, SiteReply, TransferEnd};
+pub use digest::DigestAlgorithm;
+pub use event::{
+    DataProof, Denial, DigestEnd, Event, Grant, Rates, RequestId, SiteReply, TransferEnd,
+};
 pub use facts::Facts;
 pub use listing::{ListingFormat, Style};
 pub use path::{LONGEST_PATH, PathError, VirtualPath};

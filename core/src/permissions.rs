@@ -9,8 +9,8 @@ use core::ops::BitOr;
 /// |---|---|---|
 /// | `e` | [`CHANGE_DIRECTORY`](Self::CHANGE_DIRECTORY) | CWD, CDUP |
 /// | `l` | [`LIST`](Self::LIST) | LIST, NLST, MLSD, MLST, STAT path, SIZE, MDTM, AVBL |
-/// | `r` | [`RETRIEVE`](Self::RETRIEVE) | RETR |
-/// | `a` | [`APPEND`](Self::APPEND) | APPE, and STOR behind REST |
+/// | `r` | [`RETRIEVE`](Self::RETRIEVE) | RETR, HASH, XCRC, XMD5, XSHA and the like |
+/// | `a` | [`APPEND`](Self::APPEND) | APPE, and STOR behind REST and RANG |
 /// | `d` | [`DELETE`](Self::DELETE) | DELE, RMD |
 /// | `f` | [`RENAME`](Self::RENAME) | RNFR, RNTO |
 /// | `m` | [`MAKE_DIRECTORY`](Self::MAKE_DIRECTORY) | MKD |

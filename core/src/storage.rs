@@ -79,7 +79,7 @@ pub enum WriteMode {
         atomic: bool,
     },
     /// In place, from this offset in bytes on; what lies behind stays. The file must exist and
-    /// reach that far, else [`StorageError::BadOffset`].
+    /// reach that far, else [`StorageError::BadOffset`]; from 0 on it is created when missing.
     ResumeAt(u64),
     /// At the end, wherever that is; created when missing.
     Append,

@@ -11,9 +11,9 @@ use support::canned::metadata;
 use support::harness::Harness;
 use support::{actions, replies};
 use wharf_core::{
-    Action, Admission, DataProof, Denial, Endpoint, Entry, Event, Grant, Kind, Opened, Permissions,
-    RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer, StorageError,
-    StorageRequest, TlsPolicy, TlsRequired, TransferEnd,
+    Action, Admission, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant, Kind, Opened,
+    Permissions, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer,
+    StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd,
 };
 
 #[derive(Clone, Debug)]
@@ -184,14 +184,25 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Connect { id, .. } => Event::Connected { id: *id, established: how % 4 != 1 },
         Action::Transfer { id, .. } => {
             let bytes = how as u64;
-            let end = match how % 6 {
+            let end = match how % 7 {
                 1 | 2 => return Some(Event::Progress { id: *id, bytes }),
                 3 => TransferEnd::DataLost,
                 4 => TransferEnd::Storage(StorageError::NoSpace),
                 5 => TransferEnd::Stopped,
+                6 => TransferEnd::Excess,
                 _ => TransferEnd::Complete,
             };
             Event::TransferEnded { id: *id, bytes, end }
+        }
+        Action::Digest { id, .. } => {
+            let end = match how % 5 {
+                1 => return Some(Event::Progress { id: *id, bytes: how as u64 }),
+                2 => DigestEnd::Storage(StorageError::Other),
+                3 => DigestEnd::Stopped,
+                4 => DigestEnd::Complete(Vec::new()),
+                _ => DigestEnd::Complete(vec![0xab; 32]),
+            };
+            Event::DigestEnded { id: *id, end }
         }
         _ => return None,
     })
@@ -249,6 +260,13 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "APPE a",
         "ALLO 1",
         "REST 3",
+        "RANG 1 4",
+        "RANG 1 0",
+        "HASH a",
+        "HASH a",
+        "HASH a\r\nABOR",
+        "XCRC a 1 4",
+        "OPTS HASH MD5",
         "RNFR a",
         "RNTO b",
         "ABOR",
@@ -296,6 +314,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "PASV\r\nSTOR a",
         "PASV\r\nLIST",
         "PORT 10,0,0,1,200,1\r\nRETR a",
+        "TYPE I\r\nRANG 1 4\r\nPASV\r\nSTOR a",
     ]);
     words.prop_map(|word| format!("{word}\r\n").into_bytes())
 }
@@ -350,6 +369,7 @@ fn wild() -> impl Strategy<Value = Event> {
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
             4 if number % 2 == 0 => Event::Sent { id },
             4 => Event::Progress { id, bytes: number },
+            5 if number % 2 == 0 => Event::DigestEnded { id, end: DigestEnd::Stopped },
             5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },
             6 => answer(&Action::Site { id, command: 0, argument: Vec::new() }, how).unwrap(),
             7 => Event::Storage { id, outcome: stored(&request, how) },

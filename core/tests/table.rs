@@ -21,10 +21,12 @@ enum State {
     Moving,
     Stopping,
     Finishing,
+    Digesting,
     Delaying,
     AfterEpsvAll,
     AfterRnfr,
     AfterRest,
+    AfterRang,
     Secured,
     SecuredFresh,
     Private,
@@ -34,7 +36,7 @@ enum State {
 
 use State::*;
 
-const STATES: [State; 21] = [
+const STATES: [State; 23] = [
     Fresh,
     Named,
     LoggedIn,
@@ -47,10 +49,12 @@ const STATES: [State; 21] = [
     Moving,
     Stopping,
     Finishing,
+    Digesting,
     Delaying,
     AfterEpsvAll,
     AfterRnfr,
     AfterRest,
+    AfterRang,
     Secured,
     SecuredFresh,
     Private,
@@ -74,10 +78,12 @@ impl State {
             Moving => (&["USER joe", "PASS x", "PASV", "RETR a"], Hold::Transfer),
             Stopping => (&["USER joe", "PASS x", "PASV", "STOR a", "ABOR"], Hold::Transfer),
             Finishing => (&["USER joe", "PASS x", "PASV", "STOR a"], Hold::Finish),
+            Digesting => (&["USER joe", "PASS x", "HASH a"], Hold::Digest),
             Delaying => (&["USER jim", "PASS x"], Hold::Nothing),
             AfterEpsvAll => (&["USER joe", "PASS x", "EPSV ALL"], Hold::Nothing),
             AfterRnfr => (&["USER joe", "PASS x", "RNFR a"], Hold::Nothing),
             AfterRest => (&["USER joe", "PASS x", "REST 5"], Hold::Nothing),
+            AfterRang => (&["USER joe", "PASS x", "TYPE I", "RANG 1 4"], Hold::Nothing),
             SecuredFresh => (&["AUTH TLS"], Hold::Nothing),
             Secured => (&["AUTH TLS", "USER joe", "PASS x"], Hold::Nothing),
             Private => {
@@ -95,7 +101,7 @@ impl State {
     fn owed(self) -> usize {
         match self {
             WaitingForStorage | WaitingForData | Connecting | Protecting | Moving | Finishing
-            | Delaying => 1,
+            | Digesting | Delaying => 1,
             // STOR has not got its 426 yet where ABOR waits for it.
             Stopping => 2,
             _ => 0,
@@ -116,8 +122,7 @@ impl State {
 }
 
 /// Known words that are not implemented: 502 at any time.
-const NOT_IMPLEMENTED: [&str; 9] =
-    ["HASH", "RANG", "SMNT", "XCRC", "XMD5", "XSHA", "XSHA1", "XSHA256", "XSHA512"];
+const NOT_IMPLEMENTED: [&str; 1] = ["SMNT"];
 
 /// Commands that work before login.
 const OPEN: [&str; 24] = [
@@ -142,6 +147,7 @@ fn plausible(word: &str) -> &'static str {
         "LANG" => "de",
         "PBSZ" => "0",
         "PROT" => "P",
+        "RANG" => "1 4",
         "EPRT" => "|1|10.0.0.1|51201|",
         "EPSV" => "1",
         "CSID" => "Name=x; Version=1;",

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use wharf_core::Event;
+use wharf_core::{Event, StorageError};
 
 use crate::accounts::Account;
+use crate::digest::Reading;
 use crate::files::OpenFile;
 use crate::pump::Pumped;
 
@@ -41,6 +42,8 @@ pub(crate) enum Outcome {
     File(Event, wharf_core::RequestId, OpenFile),
     /// The transfer goes on.
     Pumped(Pumped),
+    /// The digest goes on: the file comes back, a portion of it read.
+    Digested(Reading, Result<(), StorageError>),
     /// Nobody waits for it.
     Nothing,
     /// The storage, the accounts or the SITE command panicked.
@@ -82,9 +85,10 @@ impl Done {
     pub fn discard(self) -> Option<Job> {
         match self.0 {
             Outcome::Event(_) | Outcome::Nothing | Outcome::Panicked => None,
-            held @ (Outcome::LoggedIn(..) | Outcome::File(..) | Outcome::Pumped(_)) => {
-                Some(Job::drop(held))
-            }
+            held @ (Outcome::LoggedIn(..)
+            | Outcome::File(..)
+            | Outcome::Pumped(_)
+            | Outcome::Digested(..)) => Some(Job::drop(held)),
         }
     }
 }

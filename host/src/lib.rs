@@ -15,6 +15,7 @@
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
 //! | `wire` | the bytes of one TCP connection |
 //! | `pump` | file bytes to the data connection and back |
+//! | `digest` | the digests of files |
 //! | `files`, `job` | blocking work, and where its outcome goes: [`Job`] |
 //! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
 
@@ -25,6 +26,7 @@ mod admission;
 mod client;
 mod clock;
 mod connection;
+mod digest;
 mod failures;
 mod files;
 mod job;

@@ -4,6 +4,7 @@
 mod support;
 
 mod crowds;
+mod digests;
 mod failures;
 mod limits;
 mod logins;

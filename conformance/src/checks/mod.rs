@@ -1,7 +1,9 @@
 //! The checks, a file for each group of requirements.
 
+mod ext_digests;
 mod ext_identity;
 mod ext_modify;
+mod ext_rang;
 mod implicit;
 mod rfc1123;
 mod rfc2228;
@@ -58,6 +60,8 @@ pub fn all() -> impl Iterator<Item = Check> {
         implicit::CHECKS,
         ext_modify::CHECKS,
         ext_identity::CHECKS,
+        ext_digests::CHECKS,
+        ext_rang::CHECKS,
     ]
     .concat()
     .into_iter()

@@ -10,7 +10,7 @@ use crate::language::ENGLISH;
 use crate::time::Now;
 
 use super::security::{Protection, Security};
-use super::state::{Login, Parameters, Then, Work};
+use super::state::{Login, Parameters, Range, Then, Work};
 use super::{COOLING_DOWN, LOG_IN_FIRST, Session, trim};
 
 /// The text of 530 where an account has all its sessions.
@@ -204,7 +204,7 @@ impl Session {
         }
         self.login = Login::Nobody;
         self.parameters.directory = crate::path::VirtualPath::root();
-        self.parameters.restart = 0;
+        self.parameters.range = Range::Whole;
         self.close_data();
     }
 }

@@ -20,7 +20,7 @@ enum Deadline {
     Idle,
     /// The data connection has not come, or stands still.
     Data,
-    /// The server waits no longer for the transfer.
+    /// The server waits no longer for the transfer or digest.
     Shutdown,
     /// The last reply has not left.
     Farewell,
@@ -50,6 +50,9 @@ impl Session {
                     _ => Some((data, Deadline::Data)),
                 }
             }
+            Work::Digesting(digesting) => {
+                digesting.deadline(self.shutdown).map(|at| (at, Deadline::Shutdown))
+            }
             Work::Ending { until } => Some((*until, Deadline::Farewell)),
             Work::Securing { .. } => Some((self.login_deadline, Deadline::Handshake)),
             Work::Clearing { .. } => {
@@ -77,7 +80,7 @@ impl Session {
                 self.stop_transfer(Stop::Stalled);
             }
             Deadline::Data => self.connecting_timed_out(),
-            Deadline::Shutdown => self.stop_transfer(Stop::Shutdown),
+            Deadline::Shutdown => self.break_off(Stop::Shutdown),
             Deadline::Farewell => self.replies.shut(),
         }
     }

@@ -8,7 +8,7 @@ use crate::reply::Text;
 use crate::time::Now;
 
 use super::security::{Protection, Security};
-use super::state::Work;
+use super::state::{Range, Work};
 use super::transfer::Stop;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
@@ -31,13 +31,15 @@ impl Session {
             self.active = now.instant;
             self.execute(line, now);
         }
-        if let Work::Transferring(transfer) = &self.work
-            && transfer.can_abort()
-            && self.inbox.aborts()
-        {
-            // Its own reply has to wait for those of the commands before it, but the transfer does
+        let can_abort = match &self.work {
+            Work::Transferring(transfer) => transfer.can_abort(),
+            Work::Digesting(digesting) => digesting.is_reading(),
+            _ => false,
+        };
+        if can_abort && self.inbox.aborts() {
+            // Its own reply has to wait for those of the commands before it, but what it stops does
             // not.
-            self.stop_transfer(Stop::AbortWaits);
+            self.break_off(Stop::AbortWaits);
             return self.advance(now);
         }
         if matches!(self.work, Work::Idle) && self.inbox.is_empty() {
@@ -64,6 +66,13 @@ impl Session {
                     }
                     _ => false,
                 }
+            }
+            Work::Digesting(digesting) => {
+                let Line::Command(line) = self.inbox.front()? else { return None };
+                let Command::Known(spec, argument) = command::parse(line) else { return None };
+                let about_it =
+                    spec.verb == Verb::Abor || spec.verb == Verb::Stat && argument.is_none();
+                about_it && digesting.is_reading()
             }
             _ => false,
         };
@@ -137,7 +146,7 @@ impl Session {
     fn refuse(&mut self, spec: &Spec, code: u16, text: &'static str) {
         self.reply(code, text);
         if spec.verb.uses_data() && matches!(self.work, Work::Idle) {
-            self.parameters.restart = 0;
+            self.parameters.range = Range::Whole;
             self.close_data();
         }
     }
@@ -160,6 +169,7 @@ impl Session {
             Verb::Stru => self.set_structure(argument),
             Verb::Mode => self.set_mode(argument),
             Verb::Rest => self.restart(argument),
+            Verb::Rang => self.rang(argument),
             Verb::Allo => self.allo(argument),
             Verb::Opts => self.opts(argument),
             Verb::Lang => self.lang(argument),
@@ -183,6 +193,8 @@ impl Session {
             Verb::Dele => self.dele(argument),
             Verb::Rnfr => self.rnfr(argument),
             Verb::Rnto => self.rnto(argument, rename_from),
+            Verb::Hash => self.hash(argument),
+            Verb::Digest(algorithm) => self.bare_digest(algorithm, argument),
             Verb::Size => self.size(argument),
             Verb::Mdtm => self.mdtm(argument),
             Verb::Mlst => self.mlst(argument),

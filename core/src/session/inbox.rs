@@ -67,18 +67,18 @@ impl Inbox {
         Some(line)
     }
 
-    /// Tells whether ABOR waits behind other commands for a transfer that goes on now, and not for
-    /// one that is to begin before it.
+    /// Tells whether ABOR waits behind other commands for a transfer or digest that goes on now, and
+    /// not for one that is to begin before it.
     pub(crate) fn aborts(&self) -> bool {
         let mut verbs = self.lines.iter().filter_map(|line| match line {
             Line::Command(bytes) => match command::parse(bytes) {
                 Command::Known(spec, None) => Some(spec.verb),
-                Command::Known(spec, Some(_)) if spec.verb.uses_data() => Some(spec.verb),
+                Command::Known(spec, Some(_)) if spec.verb.takes_long() => Some(spec.verb),
                 _ => None,
             },
             Line::TooLong => None,
         });
-        verbs.find(|verb| *verb == Verb::Abor || verb.uses_data()) == Some(Verb::Abor)
+        verbs.find(|verb| *verb == Verb::Abor || verb.takes_long()) == Some(Verb::Abor)
     }
 
     /// Tells whether no whole line waits.

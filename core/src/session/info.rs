@@ -19,6 +19,7 @@ impl Session {
     pub(super) fn feat(&mut self) {
         let lang = format!("LANG {}", self.replies.language().feature());
         let mlst = format!("MLST {}", self.parameters.facts.feature());
+        let hash = format!("HASH {}", self.parameters.hash.feature());
         self.replies.open(211, "Features:");
         let tls = self.config.tls;
         let features = [
@@ -29,6 +30,7 @@ impl Session {
             ("CSID", true),
             ("EPRT", true),
             ("EPSV", true),
+            (&hash, true),
             ("HOST", !self.config.hosts.is_empty()),
             (&lang, true),
             ("MDTM", true),
@@ -37,12 +39,19 @@ impl Session {
             (&mlst, true),
             ("PBSZ", tls.is_some()),
             ("PROT", tls.is_some()),
+            ("RANG STREAM", true),
             ("REST STREAM", true),
             ("SITE CHMOD", true),
             ("SITE UTIME", true),
             ("SIZE", true),
             ("TVFS", true),
             ("UTF8", true),
+            ("XCRC", true),
+            ("XMD5", true),
+            ("XSHA", true),
+            ("XSHA1", true),
+            ("XSHA256", true),
+            ("XSHA512", true),
         ];
         for (feature, _) in features.into_iter().filter(|(_, offered)| *offered) {
             self.replies.inner(Text::verbatim(feature));
@@ -177,10 +186,12 @@ impl Session {
         };
         let connections = Text::from("Control connection {}; data connections {}");
         self.replies.inner(connections.with_words(control).with_words(protected));
-        if let Work::Transferring(transfer) = &self.work {
-            let status = transfer.status();
-            self.replies.inner(status);
-        }
+        let status = match &self.work {
+            Work::Transferring(transfer) => Some(transfer.status()),
+            Work::Digesting(digesting) => Some(digesting.status()),
+            _ => None,
+        };
+        status.into_iter().for_each(|line| self.replies.inner(line));
         self.replies.inner(data);
         self.reply(211, "End of status.");
     }

@@ -7,9 +7,10 @@
 //! | `dispatch` | which line is executed when, and by whom |
 //! | `security` | TLS: AUTH, PBSZ, PROT, CCC |
 //! | `access` | who may come in: HOST, USER, PASS, ACCT, REIN, QUIT |
-//! | `parameters` | TYPE, STRU, MODE, REST, ALLO, OPTS, LANG |
+//! | `parameters` | TYPE, STRU, MODE, REST, RANG, ALLO, OPTS, LANG |
 //! | `data` | where the data connection comes from: PORT, PASV, EPRT, EPSV |
 //! | `transfer` | the course of RETR, STOR, STOU, APPE, ABOR |
+//! | `digest` | the course of HASH, XCRC and the like |
 //! | `listing` | LIST, NLST, MLSD, and STAT with a path |
 //! | `files` | CWD, MKD, DELE, RNFR, SIZE, MDTM and the like |
 //! | `modify` | MFMT, MFF, SITE CHMOD, SITE UTIME |
@@ -21,6 +22,7 @@
 mod access;
 mod data;
 mod deadlines;
+mod digest;
 mod dispatch;
 mod failure;
 mod files;
@@ -50,12 +52,16 @@ use crate::time::{Instant, Now};
 use inbox::Inbox;
 use security::{Protection, Security};
 use state::{Data, Login, Parameters, Then, Work};
+use transfer::Stop;
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
 const REPLIES_WAITING: usize = 16 * 1024;
 
 /// The text of 530.
 const LOG_IN_FIRST: &str = "Log in with USER and PASS first.";
+
+/// The text of 551 where a range would have to be found in what the conversion of TYPE A makes.
+const RANGE_NEEDS_TYPE_I: &str = "A range needs TYPE I.";
 
 /// The text of 421 for who has failed to log in too often, in this session or before it.
 const COOLING_DOWN: &str = "Too many failed logins from your address; try later.";
@@ -192,6 +198,8 @@ impl Session {
             Event::Storage { id, outcome } => {
                 if let Some(then) = self.take_waiting(id, Then::waits_for_storage) {
                     self.storage_answered(then, outcome, id);
+                } else if let Work::Digesting(_) = self.work {
+                    self.digest_opened(id, outcome);
                 } else {
                     self.transfer_storage_answered(id, outcome, now);
                 }
@@ -210,9 +218,13 @@ impl Session {
             Event::PortLost { id } => self.port_lost(id),
             Event::Connected { id, established } => self.connected(id, established, now),
             // So frequent, and nothing that a command could wait for.
-            Event::Progress { id, bytes } => return self.transfer_progressed(id, bytes, now),
+            Event::Progress { id, bytes } => {
+                self.transfer_progressed(id, bytes, now);
+                return self.digest_progressed(id, bytes);
+            }
             Event::Sent { id } => self.transfer_sent(id, now),
             Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
+            Event::DigestEnded { id, end } => self.digest_ended(id, end),
         }
         // While it waited for the server, the client was not idle.
         if was_busy && matches!(self.work, Work::Idle) {
@@ -330,11 +342,23 @@ impl Session {
         self.grant().is_some_and(|grant| grant.rights.at(path).contains(wanted))
     }
 
-    /// The client sends no more: what it sent is still answered, but a transfer stops.
+    /// Breaks off the transfer or digest that goes on, if it has not come to its end by itself.
+    fn break_off(&mut self, why: Stop) {
+        match self.work {
+            Work::Digesting(_) => self.stop_digest(why),
+            _ => self.stop_transfer(why),
+        }
+    }
+
+    /// The client sends no more: what it sent is still answered, but a transfer or digest stops.
     fn control_closed(&mut self, now: Now) {
         self.input_ended = true;
         match self.work {
-            Work::Transferring(_) => self.abandon_transfer(),
+            Work::Transferring(_) | Work::Digesting(_) => {
+                // Whatever it wanted besides stops too.
+                self.inbox.clear();
+                self.break_off(Stop::ControlClosed);
+            }
             Work::Securing { .. } => self.abandon_handshake(now),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Transfer parameters: TYPE, STRU, MODE, REST, ALLO, OPTS, LANG.
+//! Transfer parameters: TYPE, STRU, MODE, REST, RANG, ALLO, OPTS, LANG.
 
 use alloc::format;
 
@@ -7,7 +7,8 @@ use crate::facts::Facts;
 use crate::language::{BadTag, ENGLISH, Language};
 use crate::reply::Text;
 
-use super::{Session, number, trim};
+use super::state::Range;
+use super::{RANGE_NEEDS_TYPE_I, Session, number, trim};
 
 /// Largest offset and size: the largest that operating systems know.
 const LARGEST: u64 = i64::MAX as u64;
@@ -47,10 +48,34 @@ impl Session {
     pub(super) fn restart(&mut self, argument: &[u8]) {
         match number(trim(argument)).filter(|&offset| offset <= LARGEST) {
             Some(offset) => {
-                self.parameters.restart = offset;
+                self.parameters.range =
+                    if offset == 0 { Range::Whole } else { Range::From(offset) };
                 self.reply(350, Text::from("Restarting at {}.").with(offset));
             }
             None => self.reply(501, "Invalid parameter: an offset in bytes is wanted."),
+        }
+    }
+
+    /// RANG (draft-bryan-ftp-range-08 section 3): the first and the last byte of what the next
+    /// RETR, STOR or HASH covers; it waits for that one as REST does, and takes its place.
+    pub(super) fn rang(&mut self, argument: &[u8]) {
+        let mut words = trim(argument).splitn(2, |&byte| byte == b' ');
+        let mut point = || number(words.next()?).filter(|&point| point <= LARGEST);
+        self.parameters.range = Range::Whole;
+        match (point(), point()) {
+            (Some(1), Some(0)) => self.reply(350, "No range: whole files again."),
+            (Some(start), Some(last)) if start > last => {
+                self.reply(501, "Invalid range: it ends before it begins; whole files again.");
+            }
+            (Some(_), Some(_)) if self.parameters.filter == Filter::Ascii => {
+                self.reply(551, RANGE_NEEDS_TYPE_I);
+            }
+            (Some(start), Some(last)) => {
+                self.parameters.range = Range::Between { start, end: last + 1 };
+                let text = Text::from("Range begins at {} and ends at {}.");
+                self.reply(350, text.with(start).with(last));
+            }
+            _ => self.reply(501, "Invalid parameter: the first and the last byte are wanted."),
         }
     }
 
@@ -80,6 +105,7 @@ impl Session {
         let options = trim(words.next().unwrap_or_default());
         match command.as_slice() {
             b"MLST" => self.opts_mlst(options),
+            b"HASH" => self.opts_hash(options),
             b"UTF8" if options.is_empty() || options.eq_ignore_ascii_case(b"ON") => {
                 self.reply(200, "UTF8 is always on.");
             }

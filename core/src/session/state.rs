@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::action::Filter;
+use crate::digest::DigestAlgorithm;
 use crate::event::{Denial, Grant, RequestId};
 use crate::facts::Facts;
 use crate::listing::ListingFormat;
@@ -11,6 +12,7 @@ use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::time::Instant;
 
+use super::digest::Digesting;
 use super::listing::{Allowance, Listing};
 use super::modify::Changed;
 use super::security::Security;
@@ -44,6 +46,8 @@ pub(crate) enum Work {
     Delaying { until: Instant, why: Denial },
     /// A data transfer, from its command to its last reply.
     Transferring(Transfer),
+    /// A digest is computed, from its command to its reply.
+    Digesting(Digesting),
     /// The last reply is on its way; closed when it has left, or at `until`.
     Ending { until: Instant },
     /// Closed.
@@ -119,13 +123,26 @@ pub(crate) enum Data {
     Connecting(RequestId),
 }
 
+/// Which bytes of its file the next transfer covers: what REST or RANG said last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Range {
+    /// All.
+    Whole,
+    /// REST: those from here on. Never all.
+    From(u64),
+    /// RANG: those from `start` on, up to but not including `end`, which is greater.
+    Between { start: u64, end: u64 },
+}
+
 /// What transfer parameters the client has chosen.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     /// TYPE.
     pub(crate) filter: Filter,
-    /// REST: where the next transfer begins.
-    pub(crate) restart: u64,
+    /// REST and RANG: what the next transfer covers.
+    pub(crate) range: Range,
+    /// OPTS HASH.
+    pub(crate) hash: DigestAlgorithm,
     /// OPTS MLST.
     pub(crate) facts: Facts,
     /// EPSV ALL: no other data port command from now on (RFC 2428 section 4).
@@ -141,7 +158,8 @@ impl Parameters {
     pub(crate) fn new() -> Self {
         Self {
             filter: Filter::Ascii,
-            restart: 0,
+            range: Range::Whole,
+            hash: DigestAlgorithm::Sha256,
             facts: Facts::default(),
             epsv_all: false,
             directory: VirtualPath::root(),

@@ -42,6 +42,10 @@ pub(crate) fn show(action: &Action) -> String {
             format!("transfer #{} {}{rate}", id.0, show_plan(plan))
         }
         Action::StopTransfer => "stop-transfer".into(),
+        Action::Digest { id, file, algorithm, start, end } => {
+            format!("digest #{} {algorithm:?} #{} start={start} end={end}", id.0, file.0)
+        }
+        Action::StopDigest => "stop-digest".into(),
         Action::Close => "close".into(),
     }
 }
@@ -94,10 +98,14 @@ fn show_mode(mode: &WriteMode) -> String {
 
 fn show_plan(plan: &Plan) -> String {
     match plan {
-        Plan::Send { file, filter, offset } => {
-            format!("send #{} {} offset={offset}", file.0, show_filter(*filter))
+        Plan::Send { file, filter, offset, end } => {
+            let end = end.map_or(String::new(), |end| format!(" end={end}"));
+            format!("send #{} {} offset={offset}{end}", file.0, show_filter(*filter))
         }
-        Plan::Receive { file, filter } => format!("receive #{} {}", file.0, show_filter(*filter)),
+        Plan::Receive { file, filter, most } => {
+            let most = most.map_or(String::new(), |most| format!(" most={most}"));
+            format!("receive #{} {}{most}", file.0, show_filter(*filter))
+        }
         Plan::List { head, directory, format } => {
             let directory = directory.map_or("-".into(), |id| format!("#{}", id.0));
             let mut text = format!("list {directory} {}", show_format(format));

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wharf_core::{
-    Access, Action, DataProof, Denial, Entry, Event, Grant, Kind, Metadata, Opened, Permissions,
-    RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd, VirtualPath,
-    WallTime, WriteMode,
+    Access, Action, DataProof, Denial, DigestEnd, Entry, Event, Grant, Kind, Metadata, Opened,
+    Permissions, RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd,
+    VirtualPath, WallTime, WriteMode,
 };
 
 use super::harness::Harness;
@@ -26,6 +26,8 @@ pub(crate) enum Hold {
     Transfer,
     /// Storage requests to finish an upload.
     Finish,
+    /// Digests are not computed, nor stopped.
+    Digest,
 }
 
 /// `joe` may do everything and `reader` may read; directories are called `d…`, all else is a file.
@@ -66,6 +68,9 @@ impl Canned {
         let mut held = std::mem::take(&mut self.held);
         if held.contains(&Action::StopTransfer) {
             held.retain(|action| !matches!(action, Action::Transfer { .. }));
+        }
+        if held.contains(&Action::StopDigest) {
+            held.retain(|action| !matches!(action, Action::Digest { .. }));
         }
         held.iter().for_each(|action| self.answer(action));
         self.pump();
@@ -109,6 +114,7 @@ impl Canned {
             }
             (Hold::Data, Action::Connect { .. }) => true,
             (Hold::Protection, Action::ProtectData { .. }) => true,
+            (Hold::Digest, Action::Digest { .. } | Action::StopDigest) => true,
             (Hold::Transfer, Action::Transfer { .. } | Action::StopTransfer) => true,
             _ => false,
         }
@@ -141,6 +147,20 @@ impl Canned {
             Action::Transfer { id, .. } => {
                 self.harness.handle(Event::Progress { id: *id, bytes: 5 });
                 Event::TransferEnded { id: *id, bytes: 12, end: TransferEnd::Complete }
+            }
+            Action::Digest { id, .. } => {
+                self.harness.handle(Event::Progress { id: *id, bytes: 5 });
+                Event::DigestEnded { id: *id, end: DigestEnd::Complete(vec![0x1f, 0xff]) }
+            }
+            Action::StopDigest => {
+                let mut waiting = self.harness.ledger.waiting.values();
+                let digest = waiting.find_map(|action| match action {
+                    Action::Digest { id, .. } => Some(*id),
+                    _ => None,
+                });
+                // It may have been faster.
+                let Some(id) = digest else { return };
+                Event::DigestEnded { id, end: DigestEnd::Stopped }
             }
             Action::StopTransfer => {
                 let waiting = self.harness.ledger.waiting.values();

@@ -19,15 +19,16 @@
 //! | `connected #5`, `unconnected #5` | an active connection |
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
+//! | `progress #7 100`, `digested #7 \x1f\x00`, `… stopped`, `… failed busy` | a digest |
 //!
-//! A transfer ends `complete`, `data-lost`, `stopped`, or with a storage error such as `no-space`.
+//! A transfer ends `complete`, `data-lost`, `stopped`, `excess`, or with a storage error such as `no-space`.
 
 use std::time::Duration;
 
 use wharf_core::{
-    Access, DataProof, Denial, Entry, Event, Grant, Instant, Kind, Metadata, Opened, Permissions,
-    RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired, TransferEnd, VirtualPath,
-    WallTime,
+    Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Metadata, Opened,
+    Permissions, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired, TransferEnd,
+    VirtualPath, WallTime,
 };
 
 use super::text::unescape;
@@ -116,9 +117,18 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
                 "stopped" => TransferEnd::Stopped,
+                "excess" => TransferEnd::Excess,
                 error => TransferEnd::Storage(storage_error(error)?),
             };
             Event::TransferEnded { id, bytes: number(bytes)?, end }
+        }
+        "digested" => {
+            let end = match split(rest) {
+                ("stopped", _) => DigestEnd::Stopped,
+                ("failed", error) => DigestEnd::Storage(storage_error(error)?),
+                (digest, _) => DigestEnd::Complete(unescape(digest)?),
+            };
+            Event::DigestEnded { id, end }
         }
         _ => return Err(format!("unknown event {verb:?}")),
     })

@@ -12,6 +12,9 @@ pub(crate) struct Ledger {
     pub(crate) waiting: BTreeMap<u64, Action>,
     open: BTreeMap<u64, Open>,
     data: Data,
+    /// The digest that is computed, and its file.
+    digest: Option<(u64, u64)>,
+    digest_stopped: bool,
     /// The control connection has begun TLS.
     tls: bool,
     /// Its handshake goes on.
@@ -54,6 +57,8 @@ impl Ledger {
             }
             Action::Release(id) => {
                 assert_ne!(self.file_in_transfer(), Some(id.0), "released while it moves");
+                let in_digest = self.digest.is_some_and(|(_, file)| file == id.0);
+                assert!(!in_digest, "released while it is read");
                 assert!(self.open.remove(&id.0).is_some(), "{id:?} released, but not open");
             }
             Action::Listen { id } => {
@@ -85,6 +90,17 @@ impl Ledger {
                 Data::Moving { stopped: stopped @ false, .. } => *stopped = true,
                 other => panic!("StopTransfer while {other:?}"),
             },
+            Action::Digest { id, file, start, end, .. } => {
+                self.issue(*id, action);
+                assert!(start <= end, "{action:?}");
+                assert_eq!(self.open.get(&file.0), Some(&Open::Read), "{action:?}");
+                assert_eq!(self.digest.replace((id.0, file.0)), None, "{action:?}");
+                self.digest_stopped = false;
+            }
+            Action::StopDigest => {
+                assert!(self.digest.is_some(), "{action:?}: there is none");
+                assert!(!std::mem::replace(&mut self.digest_stopped, true), "{action:?} twice");
+            }
             Action::StartTls { .. } => {
                 assert!(!std::mem::replace(&mut self.tls, true), "{action:?} within TLS");
                 self.handshake = true;
@@ -130,6 +146,12 @@ impl Ledger {
             }
             Event::Connected { id, .. } => {
                 self.waiting.remove(&id.0);
+            }
+            Event::DigestEnded { id, .. } => {
+                self.waiting.remove(&id.0);
+                if let Some((_, file)) = self.digest.take_if(|(digest, _)| *digest == id.0) {
+                    self.open.remove(&file);
+                }
             }
             Event::TransferEnded { id, .. } => {
                 self.waiting.remove(&id.0);

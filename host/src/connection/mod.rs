@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use socket2::Socket;
 use wharf_core::{
-    Action, Admission, Denial, Endpoint, Event, Instant, Now, RequestId, Session, StorageError,
-    TransferEnd,
+    Action, Admission, Denial, DigestEnd, Endpoint, Event, Instant, Now, RequestId, Session,
+    StorageError, TransferEnd,
 };
 
 use crate::accounts::{Account, Attempt, Proof};
 use crate::admission::Seat;
-use crate::files::Files;
+use crate::digest::{Digesting, Step};
+use crate::files::{Files, OpenFile};
 use crate::job::{Done, Job, Outcome};
 use crate::listener::Arrival;
 use crate::server::Server;
@@ -46,6 +47,7 @@ pub struct Connection {
     control: Control,
     data: DataChannel,
     files: Files,
+    digest: Option<Digesting>,
     account: Option<Account>,
     /// Whose TLS sessions data connections may resume, and for which virtual host.
     owner: Option<(Owner, Option<usize>)>,
@@ -105,6 +107,7 @@ impl Connection {
             control: Control::new(socket, endpoint.peer().ip()),
             data: DataChannel::new(),
             files: Files::default(),
+            digest: None,
             account: None,
             owner: None,
             peer: endpoint.peer(),
@@ -129,7 +132,8 @@ impl Connection {
             self.session.handle(Event::Timeout, now);
         }
         self.look_again = None;
-        if self.data.is_transferring() && self.control.is_blind(&self.session) {
+        let works = self.data.is_transferring() || self.digest.is_some();
+        if works && self.control.is_blind(&self.session) {
             self.control.look_for_end(&mut self.session, now);
             self.look_again = Some(now.instant + LOOK_AGAIN);
         }
@@ -146,6 +150,7 @@ impl Connection {
                 moved |= self.control.transmit(&mut self.session, now);
             }
             moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
+            moved |= self.advance_digest(now);
             moved |= self.act(now);
             if self.life != Life::Alive || self.data.take_replaced() {
                 return Turn::Again;
@@ -180,6 +185,12 @@ impl Connection {
                 self.session.handle(event, now);
             }
             Outcome::Pumped(pumped) => self.data.complete(pumped),
+            Outcome::Digested(reading, outcome) => {
+                if let Some(digest) = &mut self.digest {
+                    let (id, bytes) = (digest.id(), digest.complete(reading, outcome));
+                    self.session.handle(Event::Progress { id, bytes }, now);
+                }
+            }
             Outcome::Nothing => {}
             Outcome::Panicked => {
                 log::error!("{}: a storage, accounts or SITE call panicked", self.peer.ip());
@@ -295,11 +306,41 @@ impl Connection {
                 }
             }
             Action::StopTransfer => self.data.stop(),
+            Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {
+                Some(OpenFile::Read(file)) => {
+                    self.digest = Some(Digesting::new(id, file, algorithm, start..end));
+                }
+                _ => {
+                    let end = DigestEnd::Storage(StorageError::Other);
+                    self.session.handle(Event::DigestEnded { id, end }, now);
+                }
+            },
+            Action::StopDigest => {
+                if let Some(digest) = &mut self.digest {
+                    digest.stop();
+                }
+            }
             Action::Close => {
                 let until = Life::Lingering(now.instant + LINGER);
                 self.close(if self.control.is_broken() { Life::Over } else { until });
             }
         }
+    }
+
+    /// Goes on with the digest, if there is one; tells whether anything happened.
+    fn advance_digest(&mut self, now: Now) -> bool {
+        let Some(digest) = &mut self.digest else { return false };
+        match digest.step() {
+            Step::Waiting => return false,
+            Step::Job(job) => self.jobs.push_back(job),
+            Step::Ended(end, file) => {
+                let id = digest.id();
+                self.digest = None;
+                self.jobs.push_back(file);
+                self.session.handle(Event::DigestEnded { id, end }, now);
+            }
+        }
+        true
     }
 
     fn start_tls(&mut self, host: Option<usize>, now: Now) {
@@ -389,6 +430,7 @@ impl Connection {
         self.control.finish();
         self.data.close(&mut self.jobs);
         self.jobs.extend(self.files.release_all());
+        self.jobs.extend(self.digest.take().map(Job::drop));
         self.log_out();
     }
 

@@ -68,20 +68,20 @@ impl Pump {
     /// up from the kernel.
     pub(crate) fn new(plan: Plan, files: &mut Files, encrypted: bool) -> Option<Self> {
         Some(match plan {
-            Plan::Send { file, filter, offset } => {
+            Plan::Send { file, filter, offset, end } => {
                 let Some(OpenFile::Read(file)) = files.take(file) else { return None };
                 #[cfg(not(target_os = "linux"))]
                 let _ = encrypted;
                 #[cfg(target_os = "linux")]
                 if !encrypted && filter == wharf_core::Filter::Identity && file.as_file().is_some()
                 {
-                    return Some(Pump::SendFile(SendFile::new(file, offset)));
+                    return Some(Pump::SendFile(SendFile::new(file, offset, end)));
                 }
-                Pump::Send(Send::new(Source::file(file, filter, offset)))
+                Pump::Send(Send::new(Source::file(file, filter, offset, end)))
             }
-            Plan::Receive { file, filter } => {
+            Plan::Receive { file, filter, most } => {
                 let Some(OpenFile::Write(write)) = files.take(file) else { return None };
-                Pump::Receive(Receive::new(file, write, filter))
+                Pump::Receive(Receive::new(file, write, filter, most))
             }
             Plan::List { head, directory, format } => {
                 let entries = match directory.and_then(|id| files.take(id)) {

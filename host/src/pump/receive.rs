@@ -29,6 +29,8 @@ pub(crate) struct Receive {
     filled: usize,
     /// The other buffer, while no job has it.
     spare: Vec<u8>,
+    /// How many bytes may still come, where that is limited.
+    left: Option<u64>,
     /// How large a buffer is made.
     capacity: usize,
     /// How it ends, once all that came has been written.
@@ -45,7 +47,12 @@ pub(crate) struct Sink {
 }
 
 impl Receive {
-    pub(super) fn new(id: RequestId, file: Box<dyn WriteFile>, filter: Filter) -> Self {
+    pub(super) fn new(
+        id: RequestId,
+        file: Box<dyn WriteFile>,
+        filter: Filter,
+        most: Option<u64>,
+    ) -> Self {
         let ascii = (filter == Filter::Ascii).then(Default::default);
         Self {
             id,
@@ -53,6 +60,7 @@ impl Receive {
             buffer: Vec::new(),
             filled: 0,
             spare: Vec::new(),
+            left: most,
             capacity: SMALLEST,
             end: None,
             flushed: false,
@@ -66,7 +74,7 @@ impl Receive {
             }
             match wire.read(socket, &mut self.buffer[self.filled..]) {
                 Flow::Moved(count) => {
-                    self.filled += count;
+                    self.take(count);
                     return Step::Moved(count);
                 }
                 Flow::Blocked if self.filled == 0 => return Step::Blocked,
@@ -86,6 +94,17 @@ impl Receive {
         match self.end {
             Some(end) if self.flushed && self.sink.is_some() => Step::Ended(end),
             _ => self.write(),
+        }
+    }
+
+    /// Takes note of bytes that have come; those beyond the limit are dropped, and the last.
+    fn take(&mut self, count: usize) {
+        let left = self.left.map_or(count, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let kept = count.min(left);
+        self.left = self.left.map(|left| left - kept as u64);
+        self.filled += kept;
+        if kept < count {
+            self.end = Some(TransferEnd::Excess);
         }
     }
 

@@ -32,8 +32,8 @@ pub(crate) struct SendFile {
 }
 
 impl SendFile {
-    pub(super) fn new(file: Box<dyn ReadFile>, offset: u64) -> Self {
-        let end = file.size();
+    pub(super) fn new(file: Box<dyn ReadFile>, offset: u64, end: Option<u64>) -> Self {
+        let end = end.map_or(file.size(), |end| end.min(file.size()));
         let told = file.as_file().and_then(|file| is_cached(file, 0)).is_some();
         let cache = if told { PageCache::Known } else { PageCache::Unknown };
         Self { file: Some(file), offset, warm: offset, cache, end, over: None }
@@ -121,7 +121,7 @@ impl SendFile {
 
     /// Gives the file up, to go on from where it stands.
     pub(super) fn take_source(&mut self) -> Option<Source> {
-        Some(Source::file(self.file.take()?, Filter::Identity, self.offset))
+        Some(Source::file(self.file.take()?, Filter::Identity, self.offset, Some(self.end)))
     }
 }
 
@@ -197,13 +197,18 @@ mod tests {
     use super::*;
     use crate::storage::{Directory, Storage};
 
-    /// Sends a file from `offset` on; returns what arrived, and how it ended.
-    fn send(content: &[u8], cache: PageCache, offset: u64) -> (Vec<u8>, Option<TransferEnd>) {
+    /// Sends a file from `offset` on, up to `end`; returns what arrived, and how it ended.
+    fn send(
+        content: &[u8],
+        cache: PageCache,
+        offset: u64,
+        end: Option<u64>,
+    ) -> (Vec<u8>, Option<TransferEnd>) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), content).unwrap();
         let path = VirtualPath::root().join(b"file");
         let file = Directory::open(folder.path()).unwrap().open_read(&path).unwrap();
-        let mut send = SendFile { cache, ..SendFile::new(file, offset) };
+        let mut send = SendFile { cache, ..SendFile::new(file, offset, end) };
         let (ours, mut theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
         ours.set_nonblocking(true).unwrap();
         let (mut wire, mut arrived, mut jobs) = (Wire::new(), Vec::new(), 0);
@@ -227,7 +232,7 @@ mod tests {
                 Step::Waiting => panic!("it waits for nothing"),
             }
         };
-        assert!(cache != PageCache::Unknown || jobs > 0);
+        assert!(cache != PageCache::Unknown || arrived.is_empty() || jobs > 0);
         (arrived, end)
     }
 
@@ -236,12 +241,19 @@ mod tests {
         let content: Vec<u8> = (0..700_001_u32).map(|n| (n * 7 + n / 256) as u8).collect();
         for cache in [PageCache::Known, PageCache::All, PageCache::Unknown] {
             for offset in [0, 1, 262_144, 700_000] {
-                let (arrived, end) = send(&content, cache, offset);
+                for until in [700_001, 700_000, 300_000, 262_144, 1] {
+                    let (arrived, end) = send(&content, cache, offset, Some(until));
+                    assert_eq!(end, None);
+                    let expected = content.get(offset as usize..until as usize);
+                    assert!(arrived == expected.unwrap_or_default(), "{cache:?}, {offset}-{until}");
+                }
+                let (arrived, end) = send(&content, cache, offset, None);
                 assert_eq!(end, None);
                 assert!(arrived == content[offset as usize..], "{cache:?}, {offset}");
             }
         }
-        assert_eq!(send(b"", PageCache::All, 0), (Vec::new(), None));
+        assert_eq!(send(b"", PageCache::All, 0, None), (Vec::new(), None));
+        assert_eq!(send(b"abc", PageCache::All, 1, Some(9)), (b"bc".to_vec(), None));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) enum Source {
         file: Box<dyn ReadFile>,
         /// Where the next read begins.
         offset: u64,
-        /// Where the last one ends: the size that the file had when it was opened.
+        /// Where the last one ends: the size that the file had when it was opened, or before.
         end: u64,
         /// What happens to the bytes; `None` in TYPE I.
         ascii: Option<Ascii>,
@@ -44,9 +44,15 @@ pub(crate) struct Ascii {
 }
 
 impl Source {
-    /// A file from `offset` on; with ASCII the offset counts converted bytes.
-    pub(super) fn file(file: Box<dyn ReadFile>, filter: Filter, offset: u64) -> Self {
-        let end = file.size();
+    /// A file from `offset` on, up to `end` or its own; with ASCII the offset counts converted
+    /// bytes.
+    pub(super) fn file(
+        file: Box<dyn ReadFile>,
+        filter: Filter,
+        offset: u64,
+        end: Option<u64>,
+    ) -> Self {
+        let end = end.map_or(file.size(), |end| end.min(file.size()));
         match filter {
             Filter::Identity => Self::File { file, offset, end, ascii: None },
             Filter::Ascii => {

@@ -3,54 +3,75 @@
 use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
-use crate::session::Session;
 use crate::session::failure::{failure, store_failure};
 use crate::session::listing::{Listing, Refusal};
-use crate::session::state::{Data, Work};
+use crate::session::state::{Data, Range, Work};
+use crate::session::{RANGE_NEEDS_TYPE_I, Session};
 use crate::storage::{Opened, StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
 use super::{NO_DATA, Stage, Stop, Transfer};
 
+/// The text of 503 where a command for which a range means nothing comes behind RANG.
+const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";
+
 impl Session {
     /// RETR.
     pub(in crate::session) fn retr(&mut self, argument: &[u8]) {
-        let (filter, offset) = self.take_parameters();
-        if let Some(path) = self.resolve_for_transfer(argument, Permissions::RETRIEVE) {
-            let what = What::Retrieve { filter, offset, size: 0 };
-            self.prepare(what, StorageRequest::OpenRead(path));
-        }
+        let (filter, range) = self.take_parameters();
+        let Some(path) = self.resolve_for_transfer(argument, Permissions::RETRIEVE) else { return };
+        let (offset, end) = match range {
+            Range::Whole => (0, None),
+            Range::From(offset) => (offset, None),
+            Range::Between { .. } if filter == Filter::Ascii => {
+                return self.fail_transfer(551, RANGE_NEEDS_TYPE_I);
+            }
+            Range::Between { start, end } => (start, Some(end)),
+        };
+        let what = What::Retrieve { filter, offset, end, size: 0 };
+        self.prepare(what, StorageRequest::OpenRead(path));
     }
 
-    /// STOR. Behind REST it adds to a file that is there, and needs the permission to append.
+    /// STOR. Behind REST and RANG it changes a file that is there, and needs the permission to
+    /// append.
     pub(in crate::session) fn stor(&mut self, argument: &[u8]) {
-        let (filter, restart) = self.take_parameters();
-        let wanted = match restart {
-            0 => Permissions::STORE,
+        let (filter, range) = self.take_parameters();
+        let wanted = match range {
+            Range::Whole => Permissions::STORE,
             _ => Permissions::STORE | Permissions::APPEND,
         };
         let Some(path) = self.resolve_for_transfer(argument, wanted) else { return };
-        let mode = match restart {
-            0 => WriteMode::Replace { atomic: self.config.atomic_uploads },
-            offset => WriteMode::ResumeAt(offset),
+        let (mode, length) = match range {
+            Range::Whole => (WriteMode::Replace { atomic: self.config.atomic_uploads }, None),
+            Range::From(_) if filter == Filter::Ascii => {
+                return self.fail_transfer(554, "Resuming an upload needs TYPE I.");
+            }
+            Range::Between { .. } if filter == Filter::Ascii => {
+                return self.fail_transfer(551, RANGE_NEEDS_TYPE_I);
+            }
+            Range::From(offset) => (WriteMode::ResumeAt(offset), None),
+            Range::Between { start, end } => (WriteMode::ResumeAt(start), Some(end - start)),
         };
-        if restart > 0 && filter == Filter::Ascii {
-            return self.fail_transfer(554, "Resuming an upload needs TYPE I.");
-        }
-        self.store(path, mode, filter);
+        self.store(path, mode, filter, length);
     }
 
-    /// APPE: at the end, whatever REST said.
+    /// APPE: at the end, whatever REST said. A range it would have to obey; it takes none.
     pub(in crate::session) fn appe(&mut self, argument: &[u8]) {
-        let (filter, _) = self.take_parameters();
+        let (filter, range) = self.take_parameters();
+        if let Range::Between { .. } = range {
+            return self.fail_transfer(503, NO_RANGE);
+        }
         if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
-            self.store(path, WriteMode::Append, filter);
+            self.store(path, WriteMode::Append, filter, None);
         }
     }
 
     /// STOU: the name given, if any, is a hint.
     pub(in crate::session) fn stou(&mut self, argument: &[u8]) {
-        let (filter, _) = self.take_parameters();
+        let (filter, range) = self.take_parameters();
+        if let Range::Between { .. } = range {
+            return self.fail_transfer(503, NO_RANGE);
+        }
         let Some(path) = self.resolve_for_transfer(argument, Permissions::STORE) else { return };
         let (directory, hint) = match path.file_name() {
             Some(name) if !argument.is_empty() => (path.parent(), name.to_vec()),
@@ -61,11 +82,11 @@ impl Session {
             let (code, text) = failure(StorageError::PermissionDenied);
             return self.fail_transfer(code, text);
         }
-        self.store(directory, WriteMode::Unique { hint }, filter);
+        self.store(directory, WriteMode::Unique { hint }, filter, None);
     }
 
-    fn store(&mut self, path: VirtualPath, mode: WriteMode, filter: Filter) {
-        let what = What::Store { filter, opened: Opened::default() };
+    fn store(&mut self, path: VirtualPath, mode: WriteMode, filter: Filter, length: Option<u64>) {
+        let what = What::Store { filter, opened: Opened::default(), length };
         self.prepare(what, StorageRequest::OpenWrite(path, mode));
     }
 
@@ -97,7 +118,7 @@ impl Session {
     /// ABOR (RFC 959 section 4.1.3).
     pub(in crate::session) fn abor(&mut self) {
         match &self.work {
-            Work::Transferring(_) => self.stop_transfer(Stop::Aborted),
+            Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::Aborted),
             _ if self.data != Data::None => {
                 self.close_data();
                 self.reply(225, "ABOR command successful; data connection closed.");
@@ -106,9 +127,9 @@ impl Session {
         }
     }
 
-    /// Returns TYPE and the restart marker, which a transfer command takes with it.
-    fn take_parameters(&mut self) -> (Filter, u64) {
-        (self.parameters.filter, core::mem::take(&mut self.parameters.restart))
+    /// Returns TYPE and the range, which a transfer command takes with it.
+    fn take_parameters(&mut self) -> (Filter, Range) {
+        (self.parameters.filter, core::mem::replace(&mut self.parameters.range, Range::Whole))
     }
 
     /// Resolves a path name for a transfer command that needs a permission there, or answers it.
@@ -132,5 +153,5 @@ impl Session {
 /// cannot be had anyway, or not from that offset. Other requests would make or empty a file.
 fn judges_a_file(request: &StorageRequest) -> bool {
     use StorageRequest::{OpenRead, OpenWrite};
-    matches!(request, OpenRead(_) | OpenWrite(_, WriteMode::ResumeAt(_)))
+    matches!(request, OpenRead(_) | OpenWrite(_, WriteMode::ResumeAt(1..)))
 }

@@ -64,7 +64,7 @@ enum Stage {
     Finishing { request: RequestId, end: TransferEnd },
 }
 
-/// Why a transfer is told to stop.
+/// Why a transfer or digest is told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// ABOR.
@@ -258,12 +258,6 @@ impl Session {
         }
     }
 
-    /// The client is gone: whatever it wanted stops.
-    pub(super) fn abandon_transfer(&mut self) {
-        self.inbox.clear();
-        self.stop_transfer(Stop::ControlClosed);
-    }
-
     /// Breaks the transfer off, if it has not come to its end by itself.
     pub(super) fn stop_transfer(&mut self, why: Stop) {
         let Work::Transferring(transfer) = &mut self.work else { return };
@@ -304,8 +298,15 @@ impl Session {
         }
         transfer.bytes = bytes;
         self.data = Data::None;
-        let (What::Store { opened, .. }, Some(file)) = (&transfer.what, file) else {
+        let (What::Store { opened, length, .. }, Some(file)) = (&transfer.what, file) else {
             return self.conclude(end);
+        };
+        let end = match end {
+            // In stream mode an end that comes too early looks like any other.
+            TransferEnd::Complete if length.is_some_and(|length| bytes < length) => {
+                TransferEnd::DataLost
+            }
+            end => end,
         };
         let disposition = match end {
             TransferEnd::Complete => Disposition::Publish,
@@ -325,6 +326,7 @@ impl Session {
         let (code, text) = match end {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
+            TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
             TransferEnd::Storage(error) if storing => {
                 match store_failure(error) {
                     // A 550 would say that the upload had not begun.

@@ -14,8 +14,8 @@ const LONGEST_SKIP: u64 = 64 * 1024 * 1024;
 /// What moves where.
 #[derive(Debug)]
 pub(super) enum What {
-    Retrieve { filter: Filter, offset: u64, size: u64 },
-    Store { filter: Filter, opened: Opened },
+    Retrieve { filter: Filter, offset: u64, end: Option<u64>, size: u64 },
+    Store { filter: Filter, opened: Opened, length: Option<u64> },
     List(Listing),
 }
 
@@ -43,8 +43,13 @@ impl What {
         outcome: Result<StorageAnswer, StorageError>,
     ) -> Next {
         match (self, outcome) {
-            (What::Retrieve { filter, offset, size }, Ok(StorageAnswer::Opened(opened))) => {
+            (What::Retrieve { filter, offset, end, size }, Ok(StorageAnswer::Opened(opened))) => {
                 *size = opened.size;
+                if let Some(end) = end {
+                    // Of a range comes what there is of it (draft-bryan-ftp-range-08 section 4.3).
+                    *end = opened.size.min(*end);
+                    *offset = opened.size.min(*offset);
+                }
                 // A converted file is at most twice as long; the pump finds out the rest.
                 let longest = match filter {
                     Filter::Identity => opened.size,
@@ -86,7 +91,8 @@ impl What {
     /// The text of 150.
     pub(super) fn announcement(&self) -> Text {
         match self {
-            What::Retrieve { filter: Filter::Identity, size, .. } => {
+            What::Retrieve { filter: Filter::Identity, offset, end, size } => {
+                let size = end.map_or(*size, |end| end - offset);
                 Text::from("Opening BINARY mode data connection ({} bytes).").with(size)
             }
             // RFC 1123 section 4.1.2.9 fixes this form.
@@ -108,10 +114,12 @@ impl What {
         // Only a listing of a single line needs no file.
         let file = file.unwrap_or(RequestId(0));
         match self {
-            What::Retrieve { filter, offset, .. } => {
-                Plan::Send { file, filter: *filter, offset: *offset }
+            What::Retrieve { filter, offset, end, .. } => {
+                Plan::Send { file, filter: *filter, offset: *offset, end: *end }
             }
-            What::Store { filter, .. } => Plan::Receive { file, filter: *filter },
+            What::Store { filter, length, .. } => {
+                Plan::Receive { file, filter: *filter, most: *length }
+            }
             What::List(listing) => listing.plan(),
         }
     }
@@ -119,11 +127,14 @@ impl What {
     /// A line for STAT.
     pub(super) fn status(&self, bytes: u64) -> Text {
         match self {
-            What::Retrieve { filter: Filter::Identity, offset, size } => {
-                let all = size.saturating_sub(*offset);
-                Text::from("Sending a file: {} of {} bytes").with(bytes).with(all)
+            What::Retrieve { filter: Filter::Identity, offset, end, size } => {
+                let whole = end.unwrap_or(*size).saturating_sub(*offset);
+                Text::from("Sending a file: {} of {} bytes").with(bytes).with(whole)
             }
             What::Retrieve { .. } => Text::from("Sending a file: {} bytes").with(bytes),
+            What::Store { length: Some(length), .. } => {
+                Text::from("Receiving a file: {} of {} bytes").with(bytes).with(length)
+            }
             What::Store { .. } => Text::from("Receiving a file: {} bytes").with(bytes),
             What::List(_) => Text::from("Sending a listing: {} bytes").with(bytes),
         }
