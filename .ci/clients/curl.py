@@ -205,6 +205,17 @@ def _(c):
     c.same_file(c.arrived / "ä/b c/d/file", c.tree / "names/plain.txt")
 
 
+@curl.operation("put, then MFMT, SITE CHMOD (-Q)")
+def _(c):
+    source = c.tree / "names/plain.txt"
+    orders = ["MFMT 20231114221320 a b", "SITE CHMOD 600 a b", "*SITE UTIME yesterday a b"]
+    quotes = [word for order in orders for word in ("-Q", f"-{order}")]
+    run(c, *quotes, "-T", source, c.url(f"{c.up}/a b"))
+    c.same_file(c.arrived / "a b", source)
+    c.same_time(c.arrived / "a b", source)
+    c.equal(oct((c.arrived / "a b").stat().st_mode & 0o777), "0o600", "mode")
+
+
 @curl.operation("active: EPRT", on=EVERY, cannot=NO_ACTIVE)
 def _(c):
     get_names(c, "-P", "-")

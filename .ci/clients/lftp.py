@@ -83,10 +83,27 @@ def _(c):
 def _(c):
     run(c, ("mirror", "-R", "-L", "--no-perms", c.tree, c.up))
     c.same_tree(c.arrived, c.tree, want_links="follow")
-    command = ("mirror", "-R", "-L", "--no-perms", "-v", "--only-newer", c.tree, c.up)
-    again = run(c, command).text
+    # By MFMT.
+    c.same_time(c.arrived / "text/lines.txt", c.tree / "text/lines.txt")
+    again = run(c, ("mirror", "-R", "-L", "--no-perms", "-v", c.tree, c.up)).text
     if "Transferring" in again:
         raise Failed(f"mirrored again: {again[:200]!a}")
+
+
+@lftp.operation("mirror -R with permissions, chmod (SITE CHMOD)")
+def _(c):
+    local = c.fresh("local")
+    modes = {"a": 0o600, "b c": 0o755, "é": 0o604, "folder": 0o750}
+    for name, mode in modes.items():
+        path = local / name
+        path.mkdir() if name == "folder" else path.write_text(name)
+        path.chmod(mode)
+    run(c, ("mirror", "-R", local, c.up))
+    arrived = lambda name: oct((c.arrived / name).stat().st_mode & 0o777)
+    for name, mode in modes.items():
+        c.equal(arrived(name), oct(mode), name)
+    run(c, ("chmod", "640", f"{c.up}/b c"))
+    c.equal(arrived("b c"), "0o640", "mode")
 
 
 @lftp.operation("mirror -R --delete, four at once")

@@ -53,6 +53,8 @@ def _(c):
     run(c, "ncftpput", "-R", f"/{c.up}", c.tree)
     # It leaves out links.
     c.same_tree(c.arrived / "tree", c.tree, want_links="skip")
+    # By MFMT.
+    c.same_time(c.arrived / "tree/text/lines.txt", c.tree / "text/lines.txt")
 
 
 @ncftp.operation("get, put, 64 MiB")

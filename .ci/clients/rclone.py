@@ -58,6 +58,11 @@ def _(c):
 def _(c):
     run(c, "copy", "-L", c.tree, f"remote:{c.up}", "--create-empty-src-dirs")
     c.same_tree(c.arrived, c.tree, want_links="follow")
+    # By MFMT.
+    c.same_time(c.arrived / "text/lines.txt", c.tree / "text/lines.txt")
+    again = run(c, "copy", "-L", "-v", c.tree, f"remote:{c.up}").text
+    if "Copied" in again:
+        raise Failed(f"copied again: {again[-200:]!a}")
 
 
 @rclone.operation("sync, check, sync", on=("clear", "tls", "implicit"))
