@@ -51,7 +51,7 @@ mod storage;
 mod time;
 mod tls;
 
-pub use action::{Action, Filter, Password, Plan, Proof};
+pub use action::{Action, Filter, Mode, Password, Plan, Proof};
 pub use config::{Admission, Endpoint, SessionConfig, SiteCommand};
 pub use event::{DataProof, Denial, Event, Grant, Rates, RequestId, SiteReply, TransferEnd};
 pub use facts::Facts;

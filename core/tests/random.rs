@@ -184,11 +184,12 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Connect { id, .. } => Event::Connected { id: *id, established: how % 4 != 1 },
         Action::Transfer { id, .. } => {
             let bytes = how as u64;
-            let end = match how % 6 {
+            let end = match how % 7 {
                 1 | 2 => return Some(Event::Progress { id: *id, bytes }),
                 3 => TransferEnd::DataLost,
                 4 => TransferEnd::Storage(StorageError::NoSpace),
                 5 => TransferEnd::Stopped,
+                6 => TransferEnd::Damaged,
                 _ => TransferEnd::Complete,
             };
             Event::TransferEnded { id: *id, bytes, end }

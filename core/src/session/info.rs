@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::action::{Action, Filter};
+use crate::action::{Action, Filter, Mode};
 use crate::command::{COMMANDS, Spec};
 use crate::event::SiteReply;
 use crate::reply::Text;
@@ -27,6 +27,7 @@ impl Session {
             ("HOST", !self.config.hosts.is_empty()),
             ("MDTM", true),
             (&mlst, true),
+            ("MODE Z", true),
             ("PBSZ", tls.is_some()),
             ("PROT", tls.is_some()),
             ("REST STREAM", true),
@@ -143,7 +144,11 @@ impl Session {
         self.replies.open(211, "Status of the session:");
         self.replies.inner(format_args!("Connected from {}", self.endpoint.peer().ip()));
         self.replies.inner(login);
-        self.replies.inner(format_args!("TYPE: {kind}; STRU: file; MODE: stream"));
+        let mode = match self.parameters.mode() {
+            Mode::Stream => String::from("stream"),
+            Mode::Deflate { level } => format!("deflate, level {level}"),
+        };
+        self.replies.inner(format_args!("TYPE: {kind}; STRU: file; MODE: {mode}"));
         let control = match self.security {
             Security::Protected { .. } => "protected by TLS",
             Security::Clear | Security::Cleared => "in clear",
@@ -155,7 +160,7 @@ impl Session {
         self.replies
             .inner(format_args!("Control connection {control}; data connections {protected}"));
         if let Work::Transferring(transfer) = &self.work {
-            let status = transfer.status();
+            let status = transfer.status(self.parameters.mode());
             self.replies.inner(status);
         }
         self.replies.inner(data);

@@ -5,6 +5,7 @@ use alloc::format;
 use crate::action::Filter;
 use crate::facts::Facts;
 
+use super::state::DEFAULT_LEVEL;
 use super::{Session, number, trim};
 
 /// Largest offset and size: the largest that operating systems know.
@@ -31,12 +32,19 @@ impl Session {
         }
     }
 
-    /// MODE (RFC 959 section 3.4).
+    /// MODE (RFC 959 section 3.4, draft-preston-ftpext-deflate).
     pub(super) fn set_mode(&mut self, argument: &[u8]) {
         match trim(argument).to_ascii_uppercase().as_slice() {
-            b"S" => self.reply(200, "Mode set to stream."),
-            b"B" | b"C" | b"Z" => self.reply(504, "Unimplemented mode; S is supported."),
-            _ => self.reply(501, "Unrecognized mode; S is supported."),
+            b"S" => {
+                self.parameters.deflate = false;
+                self.reply(200, "Mode set to stream.");
+            }
+            b"Z" => {
+                self.parameters.deflate = true;
+                self.reply(200, "Mode set to deflate.");
+            }
+            b"B" | b"C" => self.reply(504, "Unimplemented mode; S and Z are supported."),
+            _ => self.reply(501, "Unrecognized mode; S and Z are supported."),
         }
     }
 
@@ -78,6 +86,7 @@ impl Session {
         let options = trim(words.next().unwrap_or_default());
         match command.as_slice() {
             b"MLST" => self.opts_mlst(options),
+            b"MODE" => self.opts_mode(options),
             b"UTF8" if options.is_empty() || options.eq_ignore_ascii_case(b"ON") => {
                 self.reply(200, "UTF8 is always on.");
             }
@@ -97,5 +106,32 @@ impl Session {
             self.parameters.facts = facts;
             self.reply(200, format!("MLST OPTS {facts}").trim_end());
         }
+    }
+
+    /// OPTS MODE Z (draft-preston-ftpext-deflate): pairs of a name and a value; without any,
+    /// everything is as at first. Only LEVEL has more than one value.
+    fn opts_mode(&mut self, options: &[u8]) {
+        let options = options.to_ascii_uppercase();
+        let mut words = options.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+        if words.next() != Some(b"Z") {
+            return self.reply(501, "Unsupported mode for OPTS; Z has options.");
+        }
+        let mut level = match words.clone().next() {
+            Some(_) => self.parameters.level,
+            None => DEFAULT_LEVEL,
+        };
+        while let Some(name) = words.next() {
+            match (name, words.next()) {
+                (b"LEVEL", Some([digit @ b'0'..=b'9'])) => level = digit - b'0',
+                (b"LEVEL", _) => return self.reply(501, "Invalid LEVEL; 0 to 9 are supported."),
+                (b"ENGINE", Some(b"ZLIB")) | (b"METHOD", Some(b"8")) => {}
+                _ => {
+                    let text = "Unsupported option; LEVEL, ENGINE ZLIB and METHOD 8 are supported.";
+                    return self.reply(501, text);
+                }
+            }
+        }
+        self.parameters.level = level;
+        self.reply(200, format_args!("MODE Z LEVEL set to {level}."));
     }
 }

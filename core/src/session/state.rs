@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use crate::action::Filter;
+use crate::action::{Filter, Mode};
 use crate::event::{Denial, Grant, RequestId};
 use crate::facts::Facts;
 use crate::listing::ListingFormat;
@@ -114,11 +114,18 @@ pub(crate) enum Data {
     Connecting(RequestId),
 }
 
+/// How hard MODE Z compresses where the client does not say: zlib's own middle way.
+pub(super) const DEFAULT_LEVEL: u8 = 6;
+
 /// What transfer parameters the client has chosen.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     /// TYPE.
     pub(crate) filter: Filter,
+    /// MODE: deflate (Z), or stream.
+    pub(crate) deflate: bool,
+    /// OPTS MODE Z LEVEL.
+    pub(crate) level: u8,
     /// REST: where the next transfer begins.
     pub(crate) restart: u64,
     /// OPTS MLST.
@@ -136,11 +143,18 @@ impl Parameters {
     pub(crate) fn new() -> Self {
         Self {
             filter: Filter::Ascii,
+            deflate: false,
+            level: DEFAULT_LEVEL,
             restart: 0,
             facts: Facts::default(),
             epsv_all: false,
             directory: VirtualPath::root(),
             rename_from: None,
         }
+    }
+
+    /// In what form bytes travel.
+    pub(crate) fn mode(&self) -> Mode {
+        if self.deflate { Mode::Deflate { level: self.level } } else { Mode::Stream }
     }
 }

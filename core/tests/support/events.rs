@@ -19,7 +19,8 @@
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
 //!
-//! A transfer ends `complete`, `data-lost`, `stopped`, or with a storage error such as `no-space`.
+//! A transfer ends `complete`, `data-lost`, `damaged`, `stopped`, or with a storage error such as
+//! `no-space`.
 
 use std::time::Duration;
 
@@ -112,6 +113,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
             let end = match end {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
+                "damaged" => TransferEnd::Damaged,
                 "stopped" => TransferEnd::Stopped,
                 error => TransferEnd::Storage(storage_error(error)?),
             };

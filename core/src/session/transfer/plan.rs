@@ -1,6 +1,6 @@
 //! What a transfer moves: how it is prepared, announced and described.
 
-use crate::action::{Filter, Plan};
+use crate::action::{Filter, Mode, Plan};
 use crate::event::RequestId;
 use crate::reply::Text;
 use crate::session::failure::{failure, store_failure};
@@ -117,12 +117,12 @@ impl What {
     }
 
     /// A line for STAT.
-    pub(super) fn status(&self, bytes: u64) -> Text {
+    pub(super) fn status(&self, bytes: u64, mode: Mode) -> Text {
         match self {
-            What::Retrieve { filter: Filter::Identity, offset, size } => Text::from(format_args!(
-                "Sending a file: {bytes} of {} bytes",
-                size.saturating_sub(*offset)
-            )),
+            What::Retrieve { filter: Filter::Identity, offset, size } if mode == Mode::Stream => {
+                let total = size.saturating_sub(*offset);
+                Text::from(format_args!("Sending a file: {bytes} of {total} bytes"))
+            }
             What::Retrieve { .. } => Text::from(format_args!("Sending a file: {bytes} bytes")),
             What::Store { .. } => Text::from(format_args!("Receiving a file: {bytes} bytes")),
             What::List(_) => Text::from(format_args!("Sending a listing: {bytes} bytes")),
