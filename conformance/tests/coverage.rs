@@ -11,7 +11,7 @@ const SECTIONS: &[&str] = &[
 ];
 
 /// Rows of other sections that have one.
-const ROWS: &[&str] = &["rfc2640.utf8", "ext.implicit"];
+const ROWS: &[&str] = &["rfc2640.utf8", "ext.implicit", "ext.mode-z"];
 
 fn is_due(row: &Requirement) -> bool {
     SECTIONS.contains(&row.section.as_str()) || ROWS.contains(&row.id.as_str())

@@ -1,5 +1,6 @@
 //! The checks, a file for each group of requirements.
 
+mod ext_mode_z;
 mod implicit;
 mod rfc1123;
 mod rfc2228;
@@ -54,6 +55,7 @@ pub fn all() -> impl Iterator<Item = Check> {
         rfc4217_reuse::CHECKS,
         rfc7151::CHECKS,
         implicit::CHECKS,
+        ext_mode_z::CHECKS,
     ]
     .concat()
     .into_iter()
