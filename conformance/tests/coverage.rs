@@ -20,6 +20,7 @@ const ROWS: &[&str] = &[
     "ext.hash",
     "ext.xhash",
     "ext.rang",
+    "ext.mode-z",
     "ext.clnt",
     "ext.avbl",
     "ext.csid",

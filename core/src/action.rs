@@ -96,6 +96,8 @@ pub enum Action {
         id: RequestId,
         /// What moves where.
         plan: Plan,
+        /// In what form it travels.
+        mode: Mode,
         /// How many bytes a second at most.
         rate: Option<NonZeroU64>,
     },
@@ -171,6 +173,18 @@ pub enum Filter {
     Identity,
     /// TYPE A: line ends are LF in the file and CRLF on the wire.
     Ascii,
+}
+
+/// In what form bytes travel over the data connection, behind the [`Filter`] and within TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// MODE S: as they are.
+    Stream,
+    /// MODE Z: as a zlib stream (RFC 1950, draft-preston-ftpext-deflate).
+    Deflate {
+        /// How hard what is sent is compressed, 0 to 9 as zlib has it.
+        level: u8,
+    },
 }
 
 /// What shows that a name is the client's.

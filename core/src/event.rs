@@ -192,10 +192,13 @@ pub struct SiteReply {
 pub enum TransferEnd {
     /// All bytes moved, and the data connection was closed in order.
     Complete,
-    /// The client broke the data connection, or it failed.
+    /// The client broke the data connection, or it failed; in MODE Z also: the client closed it
+    /// before the end of its zlib stream.
     DataLost,
     /// More came than [`Plan::Receive`](crate::Plan::Receive) allows; that much is in the file.
     Excess,
+    /// What the client sent in MODE Z is not a zlib stream, or more than one.
+    Damaged,
     /// Reading or writing the file failed.
     Storage(StorageError),
     /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer) before all

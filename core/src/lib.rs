@@ -54,7 +54,7 @@ mod storage;
 mod time;
 mod tls;
 
-pub use action::{Action, Filter, Password, Plan, Proof};
+pub use action::{Action, Filter, Mode, Password, Plan, Proof};
 pub use config::{Admission, Endpoint, SessionConfig, SiteCommand};
 pub use digest::DigestAlgorithm;
 pub use event::{

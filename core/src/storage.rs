@@ -99,8 +99,9 @@ pub enum Disposition {
     /// The transfer was cut off where no file was before: what arrived becomes the file, unless
     /// another has come to stand under the name meanwhile.
     KeepPartial,
-    /// The transfer was cut off where a file was: that one stays as it was. What was written in
-    /// place (resumed, appended, unique, not atomic) is there already and stays.
+    /// The transfer was cut off where a file was, or brought something that cannot be trusted: a
+    /// file that was there stays as it was. What was written in place (resumed, appended, unique,
+    /// not atomic) is there already and stays.
     Discard,
 }
 

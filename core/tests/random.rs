@@ -190,6 +190,7 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
                 4 => TransferEnd::Storage(StorageError::NoSpace),
                 5 => TransferEnd::Stopped,
                 6 => TransferEnd::Excess,
+                7 => TransferEnd::Damaged,
                 _ => TransferEnd::Complete,
             };
             Event::TransferEnded { id: *id, bytes, end }

@@ -2,6 +2,7 @@
 
 mod ext_digests;
 mod ext_identity;
+mod ext_mode_z;
 mod ext_modify;
 mod ext_rang;
 mod implicit;
@@ -62,6 +63,7 @@ pub fn all() -> impl Iterator<Item = Check> {
         ext_identity::CHECKS,
         ext_digests::CHECKS,
         ext_rang::CHECKS,
+        ext_mode_z::CHECKS,
     ]
     .concat()
     .into_iter()

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::action::{Action, Filter};
+use crate::action::{Action, Filter, Mode};
 use crate::command::{COMMANDS, Spec};
 use crate::event::SiteReply;
 use crate::reply::Text;
@@ -37,6 +37,7 @@ impl Session {
             (MFF_FEATURE, true),
             ("MFMT", true),
             (&mlst, true),
+            ("MODE Z", true),
             ("PBSZ", tls.is_some()),
             ("PROT", tls.is_some()),
             ("RANG STREAM", true),
@@ -175,7 +176,13 @@ impl Session {
         self.replies.open(211, "Status of the session:");
         self.replies.inner(Text::from("Connected from {}").with(self.endpoint.peer().ip()));
         self.replies.inner(login);
-        self.replies.inner(Text::from("TYPE: {}; STRU: file; MODE: stream").with_words(kind));
+        self.replies.inner(match self.parameters.mode() {
+            Mode::Stream => Text::from("TYPE: {}; STRU: file; MODE: stream").with_words(kind),
+            Mode::Deflate { level } => {
+                let text = Text::from("TYPE: {}; STRU: file; MODE: deflate, level {}");
+                text.with_words(kind).with(level)
+            }
+        });
         let control = match self.security {
             Security::Protected { .. } => "protected by TLS",
             Security::Clear | Security::Cleared => "in clear",
@@ -187,7 +194,7 @@ impl Session {
         let connections = Text::from("Control connection {}; data connections {}");
         self.replies.inner(connections.with_words(control).with_words(protected));
         let status = match &self.work {
-            Work::Transferring(transfer) => Some(transfer.status()),
+            Work::Transferring(transfer) => Some(transfer.status(self.parameters.mode())),
             Work::Digesting(digesting) => Some(digesting.status()),
             _ => None,
         };

@@ -60,8 +60,8 @@ const REPLIES_WAITING: usize = 16 * 1024;
 /// The text of 530.
 const LOG_IN_FIRST: &str = "Log in with USER and PASS first.";
 
-/// The text of 551 where a range would have to be found in what the conversion of TYPE A makes.
-const RANGE_NEEDS_TYPE_I: &str = "A range needs TYPE I.";
+/// The text of 551 where a range would have to be found in what TYPE A or MODE Z makes of a file.
+const NO_RANGE_HERE: &str = "A range needs TYPE I and MODE S.";
 
 /// The text of 421 for who has failed to log in too often, in this session or before it.
 const COOLING_DOWN: &str = "Too many failed logins from your address; try later.";

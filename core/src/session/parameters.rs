@@ -7,8 +7,8 @@ use crate::facts::Facts;
 use crate::language::{BadTag, ENGLISH, Language};
 use crate::reply::Text;
 
-use super::state::Range;
-use super::{RANGE_NEEDS_TYPE_I, Session, number, trim};
+use super::state::{DEFAULT_LEVEL, Range};
+use super::{NO_RANGE_HERE, Session, number, trim};
 
 /// Largest offset and size: the largest that operating systems know.
 const LARGEST: u64 = i64::MAX as u64;
@@ -34,12 +34,19 @@ impl Session {
         }
     }
 
-    /// MODE (RFC 959 section 3.4).
+    /// MODE (RFC 959 section 3.4, draft-preston-ftpext-deflate).
     pub(super) fn set_mode(&mut self, argument: &[u8]) {
         match trim(argument).to_ascii_uppercase().as_slice() {
-            b"S" => self.reply(200, "Mode set to stream."),
-            b"B" | b"C" | b"Z" => self.reply(504, "Unimplemented mode; S is supported."),
-            _ => self.reply(501, "Unrecognized mode; S is supported."),
+            b"S" => {
+                self.parameters.deflate = false;
+                self.reply(200, "Mode set to stream.");
+            }
+            b"Z" => {
+                self.parameters.deflate = true;
+                self.reply(200, "Mode set to deflate.");
+            }
+            b"B" | b"C" => self.reply(504, "Unimplemented mode; S and Z are supported."),
+            _ => self.reply(501, "Unrecognized mode; S and Z are supported."),
         }
     }
 
@@ -67,8 +74,8 @@ impl Session {
             (Some(start), Some(last)) if start > last => {
                 self.reply(501, "Invalid range: it ends before it begins; whole files again.");
             }
-            (Some(_), Some(_)) if self.parameters.filter == Filter::Ascii => {
-                self.reply(551, RANGE_NEEDS_TYPE_I);
+            (Some(_), Some(_)) if !self.parameters.is_plain() => {
+                self.reply(551, NO_RANGE_HERE);
             }
             (Some(start), Some(last)) => {
                 self.parameters.range = Range::Between { start, end: last + 1 };
@@ -106,6 +113,7 @@ impl Session {
         match command.as_slice() {
             b"MLST" => self.opts_mlst(options),
             b"HASH" => self.opts_hash(options),
+            b"MODE" => self.opts_mode(options),
             b"UTF8" if options.is_empty() || options.eq_ignore_ascii_case(b"ON") => {
                 self.reply(200, "UTF8 is always on.");
             }
@@ -145,5 +153,32 @@ impl Session {
                 self.reply(504, "Language not supported; FEAT shows which are.");
             }
         }
+    }
+
+    /// OPTS MODE Z (draft-preston-ftpext-deflate): pairs of a name and a value; without any,
+    /// everything is as at first. Only LEVEL has more than one value.
+    fn opts_mode(&mut self, options: &[u8]) {
+        let options = options.to_ascii_uppercase();
+        let mut words = options.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+        if words.next() != Some(b"Z") {
+            return self.reply(501, "Unsupported mode for OPTS; Z has options.");
+        }
+        let mut level = match words.clone().next() {
+            Some(_) => self.parameters.level,
+            None => DEFAULT_LEVEL,
+        };
+        while let Some(name) = words.next() {
+            match (name, words.next()) {
+                (b"LEVEL", Some([digit @ b'0'..=b'9'])) => level = digit - b'0',
+                (b"LEVEL", _) => return self.reply(501, "Invalid LEVEL; 0 to 9 are supported."),
+                (b"ENGINE", Some(b"ZLIB")) | (b"METHOD", Some(b"8")) => {}
+                _ => {
+                    let text = "Unsupported option; LEVEL, ENGINE ZLIB and METHOD 8 are supported.";
+                    return self.reply(501, text);
+                }
+            }
+        }
+        self.parameters.level = level;
+        self.reply(200, Text::from("MODE Z LEVEL set to {}.").with(level));
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use crate::action::Filter;
+use crate::action::{Filter, Mode};
 use crate::digest::DigestAlgorithm;
 use crate::event::{Denial, Grant, RequestId};
 use crate::facts::Facts;
@@ -133,6 +133,8 @@ pub(crate) enum Range {
     /// RANG: those from `start` on, up to but not including `end`, which is greater.
     Between { start: u64, end: u64 },
 }
+/// How hard MODE Z compresses where the client does not say: zlib's own middle way.
+pub(super) const DEFAULT_LEVEL: u8 = 6;
 
 /// What transfer parameters the client has chosen.
 #[derive(Debug)]
@@ -143,6 +145,10 @@ pub(crate) struct Parameters {
     pub(crate) range: Range,
     /// OPTS HASH.
     pub(crate) hash: DigestAlgorithm,
+    /// MODE: deflate (Z), or stream.
+    pub(crate) deflate: bool,
+    /// OPTS MODE Z LEVEL.
+    pub(crate) level: u8,
     /// OPTS MLST.
     pub(crate) facts: Facts,
     /// EPSV ALL: no other data port command from now on (RFC 2428 section 4).
@@ -160,10 +166,22 @@ impl Parameters {
             filter: Filter::Ascii,
             range: Range::Whole,
             hash: DigestAlgorithm::Sha256,
+            deflate: false,
+            level: DEFAULT_LEVEL,
             facts: Facts::default(),
             epsv_all: false,
             directory: VirtualPath::root(),
             rename_from: None,
         }
+    }
+
+    /// In what form bytes travel.
+    pub(crate) fn mode(&self) -> Mode {
+        if self.deflate { Mode::Deflate { level: self.level } } else { Mode::Stream }
+    }
+
+    /// Tells whether files travel byte by byte as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.filter == Filter::Identity && !self.deflate
     }
 }

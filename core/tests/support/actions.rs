@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use wharf_core::{
-    Action, Disposition, Filter, ListingFormat, Plan, Proof, StorageRequest, Style, VirtualPath,
-    WriteMode,
+    Action, Disposition, Filter, ListingFormat, Mode, Plan, Proof, StorageRequest, Style,
+    VirtualPath, WriteMode,
 };
 
 use super::text::word;
@@ -37,9 +37,13 @@ pub(crate) fn show(action: &Action) -> String {
         Action::ProtectData { id, tickets } => {
             format!("protect-data #{}{}", id.0, if *tickets { " tickets" } else { "" })
         }
-        Action::Transfer { id, plan, rate } => {
+        Action::Transfer { id, plan, mode, rate } => {
+            let mode = match mode {
+                Mode::Stream => String::new(),
+                Mode::Deflate { level } => format!(" deflate={level}"),
+            };
             let rate = rate.map_or(String::new(), |rate| format!(" rate={rate}"));
-            format!("transfer #{} {}{rate}", id.0, show_plan(plan))
+            format!("transfer #{} {}{mode}{rate}", id.0, show_plan(plan))
         }
         Action::StopTransfer => "stop-transfer".into(),
         Action::Digest { id, file, algorithm, start, end } => {

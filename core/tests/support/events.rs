@@ -21,7 +21,8 @@
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
 //! | `progress #7 100`, `digested #7 \x1f\x00`, `… stopped`, `… failed busy` | a digest |
 //!
-//! A transfer ends `complete`, `data-lost`, `stopped`, `excess`, or with a storage error such as `no-space`.
+//! A transfer ends `complete`, `data-lost`, `damaged`, `stopped`, `excess`, or with a storage error
+//! such as `no-space`.
 
 use std::time::Duration;
 
@@ -116,6 +117,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
             let end = match end {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
+                "damaged" => TransferEnd::Damaged,
                 "stopped" => TransferEnd::Stopped,
                 "excess" => TransferEnd::Excess,
                 error => TransferEnd::Storage(storage_error(error)?),

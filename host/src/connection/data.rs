@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::ServerConnection;
 use socket2::{Domain, Protocol, Socket, Type};
-use wharf_core::{Event, Instant, Now, Plan, RequestId, Session, TransferEnd};
+use wharf_core::{Event, Instant, Mode, Now, Plan, RequestId, Session, TransferEnd};
 
 use crate::files::Files;
 use crate::job::Job;
@@ -176,12 +176,13 @@ impl DataChannel {
         &mut self,
         id: RequestId,
         plan: Plan,
+        mode: Mode,
         rate: Option<NonZeroU64>,
         files: &mut Files,
         now: Now,
     ) -> bool {
         let State::Open { wire, .. } = &self.state else { return false };
-        let pump = Pump::new(plan, files, wire.tls().is_some());
+        let pump = Pump::new(plan, mode, files, wire.tls().is_some());
         self.transfer = pump.map(|pump| Transfer::new(id, pump, rate, now));
         self.transfer.is_some()
     }

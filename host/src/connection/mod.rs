@@ -299,8 +299,8 @@ impl Connection {
                 }
             }
             Action::CloseData => self.data.close(&mut self.jobs),
-            Action::Transfer { id, plan, rate } => {
-                if !self.data.start(id, plan, rate, &mut self.files, now) {
+            Action::Transfer { id, plan, mode, rate } => {
+                if !self.data.start(id, plan, mode, rate, &mut self.files, now) {
                     let end = TransferEnd::DataLost;
                     self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
                 }

@@ -3,23 +3,29 @@
 //! A pump goes step by step. A step moves what can move without blocking, or hands out a [`Job`]
 //! when the file is to be read or written; it holds one bounded buffer.
 
+mod deflate;
 mod receive;
 mod send;
 #[cfg(target_os = "linux")]
 mod send_file;
+mod sink;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use socket2::Socket;
-use wharf_core::{Plan, RequestId, StorageError, TransferEnd};
+use wharf_core::{Filter, Mode, Plan, RequestId, StorageError, TransferEnd};
 
 use crate::files::{Files, OpenFile};
 use crate::job::Job;
 use crate::wire::{Readiness, Wire};
 
+use deflate::Deflated;
 use receive::Receive;
 use send::Send;
 #[cfg(target_os = "linux")]
 use send_file::SendFile;
+use sink::{Chunk, Sink};
 use source::Source;
 
 /// How much is sent in a step, and held for it.
@@ -59,36 +65,38 @@ pub(crate) enum Pumped {
     /// The file whose next bytes are in the page cache now.
     #[cfg(target_os = "linux")]
     Warmed(Box<dyn crate::storage::ReadFile>, send_file::PageCache, Result<(), StorageError>),
-    /// The sink, the buffer it emptied.
-    Emptied(receive::Sink, Vec<u8>, Result<(), StorageError>),
+    /// The sink, and what it has left of what it was given.
+    Emptied(Sink, Chunk, Result<(), TransferEnd>),
 }
 
 impl Pump {
-    /// Makes the pump for a plan, whose file is taken out of `files`. What is to be encrypted comes
-    /// up from the kernel.
-    pub(crate) fn new(plan: Plan, files: &mut Files, encrypted: bool) -> Option<Self> {
+    /// Makes the pump for a plan, whose file is taken out of `files`. What is to be encrypted or
+    /// deflated comes up from the kernel.
+    pub(crate) fn new(plan: Plan, mode: Mode, files: &mut Files, encrypted: bool) -> Option<Self> {
         Some(match plan {
             Plan::Send { file, filter, offset, end } => {
                 let Some(OpenFile::Read(file)) = files.take(file) else { return None };
                 #[cfg(not(target_os = "linux"))]
                 let _ = encrypted;
                 #[cfg(target_os = "linux")]
-                if !encrypted && filter == wharf_core::Filter::Identity && file.as_file().is_some()
+                if !encrypted
+                    && (filter, mode) == (Filter::Identity, Mode::Stream)
+                    && file.as_file().is_some()
                 {
                     return Some(Pump::SendFile(SendFile::new(file, offset, end)));
                 }
-                Pump::Send(Send::new(Source::file(file, filter, offset, end)))
+                Pump::Send(Send::new(Source::file(file, filter, offset, end).in_mode(mode)))
             }
             Plan::Receive { file, filter, most } => {
                 let Some(OpenFile::Write(write)) = files.take(file) else { return None };
-                Pump::Receive(Receive::new(file, write, filter, most))
+                Pump::Receive(Receive::new(file, Sink::new(write, filter, mode), mode, most))
             }
             Plan::List { head, directory, format } => {
                 let entries = match directory.and_then(|id| files.take(id)) {
                     Some(OpenFile::Directory(entries)) => Some(entries),
                     _ => None,
                 };
-                Pump::Send(Send::new(Source::listing(head, entries, format)))
+                Pump::Send(Send::new(Source::listing(head, entries, format).in_mode(mode)))
             }
         })
     }
@@ -135,8 +143,8 @@ impl Pump {
             (Pump::SendFile(send), Pumped::Warmed(file, cache, outcome)) => {
                 send.warmed(file, cache, outcome);
             }
-            (Pump::Receive(receive), Pumped::Emptied(sink, buffer, outcome)) => {
-                receive.emptied(sink, buffer, outcome);
+            (Pump::Receive(receive), Pumped::Emptied(sink, chunk, outcome)) => {
+                receive.emptied(sink, chunk, outcome);
             }
             _ => {}
         }

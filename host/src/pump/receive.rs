@@ -1,13 +1,13 @@
 //! From the socket to a file, through two buffers.
 
 use socket2::Socket;
-use wharf_core::{Filter, RequestId, StorageError, TransferEnd, ascii};
+use wharf_core::{Mode, RequestId, TransferEnd};
 
 use crate::files::OpenFile;
 use crate::job::{Job, Outcome};
-use crate::storage::WriteFile;
 use crate::wire::{Flow, Wire};
 
+use super::sink::{Chunk, Sink};
 use super::{Pumped, Step};
 
 /// The first buffer, in bytes: enough for a client that is not fast.
@@ -19,7 +19,9 @@ const LARGEST: usize = 256 * 1024;
 /// Fills a buffer from the socket while a job writes the other.
 ///
 /// When the client is fast, a job gets a whole buffer, and the next one is twice as large; when it is
-/// slow, what there is.
+/// slow, what there is. In MODE Z a buffer may expand to a thousand times its length: it stays small,
+/// and a job writes a portion of it, so that this takes no more memory, holds up nobody, and stops
+/// when it is told to.
 pub(crate) struct Receive {
     id: RequestId,
     /// The file, while no job has it.
@@ -28,46 +30,40 @@ pub(crate) struct Receive {
     buffer: Vec<u8>,
     filled: usize,
     /// The other buffer, while no job has it.
-    spare: Vec<u8>,
+    other: Chunk,
     /// How many bytes may still come, where that is limited.
     left: Option<u64>,
     /// How large a buffer is made.
     capacity: usize,
+    /// What comes may expand: MODE Z.
+    expands: bool,
     /// How it ends, once all that came has been written.
     end: Option<TransferEnd>,
-    /// The filter has given out what it held back.
+    /// What came has been written, and what the filters held back; or is not to be.
     flushed: bool,
 }
 
-/// Something that empties buffers. Its calls may block.
-pub(crate) struct Sink {
-    file: Box<dyn WriteFile>,
-    /// The conversion of TYPE A, and its output.
-    ascii: Option<(ascii::FromNetwork, Vec<u8>)>,
-}
-
 impl Receive {
-    pub(super) fn new(
-        id: RequestId,
-        file: Box<dyn WriteFile>,
-        filter: Filter,
-        most: Option<u64>,
-    ) -> Self {
-        let ascii = (filter == Filter::Ascii).then(Default::default);
+    /// Makes one that takes `most` bytes at the most, where that is limited.
+    pub(super) fn new(id: RequestId, sink: Sink, mode: Mode, most: Option<u64>) -> Self {
         Self {
             id,
-            sink: Some(Sink { file, ascii }),
+            sink: Some(sink),
             buffer: Vec::new(),
             filled: 0,
-            spare: Vec::new(),
+            other: Chunk::default(),
             left: most,
             capacity: SMALLEST,
+            expands: mode != Mode::Stream,
             end: None,
             flushed: false,
         }
     }
 
     pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+        if self.other.has_more && self.sink.is_some() {
+            return self.write();
+        }
         if self.wants_more() {
             if self.filled == 0 && self.buffer.len() < self.capacity {
                 self.buffer.resize(self.capacity, 0);
@@ -113,56 +109,48 @@ impl Receive {
         self.end.is_none() && (self.buffer.is_empty() || self.filled < self.buffer.len())
     }
 
-    /// Makes the job that writes what is in the buffer, and at the end what the filter holds.
+    /// Makes the job that writes what is in the buffer, and at the end what the filters hold; before
+    /// that, what is left of the other.
     fn write(&mut self) -> Step {
         let Some(mut sink) = self.sink.take() else { return Step::Waiting };
-        if self.filled == self.capacity {
-            self.capacity = LARGEST.min(self.capacity * 2);
+        let mut chunk = std::mem::take(&mut self.other);
+        if !chunk.has_more {
+            if self.filled == self.capacity && !self.expands {
+                self.capacity = LARGEST.min(self.capacity * 2);
+            }
+            std::mem::swap(&mut chunk.buffer, &mut self.buffer);
+            chunk.left = 0..std::mem::take(&mut self.filled);
+            chunk.is_last = self.end.is_some();
         }
-        let buffer = std::mem::replace(&mut self.buffer, std::mem::take(&mut self.spare));
-        let filled = std::mem::take(&mut self.filled);
-        let last = self.end.is_some();
-        self.flushed = last;
         Step::Job(Job::new(move || {
-            let outcome = sink.write(&buffer[..filled], last);
-            Outcome::Pumped(Pumped::Emptied(sink, buffer, outcome))
+            let outcome = sink.write(&mut chunk);
+            Outcome::Pumped(Pumped::Emptied(sink, chunk, outcome))
         }))
     }
 
-    pub(super) fn emptied(
-        &mut self,
-        sink: Sink,
-        buffer: Vec<u8>,
-        outcome: Result<(), StorageError>,
-    ) {
+    pub(super) fn emptied(&mut self, sink: Sink, chunk: Chunk, outcome: Result<(), TransferEnd>) {
         self.sink = Some(sink);
-        self.spare = buffer;
-        if let Err(error) = outcome {
+        self.other = chunk;
+        self.flushed |= self.other.is_last && !self.other.has_more;
+        if let Err(end) = outcome {
             // Even a transfer that was stopped meanwhile: that the disk is full says more.
-            self.end = Some(TransferEnd::Storage(error));
+            self.end = Some(end);
             self.flushed = true;
         }
+        self.other.has_more &= !self.flushed;
     }
 
     pub(super) fn stop(&mut self) {
+        if self.expands && !self.flushed {
+            // What has come is not to be expanded any more.
+            self.end = Some(TransferEnd::Stopped);
+            self.flushed = true;
+            self.other.has_more = false;
+        }
         self.end.get_or_insert(TransferEnd::Stopped);
     }
 
     pub(super) fn take_written(&mut self) -> Option<(RequestId, OpenFile)> {
-        Some((self.id, OpenFile::Write(self.sink.take()?.file)))
-    }
-}
-
-impl Sink {
-    fn write(&mut self, bytes: &[u8], last: bool) -> Result<(), StorageError> {
-        let Some((filter, converted)) = &mut self.ascii else {
-            return if bytes.is_empty() { Ok(()) } else { self.file.write(bytes) };
-        };
-        converted.clear();
-        filter.convert(bytes, converted);
-        if last {
-            filter.finish(converted);
-        }
-        if converted.is_empty() { Ok(()) } else { self.file.write(converted) }
+        Some((self.id, OpenFile::Write(self.sink.take()?.into_file())))
     }
 }

@@ -1,10 +1,10 @@
 //! Where the bytes that are sent come from: a file, or the lines of a listing.
 
-use wharf_core::{Filter, ListingFormat, StorageError, ascii};
+use wharf_core::{Filter, ListingFormat, Mode, StorageError, ascii};
 
 use crate::storage::{Entries, ReadFile};
 
-use super::BUFFER;
+use super::{BUFFER, Deflated};
 
 /// How many entries of a directory are looked at before the lines so far are sent.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -31,6 +31,8 @@ pub(crate) enum Source {
         /// How a line looks.
         format: ListingFormat,
     },
+    /// Another source, as a zlib stream.
+    Deflated(Box<Deflated>),
 }
 
 /// The conversion of TYPE A.
@@ -71,10 +73,19 @@ impl Source {
         Self::Listing { head, entries, format }
     }
 
+    /// This source, in the form of a MODE.
+    pub(super) fn in_mode(self, mode: Mode) -> Self {
+        match mode {
+            Mode::Stream => self,
+            Mode::Deflate { level } => Self::Deflated(Box::new(Deflated::new(self, level))),
+        }
+    }
+
     /// Fills the empty buffer; returns whether there is more to come. An empty buffer need not
     /// mean the end.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, StorageError> {
         match self {
+            Self::Deflated(deflated) => deflated.fill(buffer),
             Self::File { file, offset, end, ascii: None } => {
                 Ok(read(&mut **file, offset, *end, buffer, BUFFER)? > 0)
             }

@@ -6,7 +6,7 @@ use crate::permissions::Permissions;
 use crate::session::failure::{failure, store_failure};
 use crate::session::listing::{Listing, Refusal};
 use crate::session::state::{Data, Range, Work};
-use crate::session::{RANGE_NEEDS_TYPE_I, Session};
+use crate::session::{NO_RANGE_HERE, Session};
 use crate::storage::{Opened, StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
@@ -23,8 +23,8 @@ impl Session {
         let (offset, end) = match range {
             Range::Whole => (0, None),
             Range::From(offset) => (offset, None),
-            Range::Between { .. } if filter == Filter::Ascii => {
-                return self.fail_transfer(551, RANGE_NEEDS_TYPE_I);
+            Range::Between { .. } if !self.parameters.is_plain() => {
+                return self.fail_transfer(551, NO_RANGE_HERE);
             }
             Range::Between { start, end } => (start, Some(end)),
         };
@@ -46,8 +46,8 @@ impl Session {
             Range::From(_) if filter == Filter::Ascii => {
                 return self.fail_transfer(554, "Resuming an upload needs TYPE I.");
             }
-            Range::Between { .. } if filter == Filter::Ascii => {
-                return self.fail_transfer(551, RANGE_NEEDS_TYPE_I);
+            Range::Between { .. } if !self.parameters.is_plain() => {
+                return self.fail_transfer(551, NO_RANGE_HERE);
             }
             Range::From(offset) => (WriteMode::ResumeAt(offset), None),
             Range::Between { start, end } => (WriteMode::ResumeAt(start), Some(end - start)),

@@ -12,7 +12,7 @@ mod plan;
 
 use core::time::Duration;
 
-use crate::action::Action;
+use crate::action::{Action, Mode};
 use crate::event::{DataProof, RequestId, TransferEnd};
 use crate::reply::Text;
 use crate::storage::{Disposition, StorageAnswer, StorageError, StorageRequest};
@@ -112,8 +112,8 @@ impl Transfer {
     }
 
     /// A line for STAT.
-    pub(super) fn status(&self) -> Text {
-        self.what.status(self.bytes)
+    pub(super) fn status(&self, mode: Mode) -> Text {
+        self.what.status(self.bytes, mode)
     }
 }
 
@@ -230,12 +230,13 @@ impl Session {
 
     fn start_moving(&mut self, file: Option<RequestId>, now: Now) {
         let rates = self.grant().map(|grant| grant.rates).unwrap_or_default();
+        let mode = self.parameters.mode();
         let Work::Transferring(transfer) = &mut self.work else { return };
         let until = now.instant + self.config.data_timeout;
         transfer.stage = Stage::Moving { file, until };
         let rate = if transfer.what.sends() { rates.download } else { rates.upload };
         let (id, plan) = (transfer.id, transfer.what.plan(file));
-        self.actions.push_back(Action::Transfer { id, plan, rate });
+        self.actions.push_back(Action::Transfer { id, plan, mode, rate });
     }
 
     pub(super) fn transfer_progressed(&mut self, id: RequestId, bytes: u64, now: Now) {
@@ -310,6 +311,8 @@ impl Session {
         };
         let disposition = match end {
             TransferEnd::Complete => Disposition::Publish,
+            // Not even its beginning can be trusted: the checksum comes last.
+            TransferEnd::Damaged => Disposition::Discard,
             _ if opened.existed => Disposition::Discard,
             _ => Disposition::KeepPartial,
         };
@@ -327,6 +330,7 @@ impl Session {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
             TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
+            TransferEnd::Damaged => (451, "The compressed data is damaged; transfer aborted."),
             TransferEnd::Storage(error) if storing => {
                 match store_failure(error) {
                     // A 550 would say that the upload had not begun.

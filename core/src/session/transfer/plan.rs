@@ -1,6 +1,6 @@
 //! What a transfer moves: how it is prepared, announced and described.
 
-use crate::action::{Filter, Plan};
+use crate::action::{Filter, Mode, Plan};
 use crate::event::RequestId;
 use crate::reply::Text;
 use crate::session::failure::{failure, store_failure};
@@ -125,9 +125,11 @@ impl What {
     }
 
     /// A line for STAT.
-    pub(super) fn status(&self, bytes: u64) -> Text {
+    pub(super) fn status(&self, bytes: u64, mode: Mode) -> Text {
         match self {
-            What::Retrieve { filter: Filter::Identity, offset, end, size } => {
+            What::Retrieve { filter: Filter::Identity, offset, end, size }
+                if mode == Mode::Stream =>
+            {
                 let whole = end.unwrap_or(*size).saturating_sub(*offset);
                 Text::from("Sending a file: {} of {} bytes").with(bytes).with(whole)
             }
