@@ -17,7 +17,7 @@ use crate::support::{Client, ClientTls, for_each_driver, noise, read_all, server
 
 for_each_driver!(
     there_and_back,
-    a_bomb_meets_the_end_of_the_space,
+    a_bomb_meets_the_quota,
     a_bomb_holds_up_nobody,
     a_bomb_stops_with_its_session,
     half_a_bomb_and_then_nothing,
@@ -76,7 +76,7 @@ fn there_and_back(backend: Backend) {
     clear.expect(226);
 }
 
-fn a_bomb_meets_the_end_of_the_space(backend: Backend) {
+fn a_bomb_meets_the_quota(backend: Backend) {
     assert!(bomb().len() < 1_100_000);
     let files = Memory::new().with_capacity_bytes(3 << 20);
     let server = server(backend, files.clone()).spawn().unwrap();
@@ -85,7 +85,7 @@ fn a_bomb_meets_the_end_of_the_space(backend: Backend) {
     let mut data = client.begin("STOR bomb");
     // The server need not take all of it.
     let _ = data.write_all(bomb());
-    client.expect(452);
+    client.expect(552);
     assert!(files.read("/bomb").unwrap().len() <= 3 << 20);
     client.ask("DELE bomb", 250);
     client.put("STOR file", &deflate(b"content"));
