@@ -128,6 +128,7 @@ impl Connection {
         if self.session.poll_timeout().is_some_and(|deadline| deadline <= now.instant) {
             self.session.handle(Event::Timeout, now);
         }
+        self.data.part_in_time(now);
         self.look_again = None;
         if self.data.is_transferring() && self.control.is_blind(&self.session) {
             self.control.look_for_end(&mut self.session, now);
@@ -138,6 +139,9 @@ impl Connection {
             let mut moved = self.control.receive(&mut self.session, now);
             if handshaking && !self.control.is_handshaking() {
                 self.seat.end_handshake();
+            }
+            if moved {
+                self.data.part();
             }
             moved |= self.act(now);
             // First 150, then the bytes. But the driver lets go of a closed socket before the client
@@ -277,17 +281,19 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
+                self.data.part();
                 let port = self.data.listen(id, self.local, self.server.passive_ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),
             Action::RefuseData => self.data.refuse_offered(),
             Action::Connect { id, to } => {
+                self.data.part();
                 if !self.data.connect(id, self.local, to) {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
-            Action::CloseData => self.data.close(&mut self.jobs),
+            Action::CloseData => self.data.give_up(&mut self.jobs, now),
             Action::Transfer { id, plan, rate } => {
                 if !self.data.start(id, plan, rate, &mut self.files, now) {
                     let end = TransferEnd::DataLost;
@@ -388,6 +394,7 @@ impl Connection {
         self.life = life;
         self.control.finish();
         self.data.close(&mut self.jobs);
+        self.data.part();
         self.jobs.extend(self.files.release_all());
         self.log_out();
     }
