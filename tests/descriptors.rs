@@ -152,7 +152,7 @@ fn a_session_leaves_none_while_it_lasts(backend: Backend) {
         client.get("MLSD");
         client.pasv();
         client.passive();
-        client.ask("ABOR", 225);
+        client.ask("ABOR", 226);
         client.ask("RETR small", 425);
         let data = client.narrow_passive();
         client.ask("RETR large", 150);

@@ -3,6 +3,8 @@
 from harness import Client
 
 aria2 = Client("aria2", "aria2c", no_tls="it has no FTPS: no AUTH, no ftps://")
+NO_MORE = "aria2 only downloads files by their names"
+aria2.without("lists, trees, uploads, append", NO_MORE, on=("clear",))
 
 BASE = ["aria2c", "--no-conf", "--quiet", "--max-tries=1", "--connect-timeout=10", "--timeout=10"]
 BASE += ["--file-allocation=none", "--allow-overwrite=true", "--auto-file-renaming=false"]
@@ -49,6 +51,15 @@ def _(c):
     paths = [path.relative_to(c.root) for path in (c.tree / "names").iterdir()]
     run(c, "-j8", "-i", "-", stdin="".join(f"{url(c, path)}\n" for path in paths))
     c.same_tree(c.out, c.tree / "names")
+
+
+@aria2.operation("through links, from a deep folder")
+def _(c):
+    deep = next(c.tree.rglob("at 12.txt"))
+    paths = [c.tree / "links/to-file", c.tree / "links/to-folder/lines.txt", deep]
+    run(c, "-i", "-", stdin="".join(f"{url(c, path.relative_to(c.root))}\n" for path in paths))
+    for path in paths:
+        c.same_file(c.out / path.name, path)
 
 
 @aria2.operation("many files, sixteen at once")

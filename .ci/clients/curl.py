@@ -8,6 +8,7 @@ from harness import Client, Failed
 from transport import EVERY, SECURE
 
 curl = Client("curl", "curl")
+curl.without("whole trees", "curl has no recursion")
 
 VERSION = re.match(r"curl (\d+)\.(\d+)", os.popen("curl --version 2>&1").read())
 
@@ -90,6 +91,31 @@ def _(c):
 @curl.operation("list names (NLST)")
 def _(c):
     c.names(run(c, "-l", c.url("tree/names/")).out.decode().splitlines(), "names")
+
+
+@curl.operation("list (MLSD)", on=EVERY)
+def _(c):
+    """It shows what the server sends: facts, a space, the name."""
+    lines = run(c, "-X", "MLSD", c.url("tree/names/")).out.decode().splitlines()
+    found = dict(reversed(line.split(" ", 1)) for line in lines)
+    kinds = [found.pop(name).split(";")[0] for name in (".", "..")]
+    c.equal(kinds, ["type=cdir", "type=pdir"], "kinds")
+    c.names(found, "names")
+    for name, facts in found.items():
+        size = (c.tree / "names" / name).stat().st_size
+        want = {"type=file", f"size={size}", "modify=20231114221320"}
+        c.equal(want - set(facts.split(";")), set(), f"facts missing of {name}")
+
+
+@curl.operation("links, and a deep folder")
+def _(c):
+    lines = run(c, c.url("tree/links/")).out.decode().splitlines()
+    targets = {LISTED.fullmatch(line)[1] for line in lines}
+    c.equal(targets, {"to-file -> ../names/plain.txt", "to-folder -> ../text"}, "links")
+    deep = "/".join(f"deep {number}" for number in range(1, 13)) + "/at 12.txt"
+    for path in ("links/to-file", "links/to-folder/lines.txt", deep):
+        run(c, "-o", c.out / "got", c.url(f"tree/{path}"))
+        c.same_file(c.out / "got", c.tree / path)
 
 
 @curl.operation("one connection for all", on=EVERY, cannot={"require": ONE_TICKET})
@@ -255,10 +281,7 @@ def _(c):
     run(c, refused, ok=[67])
     run(c, c.url("tree/text/none"), ok=[78])
     run(c, c.url("tree/none/"), ok=[9])
-    # By TLS, curl has 13: it takes the refusal for the answer to a second PASV, since the server has
-    # given up the data connection meanwhile.
-    refused = [25, 13] if c.tls else [25]
-    run(c, "-T", c.tree / "text/lines.txt", c.url("up/refused", c.reader), ok=refused)
+    run(c, "-T", c.tree / "text/lines.txt", c.url("up/refused", c.reader), ok=[25])
     run(c, "-T", c.tree / "text/lines.txt", c.url(f"{c.up}/none/file"), ok=[9])
     run(c, "-Q", "DELE tree/text/lines.txt", c.url("", c.reader), ok=[21])
     if (c.root / "up/refused").exists():

@@ -31,12 +31,25 @@ class Operation:
 
 @dataclass
 class Client:
-    """A client, and what is done with it; `no_tls` says why there is no TLS."""
+    """A client, and what is done with it; `no_tls` says why there is no TLS.
+
+    `program` is a command, `built` a file that .ci/clients/install brings.
+    """
 
     name: str
     program: str | None = None
     no_tls: str = ""
+    built: Path | None = None
     operations: list = field(default_factory=list)
+
+    def is_there(self) -> bool:
+        return not (self.program and not shutil.which(self.program)) and (
+            self.built is None or self.built.exists()
+        )
+
+    def without(self, name, reason, on=FULL):
+        """Says that the client has no such operation, and why."""
+        self.operations.append(Operation(name, None, on, dict.fromkeys(on, reason)))
 
     def operation(self, name, on=FULL, cannot=None, in_clear=False):
         """`in_clear` is for what a client does without TLS whatever the transport is."""
@@ -144,14 +157,14 @@ class Case:
 
     def same_tree(self, got: Path, want: Path, links="keep", want_links=None, leave_out=()):
         one = tree.snapshot(got, links)
-        two = tree.snapshot(want, want_links or links, leave_out)
+        two = tree.snapshot(want, want_links or links, leave_out, tree.known_sha256)
         if text := tree.difference(one, two):
             raise Failed(text)
 
     def same_file(self, got: Path, want: Path):
         if not got.is_file():
             raise Failed(f"no file {got.name!a}")
-        if tree.sha256(got) != tree.sha256(want):
+        if tree.sha256(got) != tree.known_sha256(want):
             sizes = f"{got.stat().st_size} and {want.stat().st_size} bytes"
             raise Failed(f"{got.name!a} has another content ({sizes})")
 

@@ -6,6 +6,7 @@ from harness import Client, Failed
 from transport import EVERY, SECURE
 
 lftp = Client("lftp", "lftp")
+lftp.without("append", "lftp has no APPE: it resumes by REST, or sends all again")
 
 # It needs one of the two servers to begin TLS as a client.
 NO_FXP = "server to server by TLS is not what wharf does (SSCN, CPSV)"

@@ -80,6 +80,32 @@ def _(c):
     c.same_tree(c.arrived, c.tree / "names")
 
 
+@python.operation("get, put all (MLSD)")
+def _(c):
+    def get_folder(path, to):
+        for name, facts in list(ftp.mlsd(path)):
+            if facts["type"] == "dir":
+                (to / name).mkdir()
+                get_folder(f"{path}/{name}", to / name)
+            elif facts["type"] == "file":
+                (to / name).write_bytes(get(ftp, f"{path}/{name}"))
+
+    def put_folder(folder, path):
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                put_folder(entry, ftp.mkd(f"{path}/{entry.name}"))
+            else:
+                with open(entry, "rb") as file:
+                    ftp.storbinary(f"STOR {path}/{entry.name}", file)
+
+    with connect(c) as ftp:
+        get_folder("tree", c.out)
+        # What MLSD calls a link is only one to a folder.
+        c.same_tree(c.out, c.tree, want_links="follow", leave_out=["links/to-folder"])
+        put_folder(c.out, c.up)
+    c.same_tree(c.arrived, c.out)
+
+
 @python.operation("get, put names that are no text")
 def _(c):
     """Not UTF-8, or with line ends: LF travels as NUL, CR as CR NUL (RFC 2640 section 3.1)."""

@@ -7,6 +7,8 @@ from harness import Client, Failed
 from transport import EVERY
 
 rclone = Client("rclone", "rclone")
+rclone.without("resume, append", "rclone copies whole files")
+rclone.without("active", "rclone has no active mode")
 
 # No configuration file: all is said on the command line and in the environment.
 BASE = ["rclone", "--config", "/dev/null", "--retries", "1", "--low-level-retries", "2"]

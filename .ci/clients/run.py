@@ -28,7 +28,8 @@ from transport import EVERY, TRANSPORTS, make_certificate
 BACKENDS = ["mio", "smol", "threaded"]
 
 # Modules, each with a Client of the same name.
-CLIENTS = ["curl", "lftp", "wget", "tnftp", "ncftp", "rclone", "aria2", "python"]
+CLIENTS = ["curl", "lftp", "wget", "tnftp", "ncftp", "rclone", "aria2", "python", "basic_ftp"]
+CLIENTS += ["suppaftp"]
 
 # How much the server's memory may grow while all clients are served.
 MEMORY_GROWTH_MIB = 32
@@ -75,7 +76,7 @@ def choose_clients(options):
     clients, missing = [], []
     for name in options.only:
         client = getattr(importlib.import_module(name), name)
-        there = client.program is None or shutil.which(client.program)
+        there = client.is_there()
         (clients if there else missing).append(client if there else name)
     return clients, missing
 

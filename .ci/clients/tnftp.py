@@ -6,6 +6,7 @@ import re
 from harness import Client, Failed
 
 tnftp = Client("tnftp", "tnftp", no_tls="it has TLS for HTTPS only")
+tnftp.without("whole trees", "tnftp has no recursion: mget and mput take one folder", on=("clear",))
 
 # What its globbing and quoting can carry by name: within quotes a backslash stands for itself.
 PLAIN = ["plain.txt", "with space.txt", "ümläut 日本語 😀.txt", "it's quoted.txt", "hash#.txt"]
@@ -68,6 +69,21 @@ def _(c):
     c.part_of_large(part)
     run(c, f'lcd "{c.out}"', "cd tree/big", "restart 10000000", "get large.bin")
     c.same_file(part, c.large)
+
+
+@tnftp.operation("restart, put")
+def _(c):
+    part = c.part_of_large(c.arrived / "large.bin")
+    run(c, f'lcd "{c.tree}/big"', f'cd "{c.up}"', "restart 10000000", "put large.bin")
+    c.same_file(part, c.large)
+
+
+@tnftp.operation("links, and a deep folder")
+def _(c):
+    enter = [f'cd "deep {number}"' for number in range(1, 13)]
+    run(c, f'lcd "{c.out}"', "get tree/links/to-file linked", "cd tree", *enter, 'get "at 12.txt"')
+    c.same_file(c.out / "linked", c.tree / "names/plain.txt")
+    c.same_file(c.out / "at 12.txt", next(c.tree.rglob("at 12.txt")))
 
 
 @tnftp.operation("append")

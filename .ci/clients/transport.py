@@ -36,6 +36,8 @@ def make_certificate(folder: Path) -> tuple:
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    # rustls takes no certificate of an authority for one of a server.
+    command += ["-addext", "basicConstraints=critical,CA:FALSE"]
     command += ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key

@@ -6,6 +6,7 @@ from harness import Client
 from transport import EVERY
 
 wget = Client("wget", "wget")
+wget.without("uploads, append", "wget only downloads")
 
 BASE = ["wget", "--no-config", "-nv", "--tries=1", "--timeout=10"]
 BASE += ["--restrict-file-names=nocontrol"]

@@ -146,9 +146,9 @@ fn an_abort_before_the_data_connection(backend: Backend) {
         client.expect(226);
         assert!(TcpStream::connect(port).is_err());
     }
-    client.ask("ABOR", 225);
+    client.ask("ABOR", 226);
     client.pasv();
-    client.ask("ABOR", 225);
+    client.ask("ABOR", 226);
     client.ask("NOOP", 200);
 }
 

@@ -140,7 +140,7 @@ fn one_port_is_not_enough_for_two(backend: Backend) {
     second.ask("EPSV", 425);
     second.ask("LIST", 425);
     // Each of these gives the port back.
-    first.ask("ABOR", 225);
+    first.ask("ABOR", 226);
     assert_eq!(second.pasv().port(), port);
     second.ask("REIN", 220);
     assert_eq!(first.pasv().port(), port);

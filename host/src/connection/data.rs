@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConnection;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -22,9 +23,19 @@ use super::transfer::Transfer;
 /// How much of an upload within TLS is read at once.
 const TLS_PORTION: usize = 64 * 1024;
 
-/// The passive port or the data connection of a session: at most one socket at a time.
+/// How long a connection that was given up stays open, unless the client goes on before.
+///
+/// Closing it resets it where its bytes have not been read, be they only the first of TLS. Clients
+/// that find this before the reply that says why give up the session (basic-ftp of npm) or misread
+/// the reply (curl).
+const PARTING: Duration = Duration::from_millis(500);
+
+/// The passive port or the data connection of a session: at most one socket at a time, and one
+/// connection that was given up.
 pub(super) struct DataChannel {
     state: State,
+    /// What was given up, and until when it stays open.
+    parting: Option<(Arc<Socket>, Instant)>,
     /// Tells one socket from the next.
     generation: u64,
     /// A socket was given up: the driver must let go of it before another is opened.
@@ -64,7 +75,7 @@ impl State {
 
 impl DataChannel {
     pub(super) fn new() -> Self {
-        Self { state: State::None, generation: 0, replaced: false, transfer: None }
+        Self { state: State::None, parting: None, generation: 0, replaced: false, transfer: None }
     }
 
     pub(super) fn socket(&self) -> Option<DataSocket<'_>> {
@@ -163,7 +174,32 @@ impl DataChannel {
         }
     }
 
-    /// Closes whatever there is.
+    /// Closes a port at once, and a connection when the client has had the time to read why.
+    pub(super) fn give_up(&mut self, jobs: &mut VecDeque<Job>, now: Now) {
+        let connection = match &mut self.state {
+            State::Listening { offered: offered @ Some(_), .. } => offered.take().map(Arc::new),
+            State::Listening { socket, .. } => match accept(socket) {
+                Accepted::Client(Arrival { socket, .. }) => Some(Arc::new(socket)),
+                _ => None,
+            },
+            State::Open { socket, .. } => Some(socket.clone()),
+            _ => None,
+        };
+        self.parting = connection.map(|socket| (socket, now.instant + PARTING));
+        self.close(jobs);
+    }
+
+    /// Closes what was given up: the client goes on.
+    pub(super) fn part(&mut self) {
+        self.parting = None;
+    }
+
+    /// Closes what was given up, if that is due.
+    pub(super) fn part_in_time(&mut self, now: Now) {
+        self.parting = self.parting.take().filter(|(_, until)| now.instant < *until);
+    }
+
+    /// Closes what is open, at once.
     pub(super) fn close(&mut self, jobs: &mut VecDeque<Job>) {
         if !matches!(self.state, State::None) {
             self.set(State::None);
@@ -200,9 +236,11 @@ impl DataChannel {
         true
     }
 
-    /// Returns when a transfer that is held back goes on.
+    /// Returns when a transfer that is held back goes on, or what was given up is to be closed.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.transfer.as_ref()?.deadline()
+        let held_back = self.transfer.as_ref().and_then(Transfer::deadline);
+        let parting = self.parting.as_ref().map(|(_, until)| *until);
+        held_back.into_iter().chain(parting).min()
     }
 
     /// Tells whether a transfer is under way.

@@ -131,6 +131,7 @@ impl Connection {
         if self.session.poll_timeout().is_some_and(|deadline| deadline <= now.instant) {
             self.session.handle(Event::Timeout, now);
         }
+        self.data.part_in_time(now);
         self.look_again = None;
         let works = self.data.is_transferring() || self.digest.is_some();
         if works && self.control.is_blind(&self.session) {
@@ -142,6 +143,9 @@ impl Connection {
             let mut moved = self.control.receive(&mut self.session, now);
             if handshaking && !self.control.is_handshaking() {
                 self.seat.end_handshake();
+            }
+            if moved {
+                self.data.part();
             }
             moved |= self.act(now);
             // First 150, then the bytes. But the driver lets go of a closed socket before the client
@@ -288,17 +292,19 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
+                self.data.part();
                 let port = self.data.listen(id, self.local, self.server.passive_ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),
             Action::RefuseData => self.data.refuse_offered(),
             Action::Connect { id, to } => {
+                self.data.part();
                 if !self.data.connect(id, self.local, to) {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
-            Action::CloseData => self.data.close(&mut self.jobs),
+            Action::CloseData => self.data.give_up(&mut self.jobs, now),
             Action::Transfer { id, plan, mode, rate } => {
                 if !self.data.start(id, plan, mode, rate, &mut self.files, now) {
                     let end = TransferEnd::DataLost;
@@ -429,6 +435,7 @@ impl Connection {
         self.life = life;
         self.control.finish();
         self.data.close(&mut self.jobs);
+        self.data.part();
         self.jobs.extend(self.files.release_all());
         self.jobs.extend(self.digest.take().map(Job::drop));
         self.log_out();

@@ -116,14 +116,17 @@ impl Session {
     }
 
     /// ABOR (RFC 959 section 4.1.3).
+    ///
+    /// It is 226 also where there is nothing to abort: the client cannot know whether the transfer
+    /// has ended before, and waits for the same reply in either case.
     pub(in crate::session) fn abor(&mut self) {
         match &self.work {
             Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::Aborted),
             _ if self.data != Data::None => {
                 self.close_data();
-                self.reply(225, "ABOR command successful; data connection closed.");
+                self.reply(226, "ABOR command successful; data connection closed.");
             }
-            _ => self.reply(225, "No transfer to abort."),
+            _ => self.reply(226, "No transfer to abort."),
         }
     }
 
