@@ -51,7 +51,7 @@ fn one_that_lasts_is_asked_about_and_stopped(backend: Backend) {
         client.send_raw(b"PWD\r\nABOR\r\n");
         client.expect(426);
         client.expect(257);
-        client.expect(225);
+        client.expect(226);
         client.send(command);
         client.ask("ABOR", 426);
         client.expect(226);
