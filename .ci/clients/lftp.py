@@ -138,6 +138,76 @@ def _(c):
     c.same_file(c.out / "large", c.large)
 
 
+def modes(log) -> dict:
+    """Which MODE each command that moved data had, by what lftp has written down of its dialogue."""
+    found, mode = {}, "S"
+    for line in log.read_text().splitlines():
+        match line.removeprefix("---> ").split(" ", 1) if line.startswith("---> ") else []:
+            case ["MODE", mode]:
+                pass
+            case ["RETR" | "STOR" | "LIST" | "NLST" | "MLSD" as verb, *name]:
+                found[" ".join([verb, *name])] = mode
+    return found
+
+
+@lftp.operation("MODE Z, as it is by default", on=EVERY)
+def _(c):
+    log, folders = c.out.with_name(f"{c.out.name}-log"), ["names", "many", "text"]
+    down = [("mirror", f"tree/{folder}", c.out / folder) for folder in folders]
+    up = [("mirror", "-R", "--no-perms", c.tree / name, f"{c.up}/{name}") for name in folders]
+    run(c, ("debug", "-o", log, "5"), *down, *up)
+    for folder in folders:
+        c.same_tree(c.out / folder, c.tree / folder)
+        c.same_tree(c.arrived / folder, c.tree / folder)
+    used = modes(log)
+    c.equal({command.split(" ")[0] for command in used} >= {"RETR", "STOR", "MLSD"}, True, "verbs")
+    c.equal({command for command, mode in used.items() if mode != "Z"}, set(), "not deflated")
+    log.unlink()
+
+
+@lftp.operation("MODE Z, get -c and put -c")
+def _(c):
+    log = c.out.with_name(f"{c.out.name}-log")
+    down, up = c.part_of_large(c.out / "large"), c.part_of_large(c.arrived / "large")
+    get = "get", "-c", "tree/big/large.bin", "-o", down
+    put = "put", "-c", c.large, "-o", f"{c.up}/large"
+    run(c, ("debug", "-o", log, "5"), get, put, use_mode_z="yes")
+    c.same_file(down, c.large)
+    c.same_file(up, c.large)
+    c.equal(log.read_text().count("---> REST 10000000"), 2, "REST")
+    c.equal(set(modes(log).values()), {"Z"}, "modes")
+    log.unlink()
+
+
+@lftp.operation("MODE Z levels, MODE S for archives")
+def _(c):
+    log, text = c.out.with_name(f"{c.out.name}-log"), c.out / "text"
+    text.write_text("".join(f"line {number}\n" for number in range(100_000)))
+    for level in (0, 1, 9):
+        put = "put", text, "-o", f"{c.up}/{level}"
+        get = "get", f"{c.up}/{level}", "-o", c.out / "back"
+        run(c, put, get, use_mode_z="yes", mode_z_level=level)
+        c.same_file(c.arrived / str(level), text)
+        c.same_file(c.out / "back", text)
+    put, get = ("put", text, "-o", f"{c.up}/a.gz"), ("get", f"{c.up}/a.gz", "-o", c.out / "a.gz")
+    run(c, ("debug", "-o", log, "5"), put, get, use_mode_z="yes")
+    c.same_file(c.out / "a.gz", text)
+    used = {command: mode for command, mode in modes(log).items() if command.endswith(".gz")}
+    c.equal(used, {f"STOR {c.up}/a.gz": "S", f"RETR {c.up}/a.gz": "S"}, "modes")
+    log.unlink()
+
+
+@lftp.operation("MODE S (ftp:use-mode-z)")
+def _(c):
+    names, part = c.tree / "names", c.part_of_large(c.out / "large")
+    down = "mirror", "tree/names", c.out / "names"
+    up = "mirror", "-R", "--no-perms", names, c.up
+    run(c, down, up, ("get", "-c", "tree/big/large.bin", "-o", part), use_mode_z="no")
+    c.same_tree(c.out / "names", names)
+    c.same_tree(c.arrived, names)
+    c.same_file(part, c.large)
+
+
 @lftp.operation("mget, mput by pattern")
 def _(c):
     want = {f"file-01{digit}.bin" for digit in range(10)}
