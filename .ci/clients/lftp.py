@@ -170,7 +170,7 @@ def modes(log) -> dict:
 
 @lftp.operation("MODE Z, as it is by default", on=EVERY)
 def _(c):
-    log, folders = c.out.with_name(f"{c.out.name}-log"), ["names", "many", "text"]
+    log, folders = c.out.with_name(f"{c.out.name}-log"), ["names", "text", "deep 1"]
     down = [("mirror", f"tree/{folder}", c.out / folder) for folder in folders]
     up = [("mirror", "-R", "--no-perms", c.tree / name, f"{c.up}/{name}") for name in folders]
     run(c, ("debug", "-o", log, "5"), *down, *up)
