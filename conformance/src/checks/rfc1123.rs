@@ -7,9 +7,10 @@ use super::{
     BIG, Result, ensure, holds, is_in, is_missing, pattern, quietly, same_bytes, stalled_download,
     with_detail,
 };
-use crate::check::{Check, Context};
-use crate::client::{Client, Detail, LIMIT};
+use crate::check::{Check, Context, Failure, Why};
+use crate::client::{Client, Detail};
 use crate::data::{Data, Dial};
+use crate::patience::Deadline;
 use crate::reply::{DATA_MARK, DO, DONT, IAC, INTERRUPT, NOP, Reply, WILL, WONT};
 use crate::target::Profile;
 
@@ -49,7 +50,7 @@ fn pasv_per_transfer(context: &mut Context<'_>) -> Result {
         }
         same_bytes("file", &retrieve_from(client, second)?, b"content")?;
         closes(second)?;
-        let third = client.epsv()?;
+        let third = client.passive_port()?;
         same_bytes("file", &retrieve_from(client, third)?, b"content")?;
         closes(third)
     })?;
@@ -73,9 +74,9 @@ fn retrieve_from(client: &mut Client, port: SocketAddr) -> Result<Vec<u8>> {
 
 /// Waits until nobody can connect to a port. Soon after, another session may well be given it.
 fn closes(port: SocketAddr) -> Result {
-    let begin = Instant::now();
-    while TcpStream::connect_timeout(&port, LIMIT).is_ok() {
-        ensure!(begin.elapsed() < LIMIT, "a passive port that is no longer wanted stays open");
+    let deadline = Deadline::new();
+    while TcpStream::connect_timeout(&port, deadline.left()).is_ok() {
+        ensure!(!deadline.has_passed(), "a passive port that is no longer wanted stays open");
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
@@ -154,12 +155,12 @@ fn x_commands(context: &mut Context<'_>) -> Result {
 }
 
 fn idle_timeout(context: &mut Context<'_>) -> Result {
-    if !context.has(Profile::Impatient) {
-        return Ok(());
-    }
-    let settings = context.settings(Profile::Impatient);
-
-    let patience = settings.idle_timeout.min(settings.data_timeout);
+    let known = context.settings(Profile::Impatient).patience();
+    let (idle_timeout, data_timeout) = known
+        .filter(|_| context.has(Profile::Impatient))
+        .ok_or_else(|| Failure::skip(Why::NeedsOption, Profile::Impatient.missing()))?;
+    let patience = idle_timeout.min(data_timeout);
+    context.wait_longer(idle_timeout.max(data_timeout) * 4);
 
     // Without a login, and with one.
     let mut stranger = context.connect(Profile::Impatient)?;
@@ -171,7 +172,7 @@ fn idle_timeout(context: &mut Context<'_>) -> Result {
     })?;
     client.expect_reply(&[421])?;
     let idle = begin.elapsed();
-    ensure!(idle + TOLERANCE >= settings.idle_timeout, "421 already after {idle:?}");
+    ensure!(idle + TOLERANCE >= idle_timeout, "421 already after {idle:?}");
     client.expect_close()?;
     stranger.expect_reply(&[421])?;
     stranger.expect_close()?;
@@ -179,7 +180,7 @@ fn idle_timeout(context: &mut Context<'_>) -> Result {
     // Data that moves keeps a session alive, however long it takes, and the wait starts anew
     // after it.
     context.attempt("this machine is slower than the server's timeouts", |context| {
-        moving_upload(context, settings.idle_timeout * 5 / 2, patience)
+        moving_upload(context, idle_timeout * 5 / 2, patience)
     })?;
 
     // Data that stands still does not.

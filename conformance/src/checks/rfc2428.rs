@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Result, ensure, holds, no_data_connection, quietly, same_bytes};
 use crate::check::{Check, Context};
 use crate::client::Client;
-use crate::data::{Offer, eprt_argument, other_family, other_loopback};
+use crate::data::{Offer, eprt_argument, other_family};
 use crate::target::Profile;
 
 pub(super) const CHECKS: &[Check] =
@@ -58,7 +58,7 @@ fn eprt(context: &mut Context<'_>) -> Result {
     refused(&mut client, SocketAddr::new(address.ip(), 1023))?;
     refused(&mut client, SocketAddr::new(address.ip(), 0))?;
     refused(&mut client, SocketAddr::new(other_family(address.ip()), 2000))?;
-    if let Some(other) = other_loopback(address.ip()) {
+    if let Some(other) = context.other_address(address.ip()) {
         let mut client = context.login()?;
         let offer = Offer::listen(other)?;
         refused(&mut client, offer.address()?)?;

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::{Result, ensure, no_data_connection, quietly, same_bytes};
-use crate::check::{Check, Context, Failure};
-use crate::client::{Client, Detail, LIMIT};
-use crate::data::{Data, Dial, End, Offer, eprt_argument, other_loopback};
+use crate::check::{Check, Context, Failure, Why};
+use crate::client::{Client, Detail};
+use crate::data::{Data, Dial, End, Offer, eprt_argument};
+use crate::patience::Deadline;
 use crate::target::{Account, Profile};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -22,9 +23,9 @@ pub(super) const CHECKS: &[Check] = &[
 fn bounce(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.put("file", b"content")?;
-    let Some(other) = other_loopback(client.local()?.ip()) else {
-        context.skip("no second address to connect from");
-        return Ok(());
+    let Some(other) = context.other_address(client.local()?.ip()) else {
+        let why = "the server is not on this machine (--bounce-address)";
+        return Err(Failure::skip(Why::Unsafe, why));
     };
     let offer = Offer::listen(other)?;
     client.offer(offer.address()?, &[500, 501])?;
@@ -36,7 +37,7 @@ fn bounce(context: &mut Context<'_>) -> Result {
     ensure!(!offer.was_approached(), "the server connected to another's address");
 
     // A stranger who is first at the passive port is sent away; before the command, and after it.
-    let port = client.epsv()?;
+    let port = client.passive_port()?;
     let stranger = dial_from(port, other);
     let data = Data::dial(port, Dial::default())?;
     let opening = client.expect("RETR file", &[125, 150])?;
@@ -44,7 +45,7 @@ fn bounce(context: &mut Context<'_>) -> Result {
     same_bytes("with a stranger before", &transfer.complete()?, b"content")?;
     sent_away(stranger)?;
 
-    let port = client.epsv()?;
+    let port = client.passive_port()?;
     client.send("RETR file")?;
     let strangers: Vec<_> = (0..3).map(|_| dial_from(port, other)).collect();
     let mut data = Data::dial(port, Dial::default())?;
@@ -55,7 +56,7 @@ fn bounce(context: &mut Context<'_>) -> Result {
     strangers.into_iter().try_for_each(sent_away)?;
 
     // Nor may one give.
-    let port = client.epsv()?;
+    let port = client.passive_port()?;
     let stranger = dial_from(port, other);
     let mut data = Data::dial(port, Dial::default())?;
     client.expect("STOR new", &[125, 150])?;
@@ -104,7 +105,7 @@ fn eprt(client: &mut Client, address: SocketAddr, codes: &[u16]) -> Result {
 }
 
 fn attempts(context: &mut Context<'_>) -> Result {
-    let limit = context.settings(Profile::Standard).login_attempts;
+    let limit = context.settings(Profile::Standard).login_attempts.unwrap_or(3);
     let known = context.credentials(Account::Full);
     let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
     // A known name, and names that change: what counts is the failures of the session.
@@ -125,10 +126,11 @@ fn attempts(context: &mut Context<'_>) -> Result {
 }
 
 fn delay(context: &mut Context<'_>) -> Result {
-    if !context.has(Profile::Impatient) {
-        return Ok(());
-    }
-    let delay = context.settings(Profile::Impatient).login_delay;
+    let known = context.settings(Profile::Impatient).login_delay;
+    let delay = known.filter(|_| context.has(Profile::Impatient)).ok_or_else(|| {
+        Failure::skip(Why::NeedsOption, "how late a failed login is answered (--login-delay)")
+    })?;
+    context.wait_longer(delay * 2);
     // A bystander may have to wait as long because the machine is busy; but not each time.
     context.attempt("another session waits while a failed login is delayed", |context| {
         Ok(waits_alone(context, delay)?.then_some(()))
@@ -167,7 +169,7 @@ fn waits_alone(context: &mut Context<'_>, delay: Duration) -> Result<bool> {
 fn port_stealing(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     let ports = quietly(&mut client, |client| {
-        (0..40).map(|_| Ok(client.epsv()?.port())).collect::<Result<Vec<_>>>()
+        (0..40).map(|_| Ok(client.passive_port()?.port())).collect::<Result<Vec<_>>>()
     })?;
     let steps: Vec<_> =
         ports.windows(2).map(|pair| i32::from(pair[1]) - i32::from(pair[0])).collect();
@@ -199,23 +201,21 @@ fn per_ip(context: &mut Context<'_>) -> Result {
     turned_away(context, None)?;
     // Who has come in is not disturbed, and nor is another address, until there is no room at all.
     inside.iter_mut().try_for_each(|client| client.expect("NOOP", &[200]).map(drop))?;
-    if let Some(other) = other_loopback(inside[0].local()?.ip()) {
+    if let Some(other) = context.other_address(inside[0].local()?.ip()) {
         for _ in each..all {
             inside.push(enter_from(context, Some(other))?);
         }
         turned_away(context, Some(other))?;
-    } else {
-        context.skip("the limit of all sessions: no second address to connect from");
     }
     // A place that is given up is free again.
     inside.remove(0).expect("QUIT", &[221])?;
-    let begin = Instant::now();
+    let deadline = Deadline::new();
     loop {
         let mut client = context.dial(Profile::Crowded)?;
         if client.expect_reply(&[220, 421])?.code == 220 {
             break;
         }
-        ensure!(begin.elapsed() < LIMIT, "a place that was given up is not free again");
+        ensure!(!deadline.has_passed(), "a place that was given up is not free again");
     }
     inside[0].note("a place that is given up is free again");
     Ok(())

@@ -77,7 +77,7 @@ fn cut_off(context: &Context<'_>, client: &mut Client) -> Result {
     ensure!(bytes.starts_with(&left), "what is left of the upload is not its beginning");
     client.expect("DELE cut", &[250])?;
 
-    if context.settings(Profile::Standard).atomic_uploads {
+    if context.settings(Profile::Standard).atomic_uploads == Some(true) {
         client.put("kept", b"the old content")?;
         upload_and_cut(client, "STOR kept", &bytes)?;
         holds(client, "kept", b"the old content")?;
@@ -105,7 +105,7 @@ fn answered_in_clear(context: &Context<'_>, client: &mut Client) -> Result {
     client.put("secret", secret)?;
     for command in ["STOR new", "RETR secret", "LIST", "STOR secret"] {
         // In clear, and long enough for a record of TLS.
-        let address = client.epsv()?;
+        let address = client.passive_port()?;
         let mut data = Data::dial(address, Default::default())?;
         client.expect(command, &[125, 150])?;
         // The server may be done with it at any byte.
@@ -129,7 +129,7 @@ fn answered_in_clear(context: &Context<'_>, client: &mut Client) -> Result {
         Ok(if transfer.code < 300 { client.get("new")? } else { Vec::new() })
     })?;
     ensure!(new.is_empty(), "clear text was taken after PROT P: {}", new.escape_ascii());
-    if context.settings(Profile::Standard).atomic_uploads {
+    if context.settings(Profile::Standard).atomic_uploads == Some(true) {
         holds(client, "secret", secret)?;
     }
     Ok(())

@@ -19,7 +19,7 @@ fn reuse(context: &mut Context<'_>) -> Result {
             let tls = Tls::only(version);
             let mut client = context.login_protected(profile, &tls)?;
             in_a_row(&mut client, &tls)?;
-            if context.settings(profile).resumption_required {
+            if context.settings(profile).resumption_required == Some(true) {
                 refused(context, &mut client, version, &tls)?;
             } else {
                 optional(&mut client, &tls)?;

@@ -12,7 +12,7 @@ fn abor(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.put("file", b"content")?;
     client.expect("ABOR", &[225, 226])?;
-    client.epsv()?;
+    client.passive_port()?;
     client.expect("ABOR", &[225, 226])?;
     holds(&mut client, "file", b"content")?;
 
@@ -30,7 +30,7 @@ fn abor(context: &mut Context<'_>) -> Result {
     ensure!(end != End::Timeout, "the data connection of the upload stays open");
 
     // A transfer whose data connection has not come.
-    client.epsv()?;
+    client.passive_port()?;
     client.send("RETR file")?;
     client.send("ABOR")?;
     while ![225, 226].contains(&client.expect_reply(&[125, 150, 225, 226, 425, 426])?.code) {}

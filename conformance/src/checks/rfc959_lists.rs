@@ -193,7 +193,7 @@ fn during_transfer(client: &mut Client) -> Result {
             if status.whole().replace([',', '.'], "").contains("12345") {
                 return Ok(());
             }
-            let limit = crate::client::LIMIT;
+            let limit = crate::patience::limit();
             ensure!(begin.elapsed() < limit, "no 12345 bytes in the status: {}", status.whole());
         }
     })?;

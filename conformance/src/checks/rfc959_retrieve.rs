@@ -92,12 +92,13 @@ fn retr(context: &mut Context<'_>) -> Result {
     // No data connection was spoken of, or nobody comes.
     let mut client = context.login()?;
     client.expect("RETR file", &[425])?;
-    if context.has(Profile::Impatient) {
-        let patience = context.settings(Profile::Impatient).idle_timeout;
+    let known = context.settings(Profile::Impatient).patience();
+    if let Some((patience, _)) = known.filter(|_| context.has(Profile::Impatient)) {
+        context.wait_longer(patience);
         let mut client = context.in_time(patience, |context| {
             let mut client = context.login_to(Profile::Impatient)?;
             client.put("other", b"content")?;
-            client.epsv()?;
+            client.passive_port()?;
             Ok(client)
         })?;
         if client.expect("RETR other", &[125, 150, 425])?.code != 425 {

@@ -51,7 +51,7 @@ fn stor(context: &mut Context<'_>) -> Result {
 
 /// Cuts uploads off, and looks at the file during and after.
 fn cut_off(context: &mut Context<'_>, client: &mut Client) -> Result {
-    if !context.settings(Profile::Standard).atomic_uploads {
+    if context.settings(Profile::Standard).atomic_uploads != Some(true) {
         context.skip("uploads are not atomic");
         return Ok(());
     }

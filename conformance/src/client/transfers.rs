@@ -23,17 +23,38 @@ impl Client {
         parse_pasv(&reply)
     }
 
-    /// Makes a passive data connection, by EPSV.
+    /// Asks for a passive port with EPSV, or with PASV where the server does not know that, and
+    /// returns its address: the server's, whatever a reply to PASV names.
+    pub fn passive_port(&mut self) -> Result<SocketAddr, Failure> {
+        let mut address = self.server()?;
+        if self.knows_epsv {
+            let reply = self.command("EPSV")?;
+            self.knows_epsv = reply.code == 229 || address.is_ipv6();
+            if self.knows_epsv {
+                address.set_port(parse_epsv(&reply.expect(&[229])?)?);
+                return Ok(address);
+            }
+        }
+        address.set_port(self.pasv()?.port());
+        Ok(address)
+    }
+
+    /// Connects to a passive port, protected like every data connection of this client.
+    pub(crate) fn dial_data(&self, address: SocketAddr, dial: Dial) -> Result<Data, Failure> {
+        let data = Data::dial(address, dial).map_err(|error| {
+            Failure::new(format!("connecting to the passive port of {address}: {error}"))
+        })?;
+        Ok(data.with_tls(self.data_tls.clone()))
+    }
+
+    /// Makes a passive data connection.
     pub fn passive(&mut self) -> Result<Data, Failure> {
         self.passive_with(Dial::default())
     }
 
     pub(crate) fn passive_with(&mut self, dial: Dial) -> Result<Data, Failure> {
-        let address = self.epsv()?;
-        let data = Data::dial(address, dial).map_err(|error| {
-            Failure::new(format!("connecting to the passive port of {address}: {error}"))
-        })?;
-        Ok(data.with_tls(self.data_tls.clone()))
+        let address = self.passive_port()?;
+        self.dial_data(address, dial)
     }
 
     /// Offers a port of this end to the server with PORT, or EPRT where the addresses are IPv6.
@@ -79,7 +100,7 @@ impl Client {
         let handshake = data.handshake()?;
         drop(data);
         let how = if handshake.is_some() { ", protected" } else { "" };
-        self.note(&format!("data: {} bytes, {end:?}{how}", bytes.len()));
+        self.note(&format!("data: {} bytes, {end}{how}", bytes.len()));
         let closing = self.reply()?;
         Ok(Transfer { opening, bytes, end, handshake, closing })
     }
@@ -94,7 +115,7 @@ impl Client {
         data.send(bytes)?;
         let handshake = data.handshake()?;
         let end = data.finish();
-        let how = if handshake.is_some() { format!(", {end:?}, protected") } else { String::new() };
+        let how = if handshake.is_some() { format!(", {end}, protected") } else { String::new() };
         self.note(&format!("data: sent {} bytes{how}", bytes.len()));
         let closing = self.reply()?;
         Ok(Transfer { opening, bytes: Vec::new(), end, handshake, closing })
