@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use rustls::{ClientConnection, Stream};
 use socket2::{Domain, Socket, Type};
@@ -139,6 +140,15 @@ impl Channel {
     /// Ends what this end sends, with no close_notify.
     pub(crate) fn shut_down(&self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Waits until something can be read or the end has come, or this long.
+    pub(crate) fn wait_for(&self, moment: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(moment))?;
+        match self.socket.peek(&mut [0]) {
+            Err(error) if !is_timeout(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Tells whether something can be read, or the end has come, without waiting.

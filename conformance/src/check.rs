@@ -44,6 +44,8 @@ pub enum Why {
     NeedsOption,
     /// The check could reach others than the server.
     Unsafe,
+    /// What the check is about does not come up at this server.
+    DoesNotApply,
 }
 
 impl fmt::Display for Why {
@@ -52,6 +54,7 @@ impl fmt::Display for Why {
             Self::NotOffered => "not offered",
             Self::NeedsOption => "needs an option",
             Self::Unsafe => "unsafe here",
+            Self::DoesNotApply => "does not apply",
         })
     }
 }
@@ -98,7 +101,6 @@ macro_rules! ensure {
 pub(crate) use ensure;
 
 /// Fails the check unless a condition holds, where only the best will do; else writes it down.
-#[allow(unused_macros)]
 macro_rules! advise {
     ($adviser:expr, $condition:expr, $($message:tt)+) => {
         if !$condition {
@@ -106,7 +108,6 @@ macro_rules! advise {
         }
     };
 }
-#[allow(unused_imports)]
 pub(crate) use advise;
 
 /// The surroundings of one run of one check.
@@ -199,6 +200,25 @@ impl<'a> Context<'a> {
     /// Fails where the target wants only the best, and else writes down what would be better.
     pub fn advise(&self, what: impl Into<String>) -> Result<(), Failure> {
         advise_or_fail(&self.journal, self.target.is_strict(), what.into())
+    }
+
+    /// Tells whether only the best is good enough.
+    pub fn is_strict(&self) -> bool {
+        self.target.is_strict()
+    }
+
+    /// Returns the directory that a login begins in.
+    pub(crate) fn home(&mut self) -> Result<String, Failure> {
+        let mut client = self.login_elsewhere(Profile::Standard)?;
+        client.keep(Detail::None);
+        let home = client.expect("PWD", &[257])?.quoted()?;
+        Ok(String::from_utf8_lossy(&home).into_owned())
+    }
+
+    /// Returns the directory that the run's folder is in.
+    pub(crate) fn parent(&self) -> &str {
+        let parent = self.folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if parent.is_empty() { "/" } else { parent }
     }
 
     /// Returns an address that is not the client's, to be a stranger at, and writes down when there

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::{Result, ensure, no_data_connection, quietly, same_bytes};
+use super::{Result, ensure, holds, no_data_connection, quietly, same_bytes};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::{Client, Detail};
 use crate::data::{Data, Dial, End, Offer, eprt_argument};
@@ -27,48 +27,71 @@ fn bounce(context: &mut Context<'_>) -> Result {
         let why = "the server is not on this machine (--bounce-address)";
         return Err(Failure::skip(Why::Unsafe, why));
     };
+    let mut asker = context.login()?;
     let offer = Offer::listen(other)?;
-    client.offer(offer.address()?, &[500, 501])?;
+    asker.offer(offer.address()?, &[500, 501])?;
     let eprt = format!("EPRT {}", eprt_argument(offer.address()?, '|'));
-    client.send_as(eprt, "EPRT to another's address")?;
-    client.expect_reply(&[500, 501, 522])?;
-    no_data_connection(&mut client, "RETR file")?;
-    no_data_connection(&mut client, "STOR new")?;
-    ensure!(!offer.was_approached(), "the server connected to another's address");
+    asker.send_as(eprt, "EPRT to another's address")?;
+    asker.expect_reply(&[500, 501, 522])?;
+    for command in ["RETR file", "STOR new"] {
+        no_data_connection(&mut asker, command)?;
+        ensure!(!offer.was_approached(), "the server connected to another's address");
+    }
 
     // A stranger who is first at the passive port is sent away; before the command, and after it.
-    let port = client.passive_port()?;
-    let stranger = dial_from(port, other);
-    let data = Data::dial(port, Dial::default())?;
-    let opening = client.expect("RETR file", &[125, 150])?;
-    let transfer = client.finish_download((opening, data))?;
-    same_bytes("with a stranger before", &transfer.complete()?, b"content")?;
-    sent_away(stranger)?;
-
+    // Then the client is served, as it is the one that is meant; others break the transfer off.
+    for command in ["RETR file", "STOR new"] {
+        let port = client.passive_port()?;
+        let stranger = dial_from(port, other);
+        let served = with_stranger(&mut client, port, command, stranger);
+        let served = served.or_else(|error| client.advise(error.to_string()).map(|()| false))?;
+        if !served {
+            client = context.login()?;
+        } else if command == "STOR new" {
+            holds(&mut client, "new", b"genuine")?;
+        }
+    }
     let port = client.passive_port()?;
     client.send("RETR file")?;
     let strangers: Vec<_> = (0..3).map(|_| dial_from(port, other)).collect();
-    let mut data = Data::dial(port, Dial::default())?;
-    client.expect_reply(&[125, 150])?;
-    let (bytes, _) = data.receive();
-    client.expect_reply(&[226, 250])?;
-    same_bytes("with strangers after", &bytes, b"content")?;
-    strangers.into_iter().try_for_each(sent_away)?;
-
-    // Nor may one give.
-    let port = client.passive_port()?;
-    let stranger = dial_from(port, other);
-    let mut data = Data::dial(port, Dial::default())?;
-    client.expect("STOR new", &[125, 150])?;
-    if let Some(mut stranger) = stranger {
-        // It may have been sent away already.
-        let _ = stranger.send(b"forged");
-        stranger.finish();
+    let mut data = client.dial_data(port, Dial::default())?;
+    if client.prefer_reply(&[125, 150], &[425, 426])?.code < 200 {
+        let (bytes, _) = data.receive();
+        client.prefer_reply(&[226, 250], &[425, 426])?;
+        if !bytes.is_empty() || context.is_strict() {
+            same_bytes("with strangers after", &bytes, b"content")?;
+        }
     }
-    data.send(b"genuine")?;
-    data.finish();
-    client.expect_reply(&[226, 250])?;
-    super::holds(&mut client, "new", b"genuine")
+    strangers.into_iter().try_for_each(sent_away)
+}
+
+/// Carries out a transfer for which a stranger connected first, who must have no part in it. Tells
+/// whether the client was served; fails where it was not, and nothing worse.
+fn with_stranger(
+    client: &mut Client,
+    port: SocketAddr,
+    command: &str,
+    stranger: Option<Data>,
+) -> Result<bool> {
+    let mut data = client.dial_data(port, Dial::default())?;
+    client.expect(command, &[125, 150])?;
+    if command.starts_with("RETR") {
+        let (bytes, _) = data.receive();
+        drop(data);
+        client.expect_reply(&[226, 250])?;
+        same_bytes("with a stranger before", &bytes, b"content")?;
+        sent_away(stranger)?;
+    } else {
+        if let Some(mut stranger) = stranger {
+            // It may have been sent away already.
+            let _ = stranger.send(b"forged");
+            stranger.finish();
+        }
+        data.send(b"genuine")?;
+        data.finish();
+        client.expect_reply(&[226, 250])?;
+    }
+    Ok(true)
 }
 
 /// Connects from another address; a server may refuse that at once.
@@ -105,24 +128,66 @@ fn eprt(client: &mut Client, address: SocketAddr, codes: &[u16]) -> Result {
 }
 
 fn attempts(context: &mut Context<'_>) -> Result {
-    let limit = context.settings(Profile::Standard).login_attempts.unwrap_or(3);
     let known = context.credentials(Account::Full);
     let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
+    let limit = context.settings(Profile::Standard).login_attempts;
+    if limit.is_none() {
+        // Each failure may be answered later than the one before.
+        context.wait_longer(Duration::from_secs(20));
+    }
     // A known name, and names that change: what counts is the failures of the session.
     for change in [false, true] {
         let mut client = context.connect(Profile::Standard)?;
-        for attempt in 1..=limit {
-            let name = if change { format!("stranger-{attempt}") } else { known.user.clone() };
-            client.expect(format!("USER {name}"), &[331])?;
-            let codes: &[u16] = if attempt < limit { &[530] } else { &[421, 530] };
-            if client.expect("PASS wrong", codes)?.code == 530 && attempt == limit {
-                client.expect_reply(&[421])?;
-            }
+        let name = |attempt| match change {
+            true => format!("stranger-{attempt}"),
+            false => known.user.clone(),
+        };
+        match limit {
+            Some(limit) => ends_after(&mut client, limit, name)?,
+            None => ends_at_last(&mut client, name)?,
         }
-        client.expect_close()?;
     }
     // The next connection starts anew.
     context.login()?.expect("NOOP", &[200]).map(drop)
+}
+
+/// Fails unless the session ends after exactly this many failed logins.
+fn ends_after(client: &mut Client, limit: u32, name: impl Fn(u32) -> String) -> Result {
+    for attempt in 1..=limit {
+        client.expect(format!("USER {}", name(attempt)), &[331])?;
+        let codes: &[u16] = if attempt < limit { &[530] } else { &[421, 530] };
+        if client.expect("PASS wrong", codes)?.code == 530 && attempt == limit {
+            client.expect_reply(&[421])?;
+        }
+    }
+    client.expect_close()
+}
+
+/// More failures than any server should let pass.
+const MANY: u32 = 10;
+
+/// Fails unless the session ends after some failed logins.
+fn ends_at_last(client: &mut Client, name: impl Fn(u32) -> String) -> Result {
+    let mut said = false;
+    for attempt in 1..=MANY {
+        for line in [format!("USER {}", name(attempt)), "PASS wrong".to_owned()] {
+            if client.send(line).is_err() {
+                return Ok(());
+            }
+            match client.reply_or_end()? {
+                Ok(reply) if reply.code == 421 => return client.expect_close(),
+                Ok(reply) => {
+                    ensure!(reply.code >= 300, "a wrong password: {}", reply.whole());
+                    said = true;
+                }
+                Err(End::Eof | End::Truncated | End::Reset) if said => {
+                    return client.advise("the session ends without 421");
+                }
+                Err(end) => return Err(Failure::new(format!("a failed login: {end}"))),
+            }
+        }
+    }
+    Err(Failure::new(format!("{MANY} failed logins, and the session goes on")))
 }
 
 fn delay(context: &mut Context<'_>) -> Result {
@@ -171,17 +236,23 @@ fn port_stealing(context: &mut Context<'_>) -> Result {
     let ports = quietly(&mut client, |client| {
         (0..40).map(|_| Ok(client.passive_port()?.port())).collect::<Result<Vec<_>>>()
     })?;
+    let mut distinct = ports.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    ensure!(distinct.len() > 1, "the passive port is always {}", ports[0]);
+    let span = distinct[distinct.len() - 1] - distinct[0];
+    if span < 32 {
+        let why = format!("a range of {span} passive ports has no order to tell");
+        return Err(Failure::skip(Why::DoesNotApply, why));
+    }
+    // Where most ports of the range are taken, even random ones repeat.
+    ensure!(distinct.len() >= 8, "passive ports repeat: {ports:?}");
     let steps: Vec<_> =
         ports.windows(2).map(|pair| i32::from(pair[1]) - i32::from(pair[0])).collect();
     let small = steps.iter().filter(|step| step.abs() <= 2).count();
     ensure!(small * 2 < steps.len(), "passive ports go up step by step: {ports:?}");
     let rising = steps.iter().filter(|step| **step > 0).count();
     ensure!((5..=34).contains(&rising), "passive ports go one way: {ports:?}");
-    let mut distinct = ports.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    // Where most ports of the range are taken, even random ones repeat.
-    ensure!(distinct.len() >= 8, "passive ports repeat: {ports:?}");
     client.note("40 passive ports in no order");
     Ok(())
 }
@@ -191,8 +262,7 @@ fn per_ip(context: &mut Context<'_>) -> Result {
         return Ok(());
     }
     let Some([all, each]) = context.settings(Profile::Crowded).sessions else {
-        context.skip("the limits of sessions are not known");
-        return Ok(());
+        return Err(Failure::skip(Why::NeedsOption, Profile::Crowded.missing()));
     };
     let mut inside = Vec::new();
     for _ in 0..each {
@@ -237,16 +307,25 @@ fn turned_away(context: &mut Context<'_>, from: Option<IpAddr>) -> Result {
     client.expect_close()
 }
 
+/// Returns a text, which may name the user that it was given, without that name.
+fn without_word(text: &str, word: &str) -> String {
+    let parts = text.split_inclusive(|c: char| c.is_whitespace() || "'\".,:()[]<>".contains(c));
+    let unnamed = parts.map(|part| {
+        let bare = part.trim_end_matches(|c: char| !c.is_alphanumeric());
+        if bare == word { part.replacen(word, "NAME", 1) } else { part.to_owned() }
+    });
+    unnamed.collect()
+}
+
 fn usernames(context: &mut Context<'_>) -> Result {
     let known = context.credentials(Account::Full);
     let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
     let mut answers = Vec::new();
     for user in [known.user.as_str(), "stranger", "root"] {
         let mut client = context.connect(Profile::Standard)?;
-        let named = client.expect(format!("USER {user}"), &[331])?;
-        let refused = client.expect("PASS wrong", &[530])?;
-        // A text may name the user that it was given.
-        answers.push([named, refused].map(|reply| reply.whole().replace(user, "NAME")));
+        // Whatever the answers are, they have to be the same ones.
+        let answer = [client.command(format!("USER {user}"))?, client.command("PASS wrong")?];
+        answers.push(answer.map(|reply| without_word(&reply.whole(), user)));
     }
     let told = answers.iter().find(|answer| **answer != answers[0]);
     ensure!(told.is_none(), "a known name is answered {:?}, another {told:?}", answers[0]);

@@ -5,6 +5,7 @@ mod transfers;
 
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use socket2::SockRef;
 
@@ -20,6 +21,23 @@ use crate::wire::{excerpt, shown};
 /// Tells whether a command that is answered so is not known or not implemented.
 fn codes_of_the_unknown(code: u16) -> bool {
     [500, 502].contains(&code)
+}
+
+/// Returns the refusals that say the same to a client as this one; none for other replies.
+fn refusals_like(code: u16) -> &'static [u16] {
+    match code {
+        // What was asked for is not understood, or not there.
+        500 | 501 | 502 | 504 | 522 | 536 => {
+            &[431, 500, 501, 502, 503, 504, 521, 522, 533, 534, 536, 550, 553]
+        }
+        431 | 533 | 534 => &[431, 500, 502, 503, 504, 530, 533, 534],
+        503 => &[332, 425, 500, 501, 502, 503, 504, 530, 533, 534, 536, 550],
+        530 | 532 => &[332, 500, 503, 530, 532, 534, 550],
+        // It cannot be done to this file.
+        450..=452 | 550..=554 => &[450, 451, 452, 501, 521, 550, 551, 552, 553, 554],
+        425 | 426 => &[425, 426, 450, 451],
+        _ => &[],
+    }
 }
 
 /// Longer than any line of a reply: the longest path there is fits many times.
@@ -128,9 +146,12 @@ impl Client {
         self.reply()
     }
 
-    /// As [`command`](Self::command), and fails unless the reply's code is one of `codes`.
+    /// As [`command`](Self::command), and fails unless the reply's code is one of `codes`. A refusal
+    /// may be another of the same sort, unless the checks are strict: which of them fits best is
+    /// hardly ever settled by the RFCs, and clients go by the first digit.
     pub fn expect(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
-        self.command(line)?.expect(codes)
+        let reply = self.command(line)?;
+        self.judge(reply, codes, &[])
     }
 
     /// As [`expect`](Self::expect), with replies that the RFC allows too, or that clients take for
@@ -158,7 +179,8 @@ impl Client {
         codes: &[u16],
         also: &[u16],
     ) -> Result<Reply, Failure> {
-        if also.contains(&reply.code) {
+        let alike = codes.iter().any(|&code| refusals_like(code).contains(&reply.code));
+        if !codes.contains(&reply.code) && (alike || also.contains(&reply.code)) {
             self.advise(reply.unexpected(codes).to_string())?;
             return Ok(reply);
         }
@@ -170,7 +192,7 @@ impl Client {
     pub fn offered(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
         let reply = self.command(line)?;
         self.is_offered(&reply)?;
-        reply.expect(codes)
+        self.judge(reply, codes, &[])
     }
 
     /// Ends a check whose command is not known to the server, unless FEAT lists it.
@@ -233,26 +255,33 @@ impl Client {
 
     /// Waits for the next reply.
     pub fn reply(&mut self) -> Result<Reply, Failure> {
+        let reply = self.reply_or_end()?;
+        reply.map_err(|end| Failure::new(format!("{}: no reply but {end}", self.last_command)))
+    }
+
+    /// Waits for the next reply, and fails unless its code is one of `codes`.
+    pub fn expect_reply(&mut self, codes: &[u16]) -> Result<Reply, Failure> {
+        let reply = self.reply()?;
+        self.judge(reply, codes, &[])
+    }
+
+    /// Waits for the next reply, or for the end of the connection, or in vain.
+    pub fn reply_or_end(&mut self) -> Result<Result<Reply, End>, Failure> {
         let mut assembly = Assembly::default();
         let deadline = Deadline::new();
         loop {
             let line = match self.line(deadline)? {
                 Ok(line) => line,
                 Err(end) => {
-                    let command = &self.last_command;
-                    return Err(Failure::new(format!("{command}: no reply but {end}")));
+                    self.note(&format!("{end}"));
+                    return Ok(Err(end));
                 }
             };
             if let Some(reply) = assembly.push(line, &self.last_command)? {
                 self.record_reply(&reply);
-                return Ok(reply);
+                return Ok(Ok(reply));
             }
         }
-    }
-
-    /// Waits for the next reply, and fails unless its code is one of `codes`.
-    pub fn expect_reply(&mut self, codes: &[u16]) -> Result<Reply, Failure> {
-        self.reply()?.expect(codes)
     }
 
     /// Waits until the server closes the control connection in order, and fails when it sends
@@ -276,6 +305,17 @@ impl Client {
         let mut bytes = std::mem::take(&mut self.pending);
         let end = self.channel.receive_all(&mut bytes);
         Ok((bytes, end))
+    }
+
+    /// Gives the server a moment for a reply, which stays to be read.
+    pub(crate) fn waits_for_reply(&mut self) -> Result<(), Failure> {
+        if self.pending.is_empty() {
+            // A strict check knows that there will be one; other servers may answer later.
+            let longest = if self.is_strict { Duration::MAX } else { Duration::from_secs(1) };
+            let moment = patience::limit().min(longest);
+            self.channel.wait_for(moment)?;
+        }
+        Ok(())
     }
 
     /// Tells whether anything of a further reply has come, without waiting.

@@ -17,14 +17,22 @@ impl Client {
         Ok(address)
     }
 
-    /// Asks for a passive port with PASV, and returns the address that the reply names.
+    /// Asks for a passive port with PASV, and returns its address: the server's, whatever the reply
+    /// names.
     pub fn pasv(&mut self) -> Result<SocketAddr, Failure> {
+        let port = self.pasv_as_named()?.port();
+        Ok(SocketAddr::new(self.server()?.ip(), port))
+    }
+
+    /// Asks for a passive port with PASV, and returns the address that the reply names. Nobody is to
+    /// connect there, unless it is the server's.
+    pub(crate) fn pasv_as_named(&mut self) -> Result<SocketAddr, Failure> {
         let reply = self.expect("PASV", &[227])?;
         parse_pasv(&reply)
     }
 
     /// Asks for a passive port with EPSV, or with PASV where the server does not know that, and
-    /// returns its address: the server's, whatever a reply to PASV names.
+    /// returns its address.
     pub fn passive_port(&mut self) -> Result<SocketAddr, Failure> {
         let mut address = self.server()?;
         if self.knows_epsv {
@@ -35,8 +43,7 @@ impl Client {
                 return Ok(address);
             }
         }
-        address.set_port(self.pasv()?.port());
-        Ok(address)
+        self.pasv()
     }
 
     /// Connects to a passive port, protected like every data connection of this client.
@@ -76,7 +83,7 @@ impl Client {
                 self.send_as(line, &format!("EPRT {ip}"))?;
             }
         }
-        self.reply()?.expect(codes)
+        self.expect_reply(codes)
     }
 
     // Transfers. Each makes a passive data connection of its own.
@@ -179,6 +186,7 @@ impl Client {
     /// Tries a command that wants a data connection, and fails unless it is refused with one of
     /// `codes`.
     pub fn refused(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
-        self.attempt(line)?.expect(codes)
+        let reply = self.attempt(line)?;
+        self.judge(reply, codes, &[])
     }
 }

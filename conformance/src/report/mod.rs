@@ -72,7 +72,7 @@ impl Verdict {
         match self {
             Self::Passed => "pass",
             Self::Failed(_) => "fail",
-            Self::Skipped(Why::NotOffered, _) => "not offered",
+            Self::Skipped(Why::NotOffered | Why::DoesNotApply, _) => "not offered",
             Self::Skipped(..) => "not checked",
         }
     }
