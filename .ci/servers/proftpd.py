@@ -70,7 +70,7 @@ MaxInstances none
 
 
 class Proftpd(Server):
-    name = "proftpd"
+    name, label = "proftpd", "ProFTPD"
     program = ROOT / "usr/sbin/proftpd"
 
     def commands(self):

@@ -8,9 +8,11 @@ from server import NOBODY, ROOT, Server, hash_password, package_version
 class PureFtpd(Server):
     """Has no implicit TLS, and an anonymous login only where the system has a user "ftp"."""
 
-    name = "pure-ftpd"
+    name, label = "pure-ftpd", "Pure-FTPd"
     program = ROOT / "usr/sbin/pure-ftpd"
     anonymous = False
+    # It answers each a little later, and ends a session after ten.
+    login_attempts = False
     implicit = False
 
     def commands(self):

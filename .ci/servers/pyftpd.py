@@ -26,7 +26,7 @@ ThreadedFTPServer(("127.0.0.1", int(port)), Handler).serve_forever(handle_exit=T
 class Pyftpdlib(Server):
     """Has no implicit TLS."""
 
-    name = "pyftpdlib"
+    name = label = "pyftpdlib"
     program = PYTHON
     implicit = False
     needs_root = False

@@ -50,6 +50,7 @@ def describe(server) -> dict:
     return {
         "address": f"127.0.0.1:{server.port}",
         "implicit": f"127.0.0.1:{server.implicit_port}" if server.implicit else "",
+        "implicit_port": f"{server.implicit_port}" if server.implicit else "",
         "user": server.USER,
         "password": server.PASSWORD,
         "home": str(server.home),

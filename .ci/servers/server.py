@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +23,11 @@ PATIENCE_SECONDS = 20
 NOBODY = 65534
 
 
+# Ports that servers were told to listen on.
+GIVEN = set()
+GIVEN_LOCK = threading.Lock()
+
+
 class ServerError(Exception):
     pass
 
@@ -35,12 +41,14 @@ class Server:
 
     USER, PASSWORD = "user", "password"
 
-    # Of subclasses: its name, the program below INSTALLED, whether anonymous and implicit TLS are
-    # there.
+    # Of subclasses: its name here and its own, the program below INSTALLED, whether anonymous and
+    # implicit TLS are there, and whether three failed logins end a session.
     name: str
+    label: str
     program: Path
     anonymous = True
     implicit = True
+    login_attempts = True
     needs_root = True
 
     def __init__(self):
@@ -177,17 +185,23 @@ def leave_once():
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Returns a port that is free, and that this program has not named before."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        with GIVEN_LOCK:
+            if port not in GIVEN:
+                GIVEN.add(port)
+                return port
 
 
-def make_certificate(folder: Path) -> tuple:
+def make_certificate(folder: Path, name="localhost") -> tuple:
     """Makes a certificate that clients can check against itself, and its key."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
     command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    command += ["-addext", f"subjectAltName=IP:127.0.0.1,DNS:{name}"]
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key
 

@@ -73,7 +73,7 @@ class Vsftpd(Server):
     processes, as one of them has either kind of TLS.
     """
 
-    name = "vsftpd"
+    name = label = "vsftpd"
     program = ROOT / "usr/sbin/vsftpd"
 
     def __init__(self):
