@@ -112,6 +112,12 @@ impl Stranger {
         met
     }
 
+    /// Returns the same server, at another address.
+    pub fn at(mut self, server: SocketAddr) -> Self {
+        self.facts.server = server;
+        self
+    }
+
     fn look(facts: Facts) -> Result<Self, Failure> {
         let mut client = connect(&facts)?;
         login(&mut client, &facts.account).map_err(|error| hint(&facts, error))?;

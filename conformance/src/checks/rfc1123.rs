@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{
-    BIG, Result, ensure, holds, is_in, is_missing, pattern, quietly, same_bytes, stalled_download,
-    with_detail,
+    BIG, Result, advise, ensure, holds, is_in, is_missing, pattern, quietly, same_bytes,
+    stalled_download, with_detail,
 };
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::{Client, Detail};
@@ -146,11 +146,14 @@ fn x_commands(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.offered("XPWD", &[257])?;
     let made = client.expect("XMKD sub", &[257])?.quoted()?;
-    ensure!(made == context.path("sub").as_bytes(), "{} made", made.escape_ascii());
+    let is_whole = made == context.path("sub").as_bytes();
+    advise!(client, is_whole, "{} made", made.escape_ascii());
+    ensure!(made.ends_with(b"sub"), "{} made", made.escape_ascii());
     client.expect("XMKD sub", &[550])?;
     client.expect("XCWD sub", &[250])?;
     let here = client.expect("XPWD", &[257])?.quoted()?;
-    ensure!(here == made, "XPWD says {}", here.escape_ascii());
+    let expected = context.path("sub");
+    ensure!(here == expected.as_bytes(), "XPWD says {}", here.escape_ascii());
     // CDUP is 250 (see there); RFC 959 also has 200 for it.
     let plain = client.expect("CDUP", &[200, 250])?.code;
     client.expect("CWD sub", &[250])?;

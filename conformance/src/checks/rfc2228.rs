@@ -152,7 +152,12 @@ fn prot(context: &mut Context<'_>) -> Result {
 fn levels(client: &mut Client, clear: &[u16], also: &[u16]) -> Result {
     let levels = [("P", &[200][..]), ("p", &[200]), ("C", clear), ("c", clear), ("P", &[200])];
     for (level, codes) in levels {
-        let also = if level.eq_ignore_ascii_case("C") { also } else { &[] };
+        let also = match level {
+            "P" => &[],
+            "C" => also,
+            // RFC 959 section 5.3 has it that case does not matter.
+            _ => &[504, 534, 536],
+        };
         client.prefer(format!("PROT {level}"), codes, also)?;
     }
     for (argument, code) in

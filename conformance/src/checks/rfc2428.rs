@@ -34,7 +34,7 @@ fn eprt(context: &mut Context<'_>) -> Result {
     })?;
     client.note("EPRT with every delimiter");
     // A server may connect as soon as it knows the port, so this is a new one.
-    let offer = Offer::listen(address.ip())?;
+    let offer = client.listen()?;
     client.send_as(format!("EPRT {}", eprt_argument(offer.address()?, '|')), "EPRT")?;
     client.expect_reply(&[200])?;
     retrieve_by(&mut client, &offer)?;
@@ -121,7 +121,7 @@ fn epsv(context: &mut Context<'_>) -> Result {
     if all.code >= 500 {
         return client.advise(format!("EPSV ALL: {}", all.whole()));
     }
-    client.judge(all, &[200], &[])?;
+    client.judge(all, &[200], &[202, 220, 229, 250])?;
     client.expect("PASV", &[501, 503])?;
     let offer = Offer::listen(client.local()?.ip())?;
     if v4 {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::{Result, ensure, holds, no_data_connection, quietly, same_bytes};
+use super::{Result, ensure, no_data_connection, quietly, same_bytes};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::{Client, Detail};
 use crate::data::{Data, Dial, End, Offer, eprt_argument};
@@ -39,59 +39,81 @@ fn bounce(context: &mut Context<'_>) -> Result {
     }
 
     // A stranger who is first at the passive port is sent away; before the command, and after it.
-    // Then the client is served, as it is the one that is meant; others break the transfer off.
+    // The client is served all the same; others break the transfer off.
     for command in ["RETR file", "STOR new"] {
+        let mut client = context.login()?;
         let port = client.passive_port()?;
         let stranger = dial_from(port, other);
-        let served = with_stranger(&mut client, port, command, stranger);
-        let served = served.or_else(|error| client.advise(error.to_string()).map(|()| false))?;
-        if !served {
-            client = context.login()?;
-        } else if command == "STOR new" {
-            holds(&mut client, "new", b"genuine")?;
+        let mut served = None;
+        if let Err(error) = with_stranger(&mut client, port, command, stranger, &mut served)? {
+            context.advise(format!("{command}, and a stranger at the passive port: {error}"))?;
+        }
+        let content: &[u8] = if command == "STOR new" { b"genuine" } else { b"content" };
+        if let Some(served) = served {
+            same_bytes("with a stranger", &served, content)?;
         }
     }
     let port = client.passive_port()?;
     client.send("RETR file")?;
     let strangers: Vec<_> = (0..3).map(|_| dial_from(port, other)).collect();
-    let mut data = client.dial_data(port, Dial::default())?;
-    if client.prefer_reply(&[125, 150], &[425, 426])?.code < 200 {
+    let served = client.dial_data(port, Dial::default()).and_then(|mut data| {
+        client.expect_reply(&[125, 150])?;
         let (bytes, _) = data.receive();
-        client.prefer_reply(&[226, 250], &[425, 426])?;
-        if !bytes.is_empty() || context.is_strict() {
-            same_bytes("with strangers after", &bytes, b"content")?;
-        }
+        client.expect_reply(&[226, 250])?;
+        same_bytes("with strangers after", &bytes, b"content")
+    });
+    if let Err(error) = served {
+        context.advise(format!("RETR, and strangers at the passive port: {error}"))?;
     }
     strangers.into_iter().try_for_each(sent_away)
 }
 
-/// Carries out a transfer for which a stranger connected first, who must have no part in it. Tells
-/// whether the client was served; fails where it was not, and nothing worse.
+/// Carries out a transfer for which a stranger connected first, who must have no part in it. Returns
+/// what went wrong with the client's own part, and puts what was transferred into `served`.
 fn with_stranger(
     client: &mut Client,
     port: SocketAddr,
     command: &str,
     stranger: Option<Data>,
-) -> Result<bool> {
-    let mut data = client.dial_data(port, Dial::default())?;
-    client.expect(command, &[125, 150])?;
-    if command.starts_with("RETR") {
+    served: &mut Option<Vec<u8>>,
+) -> Result<Result> {
+    let is_download = command.starts_with("RETR");
+    let data = client.dial_data(port, Dial::default()).and_then(|data| {
+        client.expect(command, &[125, 150])?;
+        Ok(data)
+    });
+    let mut data = match data {
+        Ok(data) => data,
+        Err(error) => return sent_away(stranger).map(|()| Err(error)),
+    };
+    if is_download {
         let (bytes, _) = data.receive();
         drop(data);
-        client.expect_reply(&[226, 250])?;
-        same_bytes("with a stranger before", &bytes, b"content")?;
         sent_away(stranger)?;
-    } else {
-        if let Some(mut stranger) = stranger {
-            // It may have been sent away already.
-            let _ = stranger.send(b"forged");
-            stranger.finish();
-        }
-        data.send(b"genuine")?;
-        data.finish();
-        client.expect_reply(&[226, 250])?;
+        let done = client.expect_reply(&[226, 250]).map(drop);
+        *served = Some(bytes).filter(|_| done.is_ok());
+        return Ok(done);
     }
-    Ok(true)
+    if let Some(mut stranger) = stranger {
+        // It may have been sent away already.
+        let _ = stranger.send(b"forged");
+        stranger.finish();
+    }
+    let done = data.send(b"genuine").and_then(|()| {
+        data.finish();
+        client.expect_reply(&[226, 250])
+    });
+    if let Ok(stored) = client.attempt("RETR new") {
+        if stored.code < 300 {
+            *served = Some(client.get("new")?);
+        }
+    }
+    if let (Some(stored), Err(_)) = (&served, &done) {
+        // What was broken off may be there in part.
+        ensure!(!stored.starts_with(b"forged"), "what a stranger sent was stored");
+        *served = None;
+    }
+    Ok(done.map(drop))
 }
 
 /// Connects from another address; a server may refuse that at once.
@@ -182,6 +204,10 @@ fn ends_at_last(client: &mut Client, name: impl Fn(u32) -> String) -> Result {
                 }
                 Err(End::Eof | End::Truncated | End::Reset) if said => {
                     return client.advise("the session ends without 421");
+                }
+                Err(End::Timeout) if attempt > 2 => {
+                    return client
+                        .advise("failed logins are answered later and later, without end");
                 }
                 Err(end) => return Err(Failure::new(format!("a failed login: {end}"))),
             }

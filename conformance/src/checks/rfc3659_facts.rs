@@ -71,7 +71,8 @@ fn mlst(context: &mut Context<'_>) -> Result {
         let right = given.is_empty() || last(&entry.name) == last(path.as_bytes());
         ensure!(right, "MLST{given} names {shown}");
         let is = entry.fact("type")?.to_lowercase();
-        ensure!(is == kind || is == "cdir" && kind == "dir", "MLST{given}: type={is}");
+        let own = ["cdir", "pdir"].contains(&is.as_str()) && kind == "dir";
+        ensure!(is == kind || own, "MLST{given}: type={is}");
     }
     for wrong in ["missing", "missing/file", "file/file"] {
         client.expect(format!("MLST {wrong}"), &[550])?;

@@ -11,7 +11,9 @@ pub(super) const CHECKS: &[Check] = &[Check { id: "rfc7151.host", run: host }];
 fn host(context: &mut Context<'_>) -> Result {
     let Some(host) = context.settings(Profile::Standard).host else {
         let mut client = context.connect(Profile::Standard)?;
-        client.offered("HOST no-such-host.example", &[504])?;
+        let mut inside = context.login()?;
+        inside.offered("HOST no-such-host.example", &[503, 504])?;
+        client.expect("HOST no-such-host.example", &[504])?;
         client.expect("HOST", &[501])?;
         return Err(Failure::skip(Why::NeedsOption, "a virtual host (--host)"));
     };

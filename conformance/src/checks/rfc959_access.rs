@@ -1,5 +1,6 @@
 //! RFC 959 section 4.1.1: access control commands.
 
+use super::rfc959_files::forget_name;
 use super::{Result, advise, both_replies, ensure, holds, is_in, quietly};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
@@ -193,6 +194,7 @@ fn rein(context: &mut Context<'_>) -> Result {
     if [501, 503].contains(&reply.code) {
         // Some know but one command after RNFR.
         client.advise(format!("REIN after RNFR: {}", reply.whole()))?;
+        forget_name(&mut client)?;
         reply = client.command("REIN")?;
     }
     client.is_offered(&reply)?;

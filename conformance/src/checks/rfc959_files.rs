@@ -45,8 +45,8 @@ fn rnfr(context: &mut Context<'_>) -> Result {
 }
 
 /// Has another command come between RNFR and RNTO. Some answer that with an error.
-fn forget_name(client: &mut Client) -> Result {
-    quietly(client, |client| client.command("NOOP").map(drop))
+pub(super) fn forget_name(client: &mut Client) -> Result {
+    quietly(client, |client| client.command("SYST").map(drop))
 }
 
 fn rnto(context: &mut Context<'_>) -> Result {

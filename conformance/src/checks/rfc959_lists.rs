@@ -136,7 +136,10 @@ fn nlst(context: &mut Context<'_>) -> Result {
 
     client.expect("CWD sub", &[250])?;
     names_are(&mut client, "NLST", "", &all)?;
-    names_are(&mut client, "NLST a.txt", "", &["a.txt"])?;
+    // RFC 959 speaks of directories and groups of files.
+    if let Err(error) = names_are(&mut context.login()?, "NLST sub/a.txt", "sub/", &["a.txt"]) {
+        context.advise(format!("NLST of a file: {error}"))?;
+    }
     empty_or_refused(&mut client, "NLST missing")?;
     denied(context, Account::Powerless, &format!("NLST {}", context.folder()), &[450, 550])?;
 
@@ -226,7 +229,7 @@ fn during_transfer(client: &mut Client) -> Result {
         loop {
             client.send("STAT")?;
             let status = match client.reply_or_end()? {
-                Ok(reply) => client.judge(reply, &[211], &[212, 213])?,
+                Ok(reply) => client.judge(reply, &[211], &[212, 213, 500, 502, 503])?,
                 // RFC 959 has it come behind Telnet's Synch, as ABOR does.
                 Err(End::Timeout) => return client.advise("STAT waits for the end of a transfer"),
                 Err(end) => return Err(Failure::new(format!("STAT: no reply but {end}"))),

@@ -66,9 +66,14 @@ impl Client {
 
     /// Offers a port of this end to the server with PORT, or EPRT where the addresses are IPv6.
     pub fn active(&mut self) -> Result<Offer, Failure> {
-        let offer = Offer::listen(self.local()?.ip())?;
+        let offer = self.listen()?;
         self.offer(offer.address()?, &[200])?;
-        Ok(offer.with_tls(self.data_tls.clone()))
+        Ok(offer)
+    }
+
+    /// Listens on a port of this end, and does not say so.
+    pub(crate) fn listen(&self) -> Result<Offer, Failure> {
+        Ok(Offer::listen(self.local()?.ip())?.with_tls(self.data_tls.clone()))
     }
 
     /// Names an address to the server with PORT, or EPRT where it is IPv6.
@@ -179,6 +184,7 @@ impl Client {
             data.finish();
         } else {
             data.receive();
+            drop(data);
         }
         self.reply()
     }
