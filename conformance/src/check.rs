@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::client::{Client, Detail};
-use crate::journal::Journal;
-use crate::target::{Account, Credentials, Profile, Settings, Target};
+use crate::journal::{Journal, Note};
+use crate::patience::{self, Deadline};
+use crate::target::{Account, Credentials, Profile, Protection, Settings, Target};
 use crate::tls::Tls;
 
 /// The proof that a server meets one row of the requirements.
@@ -27,20 +28,57 @@ impl fmt::Debug for Check {
     }
 }
 
-/// Says what the server did wrong, for a person to read.
+/// Says what the server did wrong, for a person to read; or why a check cannot tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(String);
+pub struct Failure {
+    message: String,
+    skipped: Option<Why>,
+}
+
+/// Why a check was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// The server does not offer what the check is about.
+    NotOffered,
+    /// The check has to be told something about the server that it cannot find out.
+    NeedsOption,
+    /// The check could reach others than the server.
+    Unsafe,
+    /// What the check is about does not come up at this server.
+    DoesNotApply,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOffered => "not offered",
+            Self::NeedsOption => "needs an option",
+            Self::Unsafe => "unsafe here",
+            Self::DoesNotApply => "does not apply",
+        })
+    }
+}
 
 impl Failure {
     /// Says it in these words.
     pub fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self { message: message.into(), skipped: None }
+    }
+
+    /// Ends a check that cannot be carried out, which is then no failure.
+    pub fn skip(why: Why, message: impl Into<String>) -> Self {
+        Self { message: message.into(), skipped: Some(why) }
+    }
+
+    /// Returns why the check was not carried out; `None` where the server did wrong.
+    pub fn skipped(&self) -> Option<Why> {
+        self.skipped
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -48,7 +86,7 @@ impl Error for Failure {}
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 
@@ -62,12 +100,23 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
+/// Fails the check unless a condition holds, where only the best will do; else writes it down.
+macro_rules! advise {
+    ($adviser:expr, $condition:expr, $($message:tt)+) => {
+        if !$condition {
+            $adviser.advise(format!($($message)+))?;
+        }
+    };
+}
+pub(crate) use advise;
+
 /// The surroundings of one run of one check.
 pub struct Context<'a> {
     target: &'a dyn Target,
     journal: Journal,
     folder: String,
     clients: usize,
+    is_gone: bool,
 }
 
 impl fmt::Debug for Context<'_> {
@@ -85,7 +134,13 @@ impl<'a> Context<'a> {
         let name = format!("check-{}-{}-{count}-{id}", std::process::id(), since.as_nanos());
         let journal = Journal::new();
         journal.hide(&name, "FOLDER");
-        Self { target, journal, folder: format!("/{name}"), clients: 0 }
+        let folder = format!("{}/{name}", target.root());
+        let root = target.root();
+        if !root.is_empty() {
+            journal.hide(&root, "");
+        }
+        patience::begin(target.limit());
+        Self { target, journal, folder, clients: 0, is_gone: false }
     }
 
     /// Returns the path of a folder that belongs to this run alone. The first login makes it.
@@ -112,7 +167,7 @@ impl<'a> Context<'a> {
     pub fn has(&self, profile: Profile) -> bool {
         let has = self.target.address(profile).is_some();
         if !has {
-            self.skip(&format!("no server of profile {profile:?}"));
+            self.skip(profile.missing());
         }
         has
     }
@@ -122,7 +177,7 @@ impl<'a> Context<'a> {
     pub fn has_tls(&self, profile: Profile) -> bool {
         let has = self.has(profile);
         if has && !self.settings(profile).tls {
-            self.skip(&format!("the server of profile {profile:?} has no TLS"));
+            self.skip("no TLS");
         }
         has && self.settings(profile).tls
     }
@@ -131,21 +186,94 @@ impl<'a> Context<'a> {
     pub fn large_file(&self) -> Option<String> {
         let path = self.target.large_file();
         if path.is_none() {
-            self.skip("no file over 4 GiB");
+            self.skip("no file over 4 GiB (--large-file)");
         }
         path
     }
 
-    /// Writes down that something is not checked, and why.
+    /// Writes down that a part of the check is left out, and why. Where nothing is left,
+    /// [`Failure::skip`] is the word.
     pub fn skip(&self, why: &str) {
-        self.journal.record(&format!("(not checked: {why})"));
+        self.journal.note(Note::NotChecked(why.to_owned()));
+    }
+
+    /// Fails where the target wants only the best, and else writes down what would be better.
+    pub fn advise(&self, what: impl Into<String>) -> Result<(), Failure> {
+        advise_or_fail(&self.journal, self.target.is_strict(), what.into())
+    }
+
+    /// Tells whether only the best is good enough.
+    pub fn is_strict(&self) -> bool {
+        self.target.is_strict()
+    }
+
+    /// Returns the directory that a login begins in.
+    pub(crate) fn home(&mut self) -> Result<String, Failure> {
+        let mut client = self.login_elsewhere(Profile::Standard)?;
+        client.keep(Detail::None);
+        let home = client.expect("PWD", &[257])?.quoted()?;
+        Ok(String::from_utf8_lossy(&home).into_owned())
+    }
+
+    /// Returns the directory that the run's folder is in.
+    pub(crate) fn parent(&self) -> &str {
+        let parent = self.folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if parent.is_empty() { "/" } else { parent }
+    }
+
+    /// Returns an address that is not the client's, to be a stranger at, and writes down when there
+    /// is none.
+    pub fn other_address(&self, own: IpAddr) -> Option<IpAddr> {
+        let other = self.target.other_address(own);
+        if other.is_none() {
+            self.skip("no second address to connect from, on this machine alone");
+        }
+        other
+    }
+
+    /// Has the waits of this check last so much longer than usual.
+    pub fn wait_longer(&self, by: Duration) {
+        patience::extend(by);
+    }
+
+    /// Begins all waits anew.
+    pub(crate) fn begin_patience(&self) {
+        patience::begin(self.target.limit());
+    }
+
+    /// Logs in as the account that may do everything, in the directory that is then at hand.
+    pub(crate) fn login_elsewhere(&mut self, profile: Profile) -> Result<Client, Failure> {
+        let mut client = self.connect_quietly(profile)?;
+        let credentials = self.target.credentials(Account::Full);
+        let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
+        login(&mut client, &credentials)?;
+        client.expect("TYPE I", &[200])?;
+        Ok(client)
+    }
+
+    /// Tells whether this run has made a connection.
+    pub(crate) fn has_connected(&self) -> bool {
+        self.clients > 0
+    }
+
+    /// Tells whether the server did not answer when this run last connected.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
+    /// Tells whether a check that needs to speak in clear can do so, and ends it where not.
+    pub fn in_clear(&self) -> Result<(), Failure> {
+        match self.target.protection() {
+            Protection::None => Ok(()),
+            _ => Err(Failure::skip(Why::NeedsOption, "a session in clear: run without --tls")),
+        }
     }
 
     /// Returns how to log in as this account, and writes down when there is none.
     pub fn credentials(&self, account: Account) -> Option<Credentials> {
         let credentials = self.target.credentials(account);
         if credentials.is_none() {
-            self.skip(&format!("no account of kind {account:?}"));
+            self.skip(account.missing());
         }
         credentials
     }
@@ -185,7 +313,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Connects, and reads the greeting.
+    /// Connects, reads the greeting, and has the connection protected where the target wants all
+    /// of them to be.
     pub fn connect(&mut self, profile: Profile) -> Result<Client, Failure> {
         let mut client = self.connect_quietly(profile)?;
         client.keep(Detail::Full);
@@ -195,9 +324,59 @@ impl<'a> Context<'a> {
 
     /// As [`connect`](Self::connect), without a record of what is said on the connection.
     pub fn connect_quietly(&mut self, profile: Profile) -> Result<Client, Failure> {
-        let mut client = self.dial(profile)?;
-        client.expect_reply(&[220])?;
+        match self.target.protection() {
+            Protection::None => self.greeted(profile, None),
+            Protection::Explicit => {
+                let mut client = self.greeted(profile, None)?;
+                client.auth(&Tls::new())?;
+                client.protect_later();
+                Ok(client)
+            }
+            Protection::Implicit => {
+                let mut client = self.greeted(profile, Some(&Tls::new()))?;
+                client.protect_later();
+                Ok(client)
+            }
+        }
+    }
+
+    /// As [`connect`](Self::connect), and never protected.
+    pub fn connect_in_clear(&mut self, profile: Profile) -> Result<Client, Failure> {
+        if self.target.protection() == Protection::Implicit {
+            let why = "a port where sessions begin in clear: run without --tls implicit";
+            return Err(Failure::skip(Why::NeedsOption, why));
+        }
+        let mut client = self.greeted(profile, None)?;
+        client.keep(Detail::Full);
+        client.note(&format!("connected, {profile:?}"));
         Ok(client)
+    }
+
+    /// Connects, within TLS from the first byte where it is given, and reads the greeting. A server
+    /// that has no room yet, as it still has to close earlier sessions, is asked again.
+    fn greeted(&mut self, profile: Profile, tls: Option<&Tls>) -> Result<Client, Failure> {
+        let deadline = Deadline::new();
+        self.is_gone = true;
+        loop {
+            let mut client = self.dial(profile)?;
+            if let Some(tls) = tls {
+                client.start_tls(tls)?;
+            }
+            match client.expect_reply(&[120, 220, 421])?.code {
+                120 => client.expect_reply(&[220]).map(drop)?,
+                421 if deadline.has_passed() => {
+                    return Err(Failure::new("421 instead of a greeting, again and again"));
+                }
+                421 => {
+                    self.clients -= 1;
+                    std::thread::sleep(Duration::from_millis(100));
+                    continue;
+                }
+                _ => {}
+            }
+            self.is_gone = false;
+            return Ok(client);
+        }
     }
 
     /// Connects and does no more, without a record of what is said on the connection.
@@ -208,24 +387,25 @@ impl<'a> Context<'a> {
     /// As [`dial`](Self::dial), from this address.
     pub fn dial_from(&mut self, profile: Profile, from: Option<IpAddr>) -> Result<Client, Failure> {
         let address = self.target.address(profile);
-        let address =
-            address.ok_or_else(|| Failure::new(format!("no server of profile {profile:?}")))?;
+        let address = address.ok_or_else(|| Failure::skip(Why::NeedsOption, profile.missing()))?;
         self.clients += 1;
-        let mut client = Client::connect(address, from, self.journal.clone(), self.clients)?;
+        let client = Client::connect(address, from, self.journal.clone(), self.clients);
+        let mut client =
+            client.map_err(|error| Failure::new(format!("connecting to {address}: {error}")))?;
         client.keep(Detail::None);
+        client.be_strict(self.target.is_strict());
         Ok(client)
     }
 
     /// Connects, reads the greeting, and has the control connection protected: with AUTH, or from
     /// the first byte where the profile has it so.
     pub fn connect_protected(&mut self, profile: Profile, tls: &Tls) -> Result<Client, Failure> {
-        let mut client = if profile == Profile::Implicit {
-            let mut client = self.dial(profile)?;
-            client.start_tls(tls)?;
-            client.expect_reply(&[220])?;
-            client
+        let implicit =
+            profile == Profile::Implicit || self.target.protection() == Protection::Implicit;
+        let mut client = if implicit {
+            self.greeted(profile, Some(tls))?
         } else {
-            let mut client = self.connect_quietly(profile)?;
+            let mut client = self.greeted(profile, None)?;
             client.auth(tls)?;
             client
         };
@@ -271,8 +451,12 @@ impl<'a> Context<'a> {
         let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
         login(client, &credentials)?;
         client.expect("TYPE I", &[200])?;
-        client.command(format!("MKD {}", self.folder))?;
-        client.expect(format!("CWD {}", self.folder), &[200, 250]).map(drop)
+        let made = client.command(format!("MKD {}", self.folder))?;
+        let entered = client.expect(format!("CWD {}", self.folder), &[200, 250]);
+        entered.map(drop).map_err(|error| match made.code {
+            257 => error,
+            _ => Failure::new(format!("{error}, after {}", made.whole())),
+        })
     }
 
     /// Logs in to the server of the standard profile as another account, at the root, with TYPE I;
@@ -294,5 +478,18 @@ pub(crate) fn login(client: &mut Client, credentials: &Credentials) -> Result<()
     if reply.code == 331 {
         client.expect(format!("PASS {}", credentials.password), &[202, 230])?;
     }
+    client.protect_if_due()
+}
+
+/// Fails where only the best will do, and else writes down what would be better.
+pub(crate) fn advise_or_fail(
+    journal: &Journal,
+    is_strict: bool,
+    what: String,
+) -> Result<(), Failure> {
+    if is_strict {
+        return Err(Failure::new(what));
+    }
+    journal.note(Note::Advice(what));
     Ok(())
 }

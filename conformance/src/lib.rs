@@ -35,7 +35,7 @@
 //!         (profile == Profile::Standard).then(|| "127.0.0.1:2121".parse().unwrap())
 //!     }
 //!     fn settings(&self, _: Profile) -> Settings {
-//!         Settings { atomic_uploads: false, ..Settings::default() }
+//!         Settings { tls: true, ..Settings::unknown() }
 //!     }
 //! }
 //!
@@ -45,26 +45,35 @@
 mod channel;
 mod check;
 mod checks;
+mod citations;
+mod cleanup;
 mod client;
 mod data;
 mod journal;
 mod listing;
+mod patience;
 mod reply;
 mod report;
 mod requirements;
+mod run;
+mod stranger;
 mod target;
 mod tls;
 mod wire;
 
-pub use check::{Check, Context, Failure};
+pub use check::{Check, Context, Failure, Why};
 pub use checks::all;
-pub use client::{Client, Detail, LIMIT};
+pub use citations::citation;
+pub use client::{Client, Detail};
 pub use data::{Data, End, Offer, Transfer};
-pub use journal::Journal;
+pub use journal::{Journal, Note};
 pub use listing::{Clock, FactLine, LongLine, Stamp};
+pub use patience::LIMIT;
 pub use reply::Reply;
-pub use report::{Outcome, Report, Verdict, run, run_one};
+pub use report::{Expectations, Header, Outcome, Report, Saved, SavedRow, Verdict, page};
 pub use requirements::{Requirement, requirements};
-pub use target::{Account, Credentials, Profile, Settings, Target, VirtualHost};
+pub use run::{run, run_checks, run_one};
+pub use stranger::{Facts, Stranger};
+pub use target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
 pub use tls::{Handshake, Tls, TlsVersion};
 pub use wire::{decode_name, encode_name};

@@ -1,7 +1,7 @@
 //! RFC 7151: HOST.
 
 use super::{Result, ensure};
-use crate::check::{Check, Context, Failure, login};
+use crate::check::{Check, Context, Failure, Why, login};
 use crate::client::Client;
 use crate::target::{Credentials, Profile, VirtualHost};
 use crate::tls::{Tls, TlsVersion};
@@ -10,8 +10,12 @@ pub(super) const CHECKS: &[Check] = &[Check { id: "rfc7151.host", run: host }];
 
 fn host(context: &mut Context<'_>) -> Result {
     let Some(host) = context.settings(Profile::Standard).host else {
-        context.skip("no virtual host");
-        return Ok(());
+        let mut client = context.connect(Profile::Standard)?;
+        let mut inside = context.login()?;
+        inside.offered("HOST no-such-host.example", &[503, 504])?;
+        client.expect("HOST no-such-host.example", &[504])?;
+        client.expect("HOST", &[501])?;
+        return Err(Failure::skip(Why::NeedsOption, "a virtual host (--host)"));
     };
     let name = &host.name;
     let mut client = context.connect(Profile::Standard)?;

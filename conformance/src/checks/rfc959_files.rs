@@ -1,7 +1,8 @@
 //! RFC 959: renaming, removing and making, and PWD.
 
-use super::{Result, denied, ensure, holds, is_in, is_missing, wants_argument};
+use super::{Result, denied, ensure, holds, is_in, is_missing, quietly, wants_argument};
 use crate::check::{Check, Context};
+use crate::client::Client;
 use crate::target::Account;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -21,9 +22,16 @@ fn rnfr(context: &mut Context<'_>) -> Result {
     client.expect("MKD folder", &[257])?;
     for name in ["file", "folder", "./folder/../file"] {
         client.expect(format!("RNFR {name}"), &[350])?;
+        forget_name(&mut client)?;
     }
-    for wrong in ["missing", "missing/file", "file/file", "/", "/..", "//"] {
+    for wrong in ["missing", "missing/file", "file/file"] {
         client.expect(format!("RNFR {wrong}"), &[550])?;
+    }
+    // That the root cannot be renamed may also be found out by RNTO.
+    for root in ["/", "/..", "//"] {
+        if client.prefer(format!("RNFR {root}"), &[550], &[350])?.code == 350 {
+            forget_name(&mut client)?;
+        }
     }
     wants_argument(&mut client, "RNFR")?;
     // One that failed leaves nothing to rename.
@@ -34,6 +42,11 @@ fn rnfr(context: &mut Context<'_>) -> Result {
         denied(context, account, &format!("RNFR {}", context.path("file")), &[550])?;
     }
     holds(&mut client, "file", b"content")
+}
+
+/// Has another command come between RNFR and RNTO. Some answer that with an error.
+pub(super) fn forget_name(client: &mut Client) -> Result {
+    quietly(client, |client| client.command("SYST").map(drop))
 }
 
 fn rnto(context: &mut Context<'_>) -> Result {
@@ -66,7 +79,7 @@ fn rnto(context: &mut Context<'_>) -> Result {
 
     // RNFR has to be the command just before, and serves once.
     client.expect("RNFR drawer/moved", &[350])?;
-    client.expect("NOOP", &[200])?;
+    client.prefer("NOOP", &[200], &[501, 503])?;
     client.expect("RNTO other", &[503])?;
     client.expect("RNFR drawer/moved", &[350])?;
     wants_argument(&mut client, "RNTO")?;
