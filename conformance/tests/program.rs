@@ -9,19 +9,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
-use wharf::{Backend, Handle, Memory, Permissions, Server};
+use wharf::{Backend, Builder, Certificate, Handle, Memory, Permissions, Server, Tls};
 use wharf_conformance::{Saved, all};
 
 fn start() -> Handle {
-    let server = Server::builder()
+    builder().spawn().expect("the server starts")
+}
+
+fn builder() -> Builder {
+    Server::builder()
         .backend(Backend::ALL[0])
         .storage(Memory::new())
         .user("user", "password", Permissions::ALL)
         .user("reader", "password", Permissions::READ_ONLY)
         .listen("127.0.0.1:0")
         .login_delay(Duration::ZERO)
-        .shutdown_grace(Duration::ZERO);
-    server.spawn().expect("the server starts")
+        .max_sessions_per_address(1000)
+        .shutdown_grace(Duration::ZERO)
 }
 
 fn ftpspec(arguments: &[&str]) -> Output {
@@ -32,8 +36,8 @@ fn ftpspec(arguments: &[&str]) -> Output {
 
 fn against(server: SocketAddr, arguments: &[&str]) -> (i32, String, String) {
     let server = server.to_string();
-    let output =
-        ftpspec(&[&["--server", &server, "--user", "user", "--timeout", "2"], arguments].concat());
+    let limit: &[&str] = if arguments.contains(&"--timeout") { &[] } else { &["--timeout", "2"] };
+    let output = ftpspec(&[&["--server", &server, "--user", "user"], limit, arguments].concat());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let code = output.status.code().expect("it was not killed");
     (code, text(&output.stdout), text(&output.stderr))
@@ -63,6 +67,27 @@ fn passes_a_server_that_is_right_and_leaves_nothing_behind() {
     client.write_all(b"USER user\r\nPASS password\r\nSTAT /\r\nQUIT\r\n").expect("it listens");
     client.read_to_string(&mut reply).expect("it answers");
     assert!(!reply.contains("check-"), "{reply}");
+}
+
+#[test]
+fn goes_through_tls_when_asked_to() {
+    let certificate = Certificate::self_signed(&["localhost"]).expect("a certificate");
+    let server = builder()
+        .tls(Tls::new(certificate).expect("the provider has what TLS needs"))
+        .listen_implicit("127.0.0.1:0");
+    let server = server.spawn().expect("the server starts");
+    let (plain, implicit) = (server.addresses()[0], server.implicit_addresses()[0]);
+    let port = implicit.port().to_string();
+    for (address, options) in [
+        (plain, &["--tls", "explicit"][..]),
+        (plain, &["--implicit", &port, "--strict"]),
+        (plain, &["--tls", "none"]),
+        (implicit, &["--tls", "implicit"]),
+    ] {
+        let options = [options, &["--jobs", "4", "--timeout", "20"]].concat();
+        let (code, report, errors) = against(address, &options);
+        assert_eq!((code, errors.as_str()), (0, ""), "{options:?}: {report}");
+    }
 }
 
 #[test]
