@@ -110,7 +110,7 @@ impl Profile {
             Self::Implicit => "implicit FTPS (--implicit)",
             Self::Strict => "a server that requires TLS (--tls-required)",
             Self::Ccc => "a server that allows CCC (--ccc)",
-            Self::Clear => "a server without TLS (--no-tls)",
+            Self::Clear => "a server without TLS",
             Self::Crowded => "the limits of sessions (--max-sessions)",
         }
     }

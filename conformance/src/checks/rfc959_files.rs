@@ -1,8 +1,7 @@
 //! RFC 959: renaming, removing and making, and PWD.
 
-use super::{Result, denied, ensure, holds, is_in, is_missing, quietly, wants_argument};
+use super::{Result, denied, ensure, holds, is_in, is_missing, wants_argument};
 use crate::check::{Check, Context};
-use crate::client::Client;
 use crate::target::Account;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -21,17 +20,14 @@ fn rnfr(context: &mut Context<'_>) -> Result {
     client.put("file", b"content")?;
     client.expect("MKD folder", &[257])?;
     for name in ["file", "folder", "./folder/../file"] {
-        client.expect(format!("RNFR {name}"), &[350])?;
-        forget_name(&mut client)?;
+        context.login()?.expect(format!("RNFR {name}"), &[350])?;
     }
     for wrong in ["missing", "missing/file", "file/file"] {
         client.expect(format!("RNFR {wrong}"), &[550])?;
     }
     // That the root cannot be renamed may also be found out by RNTO.
     for root in ["/", "/..", "//"] {
-        if client.prefer(format!("RNFR {root}"), &[550], &[350])?.code == 350 {
-            forget_name(&mut client)?;
-        }
+        context.login()?.prefer(format!("RNFR {root}"), &[550], &[350])?;
     }
     wants_argument(&mut client, "RNFR")?;
     // One that failed leaves nothing to rename.
@@ -42,11 +38,6 @@ fn rnfr(context: &mut Context<'_>) -> Result {
         denied(context, account, &format!("RNFR {}", context.path("file")), &[550])?;
     }
     holds(&mut client, "file", b"content")
-}
-
-/// Has another command come between RNFR and RNTO. Some answer that with an error.
-pub(super) fn forget_name(client: &mut Client) -> Result {
-    quietly(client, |client| client.command("SYST").map(drop))
 }
 
 fn rnto(context: &mut Context<'_>) -> Result {
