@@ -52,6 +52,7 @@ mod checks;
 mod citations;
 mod cleanup;
 mod client;
+mod context;
 mod data;
 mod journal;
 mod listing;
