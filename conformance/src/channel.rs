@@ -2,12 +2,13 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use rustls::{ClientConnection, Stream};
 use socket2::{Domain, Socket, Type};
 
-use crate::client::LIMIT;
 use crate::data::End;
+use crate::patience::{Deadline, is_over, limit};
 use crate::tls::{Handshake, Tls};
 
 /// Connects, from the address `from` where it matters; `prepare` sets options before.
@@ -21,7 +22,7 @@ pub(crate) fn connect(
         socket.bind(&SocketAddr::from((ip, 0)).into())?;
     }
     prepare(&socket)?;
-    socket.connect_timeout(&to.into(), LIMIT)?;
+    socket.connect_timeout(&to.into(), limit())?;
     Ok(socket.into())
 }
 
@@ -63,7 +64,13 @@ impl Channel {
     pub(crate) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
         let connection = tls.connection(self.socket.peer_addr()?.ip());
         let mut connection = connection.map_err(|error| io::Error::other(error.to_string()))?;
+        let deadline = Deadline::new();
         while connection.is_handshaking() {
+            if deadline.has_passed() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.socket.set_read_timeout(Some(deadline.left()))?;
+            self.socket.set_write_timeout(Some(deadline.left()))?;
             connection.complete_io(&mut self.socket)?;
         }
         self.tls = Some(Box::new(connection));
@@ -86,7 +93,10 @@ impl Channel {
     pub(crate) fn end_tls(&mut self) -> io::Result<()> {
         self.notify()?;
         let mut more = Vec::new();
-        self.read_to_end(&mut more)?;
+        match self.receive_all(&mut more) {
+            End::Eof => {}
+            end => return Err(io::Error::other(end.to_string())),
+        }
         self.tls = None;
         if more.is_empty() {
             return Ok(());
@@ -94,9 +104,51 @@ impl Channel {
         Err(io::Error::other(format!("before close_notify: {}", more.escape_ascii())))
     }
 
+    /// Receives all that the far side sends until it ends the connection. What comes slowly, or
+    /// without an end, is bounded by time and by [`MOST`].
+    pub(crate) fn receive_all(&mut self, bytes: &mut Vec<u8>) -> End {
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            if bytes.len() > MOST {
+                return End::Endless;
+            }
+            let ready = match is_over() {
+                true => Err(ErrorKind::TimedOut.into()),
+                false => self.socket.set_read_timeout(Some(limit())),
+            };
+            match ready.and_then(|()| self.read(&mut piece)) {
+                Ok(0) => return End::Eof,
+                Ok(count) => bytes.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return end_of(&error),
+            }
+        }
+    }
+
+    /// Sends all of this, however little the far side takes at a time, unless it takes nothing.
+    pub(crate) fn send_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for piece in bytes.chunks(64 << 10) {
+            if is_over() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.socket.set_write_timeout(Some(limit()))?;
+            self.write_all(piece)?;
+        }
+        self.flush()
+    }
+
     /// Ends what this end sends, with no close_notify.
     pub(crate) fn shut_down(&self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Waits until something can be read or the end has come, or this long.
+    pub(crate) fn wait_for(&self, moment: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(moment))?;
+        match self.socket.peek(&mut [0]) {
+            Err(error) if !is_timeout(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Tells whether something can be read, or the end has come, without waiting.
@@ -151,6 +203,9 @@ impl Write for Channel {
         }
     }
 }
+
+/// More than any check has to receive at a time.
+const MOST: usize = 64 << 20;
 
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)

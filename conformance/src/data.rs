@@ -1,14 +1,15 @@
 //! Data connections.
 
-use std::io::{self, Read, Write};
+use std::fmt;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::channel::{Channel, connect, end_of, is_timeout};
 use crate::check::Failure;
-use crate::client::LIMIT;
+use crate::patience::{self, Deadline};
 use crate::reply::Reply;
 use crate::tls::{Handshake, Tls};
 
@@ -21,8 +22,22 @@ pub enum End {
     Truncated,
     /// It broke the connection, or TLS on it.
     Reset,
-    /// Nothing came for [`LIMIT`].
+    /// Nothing came for as long as a check waits (see [`LIMIT`](crate::LIMIT)).
     Timeout,
+    /// More and more came, without an end.
+    Endless,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Eof => "an orderly end of the connection",
+            Self::Truncated => "an end of the connection without TLS close_notify",
+            Self::Reset => "a broken connection (reset)",
+            Self::Timeout => "silence until the time limit",
+            Self::Endless => "more than any answer has, without an end",
+        })
+    }
 }
 
 /// An established data connection. Where it is to be protected, the handshake comes with the first
@@ -55,7 +70,7 @@ impl Transfer {
         let command = self.closing.command.clone();
         self.closing.expect(&[226, 250])?;
         if self.end != End::Eof {
-            return Err(Failure::new(format!("{command}: the data ended with {:?}", self.end)));
+            return Err(Failure::new(format!("{command}: the data ended with {}", self.end)));
         }
         Ok(self.bytes)
     }
@@ -81,8 +96,8 @@ impl Data {
 
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_read_timeout(Some(patience::limit()))?;
+        stream.set_write_timeout(Some(patience::limit()))?;
         Ok(Self { channel: Channel::new(stream), tls: None })
     }
 
@@ -104,18 +119,23 @@ impl Data {
 
     /// Sends bytes; with the connection open, this waits until the system has taken them all.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let sent = self.protect().and_then(|()| self.channel.write_all(bytes));
-        let sent = sent.and_then(|()| self.channel.flush());
-        sent.map_err(|error| Failure::new(format!("sending on the data connection: {error}")))
+        let sent = self.protect().and_then(|()| self.channel.send_all(bytes));
+        sent.map_err(|error| {
+            let end = end_of(&error);
+            Failure::new(format!("sending on the data connection: {end} ({error})"))
+        })
     }
 
     /// Receives until the server ends the connection, and answers its close_notify.
     pub fn receive(&mut self) -> (Vec<u8>, End) {
         let mut bytes = Vec::new();
-        let received = self.protect().and_then(|()| self.channel.read_to_end(&mut bytes));
+        let end = match self.protect() {
+            Ok(()) => self.channel.receive_all(&mut bytes),
+            Err(error) => end_of(&error),
+        };
         // Who has said all need not hear the answer.
         let _ = self.channel.notify();
-        (bytes, received.map_or_else(|error| end_of(&error), |_| End::Eof))
+        (bytes, end)
     }
 
     /// Receives this many bytes.
@@ -145,9 +165,10 @@ impl Data {
     /// Ends what is sent, and waits for the server to end the connection. What it still sends is
     /// read, as closing would else break the connection.
     fn wait(&mut self) -> End {
-        let ended = self.channel.shut_down();
-        let ended = ended.and_then(|()| self.channel.read_to_end(&mut Vec::new()));
-        ended.map_or_else(|error| end_of(&error), |_| End::Eof)
+        match self.channel.shut_down() {
+            Ok(()) => self.channel.receive_all(&mut Vec::new()),
+            Err(error) => end_of(&error),
+        }
     }
 
     /// Breaks the connection: the server sees a reset, not an end.
@@ -183,8 +204,8 @@ impl Offer {
 
     /// Waits for the server to connect.
     pub fn accept(&self) -> Result<Data, Failure> {
-        let begin = Instant::now();
-        while begin.elapsed() < LIMIT {
+        let deadline = Deadline::new();
+        while !deadline.has_passed() {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false)?;

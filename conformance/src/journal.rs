@@ -1,14 +1,35 @@
 //! The dialogue of a check, with what may vary from run to run replaced.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A record of what was sent and received, in order; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Journal(Arc<Mutex<Inner>>);
 
+/// A remark on what a check saw, or did not look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A part of the check was left out, for this reason.
+    NotChecked(String),
+    /// The server may do so, but another way would be better. Where the checks are strict this is a
+    /// failure instead.
+    Advice(String),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotChecked(why) => write!(f, "not checked: {why}"),
+            Self::Advice(what) => write!(f, "better: {what}"),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     lines: Vec<String>,
+    notes: Vec<Note>,
     hidden: Vec<(String, String)>,
 }
 
@@ -43,6 +64,25 @@ impl Journal {
             lines.sort();
             inner.lines.append(&mut lines);
         });
+    }
+
+    /// Appends a note, normalised and once, also as a line.
+    pub fn note(&self, note: Note) {
+        self.with(|inner| {
+            let note = match note {
+                Note::NotChecked(why) => Note::NotChecked(inner.normalised(&why)),
+                Note::Advice(what) => Note::Advice(inner.normalised(&what)),
+            };
+            inner.lines.push(format!("({note})"));
+            if !inner.notes.contains(&note) {
+                inner.notes.push(note);
+            }
+        });
+    }
+
+    /// Returns the notes so far.
+    pub fn notes(&self) -> Vec<Note> {
+        self.with(|inner| inner.notes.clone())
     }
 
     /// Returns a text as it would appear in the journal.

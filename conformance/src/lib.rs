@@ -6,12 +6,16 @@
 //! by its address and by the [`Settings`] it was started with, and by nothing else; so it runs
 //! against any server that a [`Target`] describes.
 //!
+//! The program `ftpspec` runs them against a [`Stranger`].
+//!
 //! # What it is
 //!
-//! - *Strict*: a reply that breaks the grammar of RFC 959 section 4.2 fails the check, and so does a
+//! - *Strict*: where the [`Target`] wants it, a reply that the RFCs allow is a failure when there is a
+//!   better one; else it is a [`Note`]. Either way a reply that breaks the grammar of RFC 959 section 4.2 fails the check, and so does a
 //!   line that ends in a bare LF, or a data connection that is reset where it should end, or within
 //!   TLS ends without close_notify.
-//! - *Bounded*: nothing waits longer than [`LIMIT`], and nothing passes or fails by being fast.
+//! - *Bounded*: nothing waits longer than [`LIMIT`], or what the target says instead, and a check as
+//!   a whole not longer than some of these; nothing passes or fails by being fast.
 //! - *Repeatable*: a check sends the same bytes each time, in a folder of its own, and writes down
 //!   the whole dialogue with what may vary (ports, times, invented names) replaced. Two servers that
 //!   behave alike have equal reports, byte by byte.
@@ -35,7 +39,7 @@
 //!         (profile == Profile::Standard).then(|| "127.0.0.1:2121".parse().unwrap())
 //!     }
 //!     fn settings(&self, _: Profile) -> Settings {
-//!         Settings { atomic_uploads: false, ..Settings::default() }
+//!         Settings { tls: true, ..Settings::unknown() }
 //!     }
 //! }
 //!
@@ -45,26 +49,36 @@
 mod channel;
 mod check;
 mod checks;
+mod citations;
+mod cleanup;
 mod client;
+mod context;
 mod data;
 mod journal;
 mod listing;
+mod patience;
 mod reply;
 mod report;
 mod requirements;
+mod run;
+mod stranger;
 mod target;
 mod tls;
 mod wire;
 
-pub use check::{Check, Context, Failure};
+pub use check::{Check, Context, Failure, Why};
 pub use checks::all;
-pub use client::{Client, Detail, LIMIT};
+pub use citations::citation;
+pub use client::{Client, Detail};
 pub use data::{Data, End, Offer, Transfer};
-pub use journal::Journal;
+pub use journal::{Journal, Note};
 pub use listing::{Clock, FactLine, LongLine, Stamp};
+pub use patience::LIMIT;
 pub use reply::Reply;
-pub use report::{Outcome, Report, Verdict, run, run_one};
+pub use report::{Expectations, Header, Outcome, Report, Saved, SavedRow, Verdict, page};
 pub use requirements::{Requirement, requirements};
-pub use target::{Account, Credentials, Profile, Settings, Target, VirtualHost};
+pub use run::{run, run_checks, run_one};
+pub use stranger::{Facts, Stranger};
+pub use target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
 pub use tls::{Handshake, Tls, TlsVersion};
 pub use wire::{decode_name, encode_name};

@@ -37,7 +37,7 @@ impl Reply {
         if codes.contains(&self.code) { Ok(self) } else { Err(self.unexpected(codes)) }
     }
 
-    fn unexpected(&self, codes: &[u16]) -> Failure {
+    pub(crate) fn unexpected(&self, codes: &[u16]) -> Failure {
         let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
         let whole = self.whole();
         Failure::new(format!("{}: expected {}, got {whole}", self.command, codes.join(" or ")))
@@ -65,6 +65,9 @@ impl Reply {
     }
 }
 
+/// More lines than any reply has.
+const MOST_LINES: usize = 20_000;
+
 /// Puts a reply together from its lines.
 #[derive(Debug, Default)]
 pub(crate) struct Assembly {
@@ -89,6 +92,9 @@ impl Assembly {
             code == Some(self.code) && separator == Some(b' ')
         };
         self.lines.push(line);
+        if self.lines.len() > MOST_LINES {
+            return Err(Failure::new(format!("{command}: a reply without an end")));
+        }
         Ok(last.then(|| Reply {
             code: self.code,
             lines: std::mem::take(&mut self.lines),

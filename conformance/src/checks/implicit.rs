@@ -1,7 +1,7 @@
 //! Implicit FTPS: TLS from the first byte, which no RFC describes.
 
 use super::rfc4217_data::{protected, transfers};
-use super::{Result, VERSIONS, ensure, holds};
+use super::{Result, advise, ensure, holds};
 use crate::check::{Check, Context};
 use crate::data::End;
 use crate::target::Profile;
@@ -13,7 +13,7 @@ fn implicit(context: &mut Context<'_>) -> Result {
     if !context.has_tls(Profile::Implicit) {
         return Ok(());
     }
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let tls = Tls::only(version);
         let mut client = context.connect_protected(Profile::Implicit, &tls)?;
         client.expect("AUTH TLS", &[503])?;
@@ -21,6 +21,11 @@ fn implicit(context: &mut Context<'_>) -> Result {
         client.expect("AUTH TLS", &[503])?;
         // Data connections are protected without a word about it.
         client.protect_data(Some(&tls));
+        if let Err(error) = client.download("LIST").and_then(protected) {
+            // Others begin in clear, as RFC 4217 has it for AUTH.
+            context.advise(format!("data connections without PROT P: {error}"))?;
+            client = context.login_protected(Profile::Implicit, &tls)?;
+        }
         for active in [false, true] {
             transfers(&mut client, active)?;
         }
@@ -37,12 +42,14 @@ fn levels(context: &mut Context<'_>) -> Result {
     client.put("file", b"content")?;
     let transfer = client.download("RETR file")?;
     let resumed = transfer.handshake == Some(Handshake::Resumed);
-    ensure!(resumed, "the control connection's session was not resumed");
+    advise!(client, resumed, "the control connection's session was not resumed");
     protected(transfer)?;
     if context.settings(Profile::Implicit).tls_required {
         return client.expect("PROT C", &[534]).map(drop);
     }
-    client.expect("PROT C", &[200])?;
+    if client.prefer("PROT C", &[200], &[534])?.code == 534 {
+        return Ok(());
+    }
     client.protect_data(None);
     holds(&mut client, "file", b"content")?;
     client.protect()?;

@@ -27,12 +27,11 @@ mod rfc959_lists;
 mod rfc959_retrieve;
 mod rfc959_store;
 
-use crate::check::{Check, Context, Failure, ensure};
+use crate::check::{Check, Context, Failure, advise, ensure};
 use crate::client::{Client, Detail};
 use crate::data::Data;
 use crate::reply::Reply;
 use crate::target::Account;
-use crate::tls::TlsVersion;
 use crate::wire::excerpt;
 
 /// Returns all checks.
@@ -68,9 +67,6 @@ pub fn all() -> impl Iterator<Item = Check> {
     .concat()
     .into_iter()
 }
-
-/// Both versions of TLS, each alone.
-const VERSIONS: [TlsVersion; 2] = [TlsVersion::V1_2, TlsVersion::V1_3];
 
 type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
@@ -143,7 +139,7 @@ fn wants_argument(client: &mut Client, command: &str) -> Result {
 /// Fails when a transfer succeeds for which there is no data connection. A server that waits for one
 /// is told not to.
 fn no_data_connection(client: &mut Client, line: &str) -> Result {
-    if client.expect(line, &[125, 150, 425])?.code < 200 {
+    if client.prefer(line, &[125, 150, 425], &[500, 503, 550])?.code < 200 {
         client.send("ABOR")?;
         while ![225, 226].contains(&client.expect_reply(&[225, 226, 425, 426])?.code) {}
     }
@@ -156,6 +152,21 @@ fn denied(context: &mut Context<'_>, account: Account, command: &str, codes: &[u
         client.refused(command, codes)?;
     }
     Ok(())
+}
+
+/// Waits for a transfer's reply and for that to another command, in whichever order. Returns whether
+/// the transfer's came first, and the other.
+fn both_replies(client: &mut Client, codes: &[u16], other: &str) -> Result<(bool, Reply)> {
+    let (first, second) = (client.reply()?, client.reply()?);
+    match (codes.contains(&first.code), codes.contains(&second.code)) {
+        (true, _) => Ok((true, second)),
+        (false, true) => Ok((false, first)),
+        (false, false) => Err(Failure::new(format!(
+            "a transfer, and {other} during it: {}, then {}",
+            first.whole(),
+            second.whole()
+        ))),
+    }
 }
 
 /// Runs a part of a check without a record of it.

@@ -4,12 +4,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{
-    BIG, Result, ensure, holds, is_in, is_missing, pattern, quietly, same_bytes, stalled_download,
-    with_detail,
+    BIG, Result, advise, ensure, holds, is_in, is_missing, pattern, quietly, same_bytes,
+    stalled_download, with_detail,
 };
-use crate::check::{Check, Context};
-use crate::client::{Client, Detail, LIMIT};
-use crate::data::{Data, Dial};
+use crate::check::{Check, Context, Failure, Why};
+use crate::client::{Client, Detail};
+use crate::data::Dial;
+use crate::patience::Deadline;
 use crate::reply::{DATA_MARK, DO, DONT, IAC, INTERRUPT, NOP, Reply, WILL, WONT};
 use crate::target::Profile;
 
@@ -30,7 +31,11 @@ fn type_l8(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     let bytes = [&b"a\r\nb\nc\rd\0\xff"[..], &pattern(1000)].concat();
     client.expect("TYPE A", &[200])?;
-    client.expect("TYPE L 8", &[200])?;
+    let reply = client.command("TYPE L 8")?;
+    if reply.code >= 500 {
+        return Err(Failure::skip(Why::NotOffered, format!("TYPE L 8: {}", reply.whole())));
+    }
+    client.judge(reply, &[200], &[])?;
     client.put("file", &bytes)?;
     holds(&mut client, "file", &bytes)?;
     client.expect("TYPE I", &[200])?;
@@ -49,33 +54,28 @@ fn pasv_per_transfer(context: &mut Context<'_>) -> Result {
         }
         same_bytes("file", &retrieve_from(client, second)?, b"content")?;
         closes(second)?;
-        let third = client.epsv()?;
+        let third = client.passive_port()?;
         same_bytes("file", &retrieve_from(client, third)?, b"content")?;
         closes(third)
     })?;
     client.note("ports close when another is asked for, and when they have served");
 
-    quietly(&mut client, |client| {
-        for _ in 0..300 {
-            client.pasv()?;
-        }
-        Ok(())
-    })?;
+    quietly(&mut client, |client| (0..300).try_for_each(|_| client.pasv().map(drop)))?;
     client.note("after 300 PASV");
     holds(&mut client, "file", b"content")
 }
 
 fn retrieve_from(client: &mut Client, port: SocketAddr) -> Result<Vec<u8>> {
-    let data = Data::dial(port, Dial::default())?;
+    let data = client.dial_data(port, Dial::default())?;
     let opening = client.expect("RETR file", &[125, 150])?;
     client.finish_download((opening, data))?.complete()
 }
 
 /// Waits until nobody can connect to a port. Soon after, another session may well be given it.
 fn closes(port: SocketAddr) -> Result {
-    let begin = Instant::now();
-    while TcpStream::connect_timeout(&port, LIMIT).is_ok() {
-        ensure!(begin.elapsed() < LIMIT, "a passive port that is no longer wanted stays open");
+    let deadline = Deadline::new();
+    while TcpStream::connect_timeout(&port, deadline.left()).is_ok() {
+        ensure!(!deadline.has_passed(), "a passive port that is no longer wanted stays open");
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
@@ -86,13 +86,14 @@ fn list_type(context: &mut Context<'_>) -> Result {
     client.put("file", b"a\nb\n")?;
     client.expect("MKD folder", &[257])?;
     // `list` fails unless every line ends in CRLF, and not in CR CR LF.
-    for (r#type, expected) in [("I", &b"a\nb\n"[..]), ("A", b"a\r\nb\r\n"), ("L 8", b"a\nb\n")] {
+    for r#type in ["I", "A", "I"] {
         client.expect(format!("TYPE {type}"), &[200])?;
+        let expected = client.get("file")?;
         for command in ["LIST", "NLST"] {
             for line in client.list(command)? {
                 ensure!(!line.contains(&b'\r'), "{command}: {}", line.escape_ascii());
             }
-            holds(&mut client, "file", expected)?;
+            holds(&mut client, "file", &expected)?;
         }
     }
     Ok(())
@@ -103,6 +104,7 @@ fn store_unique(client: &mut Client, bytes: &[u8]) -> Result<(Reply, Reply)> {
     with_detail(client, Detail::Codes, |client| {
         let mut data = client.passive()?;
         let opening = client.command("STOU")?;
+        applies(client, &opening)?;
         if opening.code >= 200 {
             return Ok((opening.clone(), opening));
         }
@@ -110,6 +112,12 @@ fn store_unique(client: &mut Client, bytes: &[u8]) -> Result<(Reply, Reply)> {
         data.finish();
         Ok((opening, client.reply()?))
     })
+}
+
+/// Ends a check that is about a command which the server need not have, and has not.
+fn applies(client: &mut Client, reply: &Reply) -> Result {
+    let offered = client.is_offered(reply);
+    offered.map_err(|absent| Failure::skip(Why::DoesNotApply, absent.to_string()))
 }
 
 fn stou_format(context: &mut Context<'_>) -> Result {
@@ -136,30 +144,34 @@ fn stou_no_250(context: &mut Context<'_>) -> Result {
 
 fn x_commands(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
-    let made = client.expect("XMKD sub\"x", &[257])?.quoted()?;
-    ensure!(made == context.path("sub\"x").as_bytes(), "{} made", made.escape_ascii());
-    client.expect("XMKD sub\"x", &[550])?;
-    client.expect("XCWD sub\"x", &[250])?;
+    client.offered("XPWD", &[257])?;
+    let made = client.expect("XMKD sub", &[257])?.quoted()?;
+    let is_whole = made == context.path("sub").as_bytes();
+    advise!(client, is_whole, "{} made", made.escape_ascii());
+    ensure!(made.ends_with(b"sub"), "{} made", made.escape_ascii());
+    client.expect("XMKD sub", &[550])?;
+    client.expect("XCWD sub", &[250])?;
     let here = client.expect("XPWD", &[257])?.quoted()?;
-    ensure!(here == made, "XPWD says {}", here.escape_ascii());
+    let expected = context.path("sub");
+    ensure!(here == expected.as_bytes(), "XPWD says {}", here.escape_ascii());
     // CDUP is 250 (see there); RFC 959 also has 200 for it.
     let plain = client.expect("CDUP", &[200, 250])?.code;
-    client.expect("CWD sub\"x", &[250])?;
+    client.expect("CWD sub", &[250])?;
     client.expect("XCUP", &[plain])?;
     is_in(&mut client, context.folder())?;
     client.expect("XCWD missing", &[550])?;
-    client.expect("XRMD sub\"x", &[250])?;
-    client.expect("XRMD sub\"x", &[550])?;
-    is_missing(&mut client, "sub\"x")
+    client.expect("XRMD sub", &[250])?;
+    client.expect("XRMD sub", &[550])?;
+    is_missing(&mut client, "sub")
 }
 
 fn idle_timeout(context: &mut Context<'_>) -> Result {
-    if !context.has(Profile::Impatient) {
-        return Ok(());
-    }
-    let settings = context.settings(Profile::Impatient);
-
-    let patience = settings.idle_timeout.min(settings.data_timeout);
+    let known = context.settings(Profile::Impatient).patience();
+    let (idle_timeout, data_timeout) = known
+        .filter(|_| context.has(Profile::Impatient))
+        .ok_or_else(|| Failure::skip(Why::NeedsOption, Profile::Impatient.missing()))?;
+    let patience = idle_timeout.min(data_timeout);
+    context.wait_longer(idle_timeout.max(data_timeout) * 4);
 
     // Without a login, and with one.
     let mut stranger = context.connect(Profile::Impatient)?;
@@ -171,7 +183,7 @@ fn idle_timeout(context: &mut Context<'_>) -> Result {
     })?;
     client.expect_reply(&[421])?;
     let idle = begin.elapsed();
-    ensure!(idle + TOLERANCE >= settings.idle_timeout, "421 already after {idle:?}");
+    ensure!(idle + TOLERANCE >= idle_timeout, "421 already after {idle:?}");
     client.expect_close()?;
     stranger.expect_reply(&[421])?;
     stranger.expect_close()?;
@@ -179,7 +191,7 @@ fn idle_timeout(context: &mut Context<'_>) -> Result {
     // Data that moves keeps a session alive, however long it takes, and the wait starts anew
     // after it.
     context.attempt("this machine is slower than the server's timeouts", |context| {
-        moving_upload(context, settings.idle_timeout * 5 / 2, patience)
+        moving_upload(context, idle_timeout * 5 / 2, patience)
     })?;
 
     // Data that stands still does not.
@@ -266,10 +278,13 @@ fn rest_554(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.put("file", b"0123456789")?;
     client.put("empty", b"")?;
+    let reply = client.command("REST 0")?;
+    applies(&mut client, &reply)?;
     for (offset, name) in [("11", "file"), ("1", "empty"), ("9223372036854775807", "file")] {
         let _data = client.passive()?;
         client.expect(format!("REST {offset}"), &[350])?;
-        client.expect(format!("RETR {name}"), &[554])?;
+        // This one is exactly what RFC 1123 asks for.
+        client.command(format!("RETR {name}"))?.expect(&[554])?;
         holds(&mut client, "file", b"0123456789")?;
     }
     // Right at the end there is nothing wrong, and nothing left.

@@ -1,7 +1,7 @@
 //! RFC 2228: the commands of the security extensions, one by one, as RFC 4217 uses them.
 
-use super::{Result, ensure};
-use crate::check::{Check, Context};
+use super::{Result, advise};
+use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::target::Profile;
 use crate::tls::Tls;
@@ -19,21 +19,24 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn auth(context: &mut Context<'_>) -> Result {
     if context.has_tls(Profile::Standard) {
-        let mut client = context.connect(Profile::Standard)?;
+        let mut client = context.connect_in_clear(Profile::Standard)?;
         for (argument, code) in [("", 501), (" NO-SUCH", 504), (" GSSAPI", 504), (" T", 504)] {
             client.expect(format!("AUTH{argument}"), &[code])?;
         }
         client.auth(&Tls::new())?;
         client.expect("NOOP", &[200])?;
-        client.expect("AUTH TLS", &[503])?;
-        client.expect("AUTH NO-SUCH", &[503, 504])?;
-        client.expect("NOOP", &[200])?;
+        // RFC 2228 leaves room for a second handshake.
+        if client.prefer("AUTH TLS", &[503], &[234])?.code != 234 {
+            client.expect("AUTH NO-SUCH", &[503, 504])?;
+            client.expect("NOOP", &[200])?;
+        }
 
         // The other names of the mechanism; the last stands for TLS and PROT P at once.
         for name in ["tls", "TLS-C", "SSL", "TLS-P"] {
-            let mut client = context.connect(Profile::Standard)?;
-            let codes: &[u16] = if name == "TLS-P" { &[234, 504] } else { &[234] };
-            if client.expect(format!("AUTH {name}"), codes)?.code == 234 {
+            let mut client = context.connect_in_clear(Profile::Standard)?;
+            let best: &[u16] = if name == "TLS-P" { &[234, 504] } else { &[234] };
+            let also: &[u16] = if name == "tls" { &[] } else { &[500, 501, 502, 504, 534] };
+            if client.prefer(format!("AUTH {name}"), best, also)?.code == 234 {
                 client.start_tls(&Tls::new())?;
             }
             client.expect("NOOP", &[200])?;
@@ -41,7 +44,9 @@ fn auth(context: &mut Context<'_>) -> Result {
     }
     if context.has(Profile::Clear) {
         let mut client = context.connect(Profile::Clear)?;
-        client.expect("AUTH TLS", &[431])?;
+        let reply = client.command("AUTH TLS")?;
+        client.is_offered(&reply)?;
+        client.judge(reply, &[431], &[])?;
         client.expect("AUTH NO-SUCH", &[431, 504])?;
         context.enter(&mut client)?;
         client.expect("AUTH TLS", &[431])?;
@@ -55,15 +60,21 @@ fn auth(context: &mut Context<'_>) -> Result {
 
 /// Has a client look at a command before and after its login, in clear and within TLS.
 fn everywhere(context: &mut Context<'_>, check: impl Fn(&mut Client) -> Result<()>) -> Result {
-    let mut client = context.connect(Profile::Standard)?;
-    check(&mut client)?;
-    check(&mut context.login()?)?;
+    if context.in_clear().is_ok() {
+        // A server may speak of the login before it says that it knows no such command.
+        let mut client = context.connect(Profile::Standard)?;
+        let mut inside = context.login()?;
+        check(&mut client)?;
+        check(&mut inside)?;
+    }
     if context.has_tls(Profile::Standard) {
         let tls = Tls::new();
         check(&mut context.connect_protected(Profile::Standard, &tls)?)?;
         let mut client = context.login_protected(Profile::Standard, &tls)?;
         check(&mut client)?;
-        ensure!(client.is_protected(), "TLS is over");
+        if !client.is_protected() {
+            return Ok(());
+        }
         client.put("file", b"content")?;
         super::holds(&mut client, "file", b"content")?;
     }
@@ -72,63 +83,84 @@ fn everywhere(context: &mut Context<'_>, check: impl Fn(&mut Client) -> Result<(
 
 fn adat(context: &mut Context<'_>) -> Result {
     everywhere(context, |client| {
-        client.expect("ADAT Tk9PUA==", &[503])?;
+        client.offered("ADAT Tk9PUA==", &[503])?;
         client.expect("ADAT", &[501, 503])?;
         client.expect("NOOP", &[200]).map(drop)
     })
 }
 
-fn pbsz(context: &mut Context<'_>) -> Result {
-    context.connect(Profile::Standard)?.expect("PBSZ 0", &[503])?;
-    let mut client = context.login()?;
-    client.expect("PBSZ 0", &[503])?;
-    client.expect("PBSZ", &[501, 503])?;
-    if !context.has_tls(Profile::Standard) {
+/// Ends a check whose rest is about sessions within TLS, where there are none.
+pub(super) fn needs_tls(context: &Context<'_>) -> Result {
+    if context.settings(Profile::Standard).tls {
         return Ok(());
     }
+    Err(Failure::skip(Why::NotOffered, "no AUTH TLS"))
+}
+
+fn pbsz(context: &mut Context<'_>) -> Result {
+    let mut client = context.connect_in_clear(Profile::Standard)?;
+    client.prefer("PBSZ 0", &[503], &[200])?;
+    if context.in_clear().is_ok() {
+        let mut client = context.login()?;
+        client.prefer("PBSZ 0", &[503], &[200])?;
+        client.prefer("PBSZ", &[501, 503], &[200])?;
+    }
+    needs_tls(context)?;
     let mut client = context.connect_protected(Profile::Standard, &Tls::new())?;
     for wrong in ["", " x", " -1", " 0x10", " 1 2"] {
-        client.expect(format!("PBSZ{wrong}"), &[501])?;
+        // With TLS the size means nothing, and some do not look at it.
+        client.prefer(format!("PBSZ{wrong}"), &[501], &[200])?;
     }
     for size in ["0", "1024", "00", "4294967295"] {
         let reply = client.expect(format!("PBSZ {size}"), &[200])?;
         // TLS has no such size; who asks for one is told.
         let told = size.trim_matches('0').is_empty() || reply.text().contains("PBSZ=0");
-        ensure!(told, "not PBSZ=0: {}", reply.whole());
+        advise!(client, told, "not PBSZ=0: {}", reply.whole());
     }
     context.enter(&mut client)?;
     client.expect("PBSZ 0", &[200]).map(drop)
 }
 
 fn prot(context: &mut Context<'_>) -> Result {
-    context.connect(Profile::Standard)?.expect("PROT P", &[503])?;
-    let mut client = context.login()?;
-    for level in ["P", "C"] {
-        client.expect(format!("PROT {level}"), &[503])?;
-    }
-    if context.has_tls(Profile::Standard) {
-        let mut client = context.connect_protected(Profile::Standard, &Tls::new())?;
+    context.connect_in_clear(Profile::Standard)?.expect("PROT P", &[503])?;
+    if context.in_clear().is_ok() {
+        let mut client = context.login()?;
         for level in ["P", "C"] {
             client.expect(format!("PROT {level}"), &[503])?;
         }
-        client.expect("PBSZ 0", &[200])?;
-        levels(&mut client, &[200])?;
-        context.enter(&mut client)?;
-        levels(&mut client, &[200])?;
     }
+    needs_tls(context)?;
+    let mut client = context.connect_protected(Profile::Standard, &Tls::new())?;
+    for level in ["P", "C"] {
+        // RFC 2228 wants PBSZ first; that it must be 0 anyway makes some forget it.
+        client.prefer(format!("PROT {level}"), &[503], &[200])?;
+    }
+    client.prefer("PBSZ 0", &[200], &[530])?;
+    if context.is_strict() {
+        levels(&mut client, &[200], &[])?;
+    }
+    context.enter(&mut client)?;
+    client.expect("PBSZ 0", &[200])?;
+    levels(&mut client, &[200], &[534])?;
     if context.has_tls(Profile::Strict) {
         let mut client = context.connect_protected(Profile::Strict, &Tls::new())?;
         client.expect("PROT P", &[503])?;
         client.expect("PBSZ 0", &[200])?;
-        levels(&mut client, &[534])?;
+        levels(&mut client, &[534], &[])?;
     }
     Ok(())
 }
 
-fn levels(client: &mut Client, clear: &[u16]) -> Result {
+fn levels(client: &mut Client, clear: &[u16], also: &[u16]) -> Result {
     let levels = [("P", &[200][..]), ("p", &[200]), ("C", clear), ("c", clear), ("P", &[200])];
     for (level, codes) in levels {
-        client.expect(format!("PROT {level}"), codes)?;
+        let also = match level {
+            "P" => &[],
+            "C" => also,
+            // RFC 959 section 5.3 has it that case does not matter.
+            _ => &[504, 534, 536],
+        };
+        client.prefer(format!("PROT {level}"), codes, also)?;
     }
     for (argument, code) in
         [(" S", 536), (" E", 536), (" s", 536), (" X", 504), (" PP", 504), ("", 501)]
@@ -140,7 +172,15 @@ fn levels(client: &mut Client, clear: &[u16]) -> Result {
 
 fn ccc(context: &mut Context<'_>) -> Result {
     everywhere(context, |client| {
-        client.expect("CCC", if client.is_protected() { &[533] } else { &[503, 533] })?;
+        let is_protected = client.is_protected();
+        let reply = client.command("CCC")?;
+        client.is_offered(&reply)?;
+        let codes: &[u16] = if is_protected { &[533] } else { &[503, 533] };
+        // It may be allowed.
+        let also: &[u16] = if is_protected { &[200] } else { &[] };
+        if client.judge(reply, codes, also)?.code == 200 {
+            client.end_tls()?;
+        }
         client.expect("NOOP", &[200]).map(drop)
     })?;
     if context.has_tls(Profile::Strict) {
@@ -172,7 +212,7 @@ fn enc(context: &mut Context<'_>) -> Result {
 
 /// Sends a protected command, of which there are none with TLS: `NOOP` and CRLF, in base 64.
 fn outside(client: &mut Client, command: &str) -> Result {
-    client.expect(format!("{command} Tk9PUA0K"), &[503, 533])?;
+    client.offered(format!("{command} Tk9PUA0K"), &[503, 533])?;
     client.expect(format!("{command} ***"), &[501, 503, 533])?;
     client.expect(command, &[501, 503, 533])?;
     client.expect("NOOP", &[200]).map(drop)

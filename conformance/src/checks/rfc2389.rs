@@ -1,6 +1,6 @@
 //! RFC 2389: FEAT and OPTS.
 
-use super::{Result, ensure, quietly, wants_argument};
+use super::{Result, advise, ensure, quietly, wants_argument};
 use crate::check::{Check, Context, Failure};
 use crate::client::Client;
 use crate::reply::Reply;
@@ -11,7 +11,7 @@ pub(super) const CHECKS: &[Check] =
 
 /// Returns the features, and fails when the reply is not of the form that RFC 2389 gives it.
 pub(super) fn features(client: &mut Client) -> Result<Vec<String>> {
-    let reply = client.expect("FEAT", &[211])?;
+    let reply = client.offered("FEAT", &[211])?;
     let feature = |line: &Vec<u8>| {
         let text = String::from_utf8_lossy(line).into_owned();
         match text.strip_prefix(' ') {
@@ -25,11 +25,19 @@ pub(super) fn features(client: &mut Client) -> Result<Vec<String>> {
 /// Features that are no commands.
 const WORDS: [&str; 5] = ["UTF8", "TVFS", "MLST", "TYPE", "LANG"];
 
+/// Features of the RFCs that are commands.
+const FEATURES: [&str; 12] = [
+    "SIZE", "MDTM", "REST", "EPRT", "EPSV", "AUTH", "PBSZ", "PROT", "HOST", "LANG", "HASH", "MFMT",
+];
+
 /// Commands that are features: where they work, they are listed.
 const COMMANDS: [&str; 7] = ["SIZE", "MDTM", "MLST", "LANG", "HASH", "MFMT", "MFF"];
 
 fn feat(context: &mut Context<'_>) -> Result {
-    features(&mut context.connect(Profile::Standard)?)?;
+    let mut stranger = context.connect(Profile::Standard)?;
+    if let Err(error) = features(&mut stranger) {
+        context.advise(format!("before the login: {error}"))?;
+    }
     let mut client = context.login()?;
     let listed = features(&mut client)?;
     let mut names: Vec<_> = listed.iter().map(|line| line.to_uppercase()).collect();
@@ -46,11 +54,16 @@ fn feat(context: &mut Context<'_>) -> Result {
     };
     for line in &listed {
         let command = first(line);
-        if WORDS.contains(&command.as_str()) {
+        // Others may have labels that are no commands.
+        let judged = context.is_strict() || FEATURES.contains(&command.as_str());
+        if WORDS.contains(&command.as_str()) || !judged {
             continue;
         }
         let reply = quietly(&mut client, |client| client.command(&command))?;
-        ensure!(!is_unknown(&reply), "{line} is listed, but: {}", reply.whole());
+        // Before AUTH those behind it need not be known.
+        let later = ["PBSZ", "PROT", "CCC"].contains(&command.as_str()) && !client.is_protected();
+        let fits = !is_unknown(&reply) || later && !context.is_strict();
+        ensure!(fits, "{line} is listed, but: {}", reply.whole());
         client.note(&format!("{command} is there"));
     }
     // What is there is listed.
@@ -58,13 +71,23 @@ fn feat(context: &mut Context<'_>) -> Result {
     for command in COMMANDS {
         let reply = quietly(&mut client, |client| client.command(command))?;
         let is_listed = listed.iter().any(|line| first(line) == command);
-        ensure!(is_listed || is_unknown(&reply), "{command} is not listed, but: {}", reply.whole());
+        let fits = is_listed || is_unknown(&reply);
+        advise!(client, fits, "{command} is not listed, but: {}", reply.whole());
     }
     Ok(())
 }
 
 fn opts(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
+    let utf8 = client.command("OPTS UTF8 ON")?;
+    let listed = features(&mut client)?;
+    let has = |name: &str| listed.iter().any(|line| line.to_uppercase().starts_with(name));
+    if !has("MLST ") {
+        client.is_offered(&utf8)?;
+    }
+    if has("UTF8") {
+        client.judge(utf8, &[200], &[202, 501, 504])?;
+    }
     for (asked, expected) in [
         (" type;size;", "type;size;"),
         (" size;type;", "type;size;"),
@@ -72,7 +95,10 @@ fn opts(context: &mut Context<'_>) -> Result {
         (" type;no-such-fact;", "type;"),
         (" no-such-fact;", ""),
         ("", ""),
-    ] {
+    ]
+    .into_iter()
+    .filter(|_| has("MLST "))
+    {
         let reply = client.expect(format!("OPTS MLST{asked}"), &[200])?;
         let text = reply.text().to_lowercase();
         let facts = text.strip_prefix("mlst opts").map(str::trim);
@@ -86,10 +112,10 @@ fn opts(context: &mut Context<'_>) -> Result {
         ensure!(sorted(facts) == sorted(expected), "OPTS MLST{asked}: {text}");
         ensure!(reply.lines.len() == 1, "more than one line: {}", reply.whole());
     }
-    for command in ["OPTS UTF8 ON", "OPTS utf8 on"] {
-        client.expect(command, &[200])?;
+    if has("UTF8") {
+        client.prefer("OPTS utf8 on", &[200], &[202, 501, 504])?;
     }
-    if features(&mut client)?.iter().any(|line| line.starts_with("HASH")) {
+    if has("HASH") {
         client.expect("OPTS HASH", &[200])?;
     }
     for wrong in ["NOSUCH", "NOSUCH ON"] {

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Result, ensure, holds, no_data_connection, quietly, same_bytes};
+use super::{Result, advise, ensure, holds, no_data_connection, quietly, same_bytes};
 use crate::check::{Check, Context};
 use crate::client::Client;
-use crate::data::{Offer, eprt_argument, other_family, other_loopback};
+use crate::data::{Offer, eprt_argument, other_family};
 use crate::target::Profile;
 
 pub(super) const CHECKS: &[Check] =
@@ -14,6 +14,10 @@ pub(super) const CHECKS: &[Check] =
 fn eprt(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.put("file", b"content")?;
+    let probe = eprt_argument(Offer::listen(client.local()?.ip())?.address()?, '|');
+    client.send_as(format!("EPRT {probe}"), "EPRT")?;
+    let reply = client.reply()?;
+    client.is_offered(&reply)?;
     let port = Offer::listen(client.local()?.ip())?;
     let address = port.address()?;
 
@@ -21,13 +25,16 @@ fn eprt(context: &mut Context<'_>) -> Result {
     quietly(&mut client, |client| {
         let ip = address.ip().to_string();
         for delimiter in ('!'..='~').filter(|d| !d.is_ascii_digit() && !ip.contains(*d)) {
-            client.expect(format!("EPRT {}", eprt_argument(address, delimiter)), &[200])?;
+            // "|" is the one that the RFC recommends, and all that clients use.
+            let also: &[u16] = if delimiter == '|' { &[] } else { &[500, 501, 522] };
+            let line = format!("EPRT {}", eprt_argument(address, delimiter));
+            client.prefer(line, &[200], also)?;
         }
         Ok(())
     })?;
     client.note("EPRT with every delimiter");
     // A server may connect as soon as it knows the port, so this is a new one.
-    let offer = Offer::listen(address.ip())?;
+    let offer = client.listen()?;
     client.send_as(format!("EPRT {}", eprt_argument(offer.address()?, '|')), "EPRT")?;
     client.expect_reply(&[200])?;
     retrieve_by(&mut client, &offer)?;
@@ -44,21 +51,26 @@ fn eprt(context: &mut Context<'_>) -> Result {
         " |1|127.0.0|2000|",
         " |1|300.0.0.1|2000|",
         " |1||2000|",
-        " |1|127.0.0.1|2000|extra|",
         " 1,127.0.0.1,2000,",
     ] {
         client.expect(format!("EPRT{wrong}"), &[500, 501, 522])?;
     }
+    let more = format!("EPRT {}extra|", eprt_argument(address, '|'));
+    client.send_as(more, "EPRT with one more field")?;
+    client.prefer_reply(&[500, 501, 522], &[200])?;
     for unknown in ["|3|127.0.0.1|2000|", "|0|127.0.0.1|2000|", "|99|x|2000|"] {
         let reply = client.expect(format!("EPRT {unknown}"), &[522])?;
-        ensure!(reply.text().contains("(1,2)"), "(1,2) is not named: {}", reply.whole());
+        advise!(client, reply.text().contains("(1,2)"), "(1,2) is not named: {}", reply.whole());
     }
 
     // The rules of PORT.
-    refused(&mut client, SocketAddr::new(address.ip(), 1023))?;
-    refused(&mut client, SocketAddr::new(address.ip(), 0))?;
+    for port in [1023, 0] {
+        if let Err(error) = refused(&mut client, SocketAddr::new(address.ip(), port)) {
+            context.advise(error.to_string())?;
+        }
+    }
     refused(&mut client, SocketAddr::new(other_family(address.ip()), 2000))?;
-    if let Some(other) = other_loopback(address.ip()) {
+    if let Some(other) = context.other_address(address.ip()) {
         let mut client = context.login()?;
         let offer = Offer::listen(other)?;
         refused(&mut client, offer.address()?)?;
@@ -97,6 +109,7 @@ fn epsv(context: &mut Context<'_>) -> Result {
     holds(&mut client, "file", b"content")?;
     let v4 = client.server()?.is_ipv4();
     let (own, other) = if v4 { ("1", "2") } else { ("2", "1") };
+    client.offered("EPSV", &[229])?;
     client.expect(format!("EPSV {own}"), &[229])?;
     client.expect(format!("EPSV {other}"), &[229, 522])?;
     client.expect("EPSV 3", &[522])?;
@@ -104,7 +117,11 @@ fn epsv(context: &mut Context<'_>) -> Result {
     holds(&mut client, "file", b"content")?;
 
     // From EPSV ALL on, nothing else will do.
-    client.expect("EPSV ALL", &[200])?;
+    let all = client.command("EPSV ALL")?;
+    if all.code >= 500 {
+        return client.advise(format!("EPSV ALL: {}", all.whole()));
+    }
+    client.judge(all, &[200], &[202, 220, 229, 250])?;
     client.expect("PASV", &[501, 503])?;
     let offer = Offer::listen(client.local()?.ip())?;
     if v4 {
@@ -114,7 +131,7 @@ fn epsv(context: &mut Context<'_>) -> Result {
     client.expect_reply(&[501, 503])?;
     ensure!(!offer.was_approached(), "the server connected to a port that it refused");
     holds(&mut client, "file", b"content")?;
-    client.expect("epsv all", &[200])?;
+    client.prefer("epsv all", &[200], &[202, 220, 229, 250])?;
     // Another session is not concerned.
     context.login()?.pasv()?;
 

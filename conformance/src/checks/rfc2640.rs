@@ -1,7 +1,7 @@
 //! RFC 2640: names are bytes, and replies in several languages.
 
-use super::{Result, ensure, quietly};
-use crate::check::{Check, Context, Failure};
+use super::{Result, advise, ensure, quietly};
+use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::listing::{FactLine, LongLine};
 use crate::reply::Reply;
@@ -16,6 +16,13 @@ const NAMES: &[&[u8]] = &[
     // Composed and decomposed: the same to the eye.
     "caf\u{e9}".as_bytes(),
     "cafe\u{301}".as_bytes(),
+    b"semi;colon=",
+    b"size=1; x",
+    b"%41",
+];
+
+/// Names that not every server lets pass, each with a reason.
+const TROUBLE: &[&[u8]] = &[
     // Not UTF-8.
     b"caf\xe9",
     b"\xc3(",
@@ -26,15 +33,12 @@ const NAMES: &[&[u8]] = &[
     b" leading",
     b"trailing ",
     b"-dash",
-    b"semi;colon=",
-    b"size=1; x",
     b"\"quoted\"",
     b"back\\slash",
     b"tab\there",
     b"\x01\x1b\x7f",
     b"...",
     b"~user",
-    b"%41",
 ];
 
 /// Names with line ends, where the server has a way to carry them.
@@ -44,25 +48,52 @@ const NEWLINES: &[&[u8]] =
 fn utf8(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     let features = super::rfc2389::features(&mut client)?;
-    ensure!(features.iter().any(|line| line == "UTF8"), "UTF8 is not listed: {features:?}");
-
-    let mut names = NAMES.to_vec();
-    if context.settings(Profile::Standard).newline_as_nul {
-        names.extend(NEWLINES);
-    } else {
-        context.skip("the server has no way to carry a line feed in a name");
+    if !features.iter().any(|line| line.eq_ignore_ascii_case("UTF8")) {
+        let why = format!("UTF8 is not in FEAT: {features:?}");
+        return Err(Failure::skip(Why::NotOffered, why));
     }
+    let has_facts = features.iter().any(|line| line.starts_with("MLST "));
+    let mut trouble = TROUBLE.to_vec();
+    if context.settings(Profile::Standard).newline_as_nul {
+        trouble.extend(NEWLINES);
+    }
+    travel(&mut client, NAMES.to_vec(), has_facts)?;
+    // What a server does not want in names it may refuse.
+    client.expect("MKD trouble", &[257])?;
+    client.expect("CWD trouble", &[250])?;
+    if context.is_strict() {
+        return travel(&mut client, trouble, has_facts);
+    }
+    for name in trouble {
+        let mut client = context.login()?;
+        client.expect("CWD trouble", &[250])?;
+        if let Err(error) = travel(&mut client, vec![name], has_facts) {
+            context.advise(format!("the name {}: {error}", name.escape_ascii()))?;
+            // What is left of it would be in the way of the next.
+            let _ = client.command(line("DELE ", name));
+            let _ = client.command(line("RMD ", name));
+        }
+    }
+    Ok(())
+}
+
+/// Stores files of these names in the working directory, and looks at the names wherever they come
+/// back.
+fn travel(client: &mut Client, mut names: Vec<&[u8]>, has_facts: bool) -> Result {
     names.sort_unstable();
     for (number, name) in names.iter().enumerate() {
         client.upload(line("STOR ", name), number.to_string().as_bytes())?.complete()?;
     }
     let listed = sorted(client.list("NLST")?.iter().map(|line| decode_name(line)));
     ensure!(listed == names, "NLST: {}", difference(&listed, &names));
-    let lines = client.list("MLSD")?;
-    let mut facts = lines.iter().map(|line| FactLine::parse(line)).collect::<Result<Vec<_>>>()?;
-    facts.retain(|entry| entry.find("type").is_some_and(|kind| kind == "file"));
-    let listed = sorted(facts.iter().map(|entry| decode_name(&entry.name)));
-    ensure!(listed == names, "MLSD: {}", difference(&listed, &names));
+    if has_facts {
+        let lines = client.list("MLSD")?;
+        let facts = lines.iter().map(|line| FactLine::parse(line)).collect::<Result<Vec<_>>>()?;
+        let is_file = |entry: &&FactLine| entry.find("type").is_some_and(|kind| kind == "file");
+        let files = facts.iter().filter(is_file);
+        let listed = sorted(files.map(|entry| decode_name(&entry.name)));
+        ensure!(listed == names, "MLSD: {}", difference(&listed, &names));
+    }
     let lines = client.list("LIST")?;
     let entries = lines.iter().filter(|line| !line.starts_with(b"total "));
     let entries = entries.map(|line| LongLine::parse(line)).collect::<Result<Vec<_>>>()?;
@@ -78,24 +109,31 @@ fn utf8(context: &mut Context<'_>) -> Result {
         client.expect("RNFR renamed", &[350])?;
         client.expect(line("RNTO ", name), &[250])?;
         client.expect(line("DELE ", name), &[250])?;
-        as_directory(context, &mut client, name)?;
+        as_directory(client, name, has_facts)?;
     }
     Ok(())
 }
 
 /// Makes a directory of this name, and looks at the name in replies.
-fn as_directory(context: &Context<'_>, client: &mut Client, name: &[u8]) -> Result {
-    let expected = [context.folder().as_bytes(), b"/", name].concat();
+fn as_directory(client: &mut Client, name: &[u8], has_facts: bool) -> Result {
+    let parent = client.expect("PWD", &[257])?.quoted()?;
+    let expected = [&parent[..], b"/", name].concat();
     let made = decode_name(&client.expect(line("MKD ", name), &[257])?.quoted()?);
-    ensure!(made == expected, "MKD names {}", made.escape_ascii());
+    // That it is the whole path is a matter of the check for MKD.
+    advise!(client, made == expected, "MKD names {}", made.escape_ascii());
+    ensure!(made.ends_with(name), "MKD names {}", made.escape_ascii());
     client.expect(line("CWD ", name), &[250])?;
     let here = decode_name(&client.expect("PWD", &[257])?.quoted()?);
     ensure!(here == expected, "PWD names {}", here.escape_ascii());
     client.expect("CDUP", &[200, 250])?;
+    if !has_facts {
+        return client.expect(line("RMD ", name), &[250]).map(drop);
+    }
     let reply = client.expect(line("MLST ", name), &[250])?;
     let entry = reply.inner().first().map(|line| line.strip_prefix(b" ").unwrap_or(line));
     let named = decode_name(&FactLine::parse(entry.unwrap_or_default())?.name);
-    ensure!(named == expected, "MLST names {}", named.escape_ascii());
+    advise!(client, named == expected, "MLST names {}", named.escape_ascii());
+    ensure!(named == expected || named == name, "MLST names {}", named.escape_ascii());
     client.expect(line("RMD ", name), &[250]).map(drop)
 }
 

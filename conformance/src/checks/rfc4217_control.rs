@@ -1,8 +1,9 @@
 //! RFC 4217: TLS on the control connection.
 
+use super::rfc2228::needs_tls;
 use super::rfc2389::features;
-use super::{Result, VERSIONS, ensure, holds, quietly, same_bytes};
-use crate::check::{Check, Context, login};
+use super::{Result, ensure, holds, quietly, same_bytes};
+use crate::check::{Check, Context, Failure, Why, login};
 use crate::client::Client;
 use crate::target::{Account, Profile};
 use crate::tls::Tls;
@@ -15,14 +16,14 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn auth(context: &mut Context<'_>) -> Result {
-    if !context.has_tls(Profile::Standard) {
-        return Ok(());
-    }
-    for version in VERSIONS {
-        let mut client = context.connect(Profile::Standard)?;
+    needs_tls(context)?;
+    for version in context.tls_versions() {
+        let mut client = context.connect_in_clear(Profile::Standard)?;
         lists_tls(&mut client)?;
         client.auth(&Tls::only(version))?;
-        lists_tls(&mut client)?;
+        if let Err(error) = lists_tls(&mut client) {
+            context.advise(format!("within TLS: {error}"))?;
+        }
         context.enter(&mut client)?;
         // One byte a record, and several commands in one.
         quietly(&mut client, |client| {
@@ -54,24 +55,34 @@ fn lists_tls(client: &mut Client) -> Result {
 /// What was said in clear is forgotten: who listens may have said it.
 fn forgets(context: &mut Context<'_>) -> Result {
     let Some(known) = context.credentials(Account::Full) else { return Ok(()) };
-    let mut client = context.connect(Profile::Standard)?;
+    let mut client = context.connect_in_clear(Profile::Standard)?;
     client.expect(format!("USER {}", known.user), &[331])?;
     client.auth(&Tls::new())?;
     client.expect(format!("PASS {}", known.password), &[503])?;
     context.enter(&mut client)?;
     client.put("file", b"0123456789")?;
 
-    let mut client = context.login()?;
-    client.expect("REST 4", &[350])?;
-    client.auth(&Tls::new())?;
-    client.expect("PWD", &[530])?;
-    context.enter(&mut client)?;
-    client.protect()?;
-    holds(&mut client, "file", b"0123456789")?;
-
-    let mut client = context.login()?;
-    client.expect("RNFR file", &[350])?;
-    client.auth(&Tls::new())?;
+    // A server need not take AUTH in a session that is logged in.
+    let logged_in = |context: &mut Context<'_>, line: &str| {
+        let mut client = context.connect_in_clear(Profile::Standard)?;
+        context.enter(&mut client)?;
+        client.expect(line, &[350])?;
+        let reply = client.prefer("AUTH TLS", &[234], &[500, 501, 502, 503, 504, 534])?;
+        if reply.code == 234 {
+            client.start_tls(&Tls::new())?;
+        }
+        Ok::<_, Failure>((reply.code == 234).then_some(client))
+    };
+    if context.in_clear().is_err() {
+        return Ok(());
+    }
+    if let Some(mut client) = logged_in(context, "REST 4")? {
+        client.expect("PWD", &[530])?;
+        context.enter(&mut client)?;
+        client.protect()?;
+        holds(&mut client, "file", b"0123456789")?;
+    }
+    let Some(mut client) = logged_in(context, "RNFR file")? else { return Ok(()) };
     context.enter(&mut client)?;
     client.expect("RNTO other", &[503])?;
     client.expect("SIZE file", &[213]).map(drop)
@@ -85,7 +96,7 @@ fn smuggled(context: &mut Context<'_>) -> Result {
     let folder = context.path("smuggled");
     let whole = format!("USER {}\r\nPASS {}\r\nMKD {folder}\r\n", known.user, known.password);
     for more in [whole.as_str(), "NOOP\r\n", "MKD"] {
-        let mut client = context.connect(Profile::Standard)?;
+        let mut client = context.connect_in_clear(Profile::Standard)?;
         client.send_raw(format!("AUTH TLS\r\n{more}").as_bytes())?;
         client.expect_reply(&[234])?;
         match client.start_tls(&Tls::new()) {
@@ -99,11 +110,14 @@ fn smuggled(context: &mut Context<'_>) -> Result {
 
 /// REIN ends TLS, after its reply (RFC 4217 section 13).
 fn reinitialised(context: &mut Context<'_>) -> Result {
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let tls = Tls::only(version);
         let mut client = context.login_protected(Profile::Standard, &tls)?;
         client.put("file", b"content")?;
-        client.expect("REIN", &[220])?;
+        let reply = client.command("REIN")?;
+        if reply.code != 220 {
+            return client.advise(format!("REIN, which ends TLS: {}", reply.whole()));
+        }
         client.end_tls()?;
         client.protect_data(None);
         client.expect("PWD", &[530])?;
@@ -119,20 +133,26 @@ fn reinitialised(context: &mut Context<'_>) -> Result {
 }
 
 fn pbsz(context: &mut Context<'_>) -> Result {
-    if !context.has_tls(Profile::Standard) {
-        return Ok(());
-    }
+    needs_tls(context)?;
     // Before the login, and kept by it.
     let tls = Tls::new();
     let mut client = context.connect_protected(Profile::Standard, &tls)?;
-    client.expect("PROT P", &[503])?;
-    client.protect()?;
-    context.enter(&mut client)?;
+    client.prefer("PROT P", &[503], &[200, 530])?;
+    if let Err(error) = client.protect() {
+        client.advise(format!("before the login: {error}"))?;
+        context.enter(&mut client)?;
+        client.protect()?;
+    } else {
+        context.enter(&mut client)?;
+    }
     quietly(&mut client, |client| client.put("file", b"content"))?;
     holds(&mut client, "file", b"content")?;
 
     // Each AUTH begins anew: data connections are in clear, and PBSZ comes before PROT.
-    client.expect("REIN", &[220])?;
+    let reply = client.command("REIN")?;
+    if reply.code != 220 {
+        return client.advise(format!("REIN, which ends TLS: {}", reply.whole()));
+    }
     client.end_tls()?;
     client.expect("PBSZ 0", &[503])?;
     client.auth(&tls)?;
@@ -148,7 +168,7 @@ fn ccc(context: &mut Context<'_>) -> Result {
     if !context.has_tls(Profile::Ccc) {
         return Ok(());
     }
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let mut client = context.login_protected(Profile::Ccc, &Tls::only(version))?;
         client.put("file", b"content")?;
         client.ccc()?;
@@ -182,8 +202,14 @@ fn required(context: &mut Context<'_>) -> Result {
     if !context.has_tls(Profile::Standard) {
         return Ok(());
     }
-    let Some(known) = context.credentials(Account::TlsOnly) else { return Ok(()) };
-    let mut client = context.connect(Profile::Standard)?;
+    let Some(known) = context.credentials(Account::TlsOnly) else {
+        // One of the two is enough.
+        return match context.has_tls(Profile::Strict) {
+            true => Ok(()),
+            false => Err(Failure::skip(Why::NeedsOption, Profile::Strict.missing())),
+        };
+    };
+    let mut client = context.connect_in_clear(Profile::Standard)?;
     if client.expect(format!("USER {}", known.user), &[331, 530, 534])?.code == 331 {
         client.expect(format!("PASS {}", known.password), &[530, 534])?;
     }
@@ -196,7 +222,7 @@ fn required(context: &mut Context<'_>) -> Result {
 /// On the server that requires TLS: the control connection.
 fn in_clear(context: &mut Context<'_>) -> Result {
     let Some(known) = context.credentials(Account::Full) else { return Ok(()) };
-    let mut client = context.connect(Profile::Strict)?;
+    let mut client = context.connect_in_clear(Profile::Strict)?;
     for user in [known.user.as_str(), "anonymous", "no-such-user"] {
         let reply = client.expect(format!("USER {user}"), &[530, 534])?;
         let text = reply.whole().to_uppercase();
@@ -210,7 +236,7 @@ fn in_clear(context: &mut Context<'_>) -> Result {
     client.expect("FEAT", &[211])?;
     client.auth(&Tls::new())?;
     context.enter(&mut client)?;
-    context.connect(Profile::Strict)?.expect("QUIT", &[221]).map(drop)
+    context.connect_in_clear(Profile::Strict)?.expect("QUIT", &[221]).map(drop)
 }
 
 /// On the server that requires TLS: the data connections.

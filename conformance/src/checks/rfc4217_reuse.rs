@@ -1,8 +1,9 @@
 //! RFC 4217 section 10.2: data connections resume the TLS session of their control connection.
 
+use super::rfc2228::needs_tls;
 use super::rfc4217_data::{open, protected};
-use super::{Result, VERSIONS, ensure, pattern, quietly, same_bytes};
-use crate::check::{Check, Context, Failure};
+use super::{Result, ensure, pattern, quietly, same_bytes};
+use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::data::Transfer;
 use crate::target::Profile;
@@ -11,22 +12,39 @@ use crate::tls::{Handshake, Tls, TlsVersion};
 pub(super) const CHECKS: &[Check] = &[Check { id: "rfc4217.reuse", run: reuse }];
 
 fn reuse(context: &mut Context<'_>) -> Result {
+    needs_tls(context)?;
     for profile in [Profile::Standard, Profile::Strict] {
         if !context.has_tls(profile) {
             continue;
         }
-        for version in VERSIONS {
+        for version in context.tls_versions() {
             let tls = Tls::only(version);
             let mut client = context.login_protected(profile, &tls)?;
-            in_a_row(&mut client, &tls)?;
-            if context.settings(profile).resumption_required {
-                refused(context, &mut client, version, &tls)?;
-            } else {
-                optional(&mut client, &tls)?;
+            if !context.is_strict() && !once(&mut client)? {
+                let why = format!("{tls}: data connections do not resume the session");
+                return Err(Failure::skip(Why::NotOffered, why));
+            }
+            if let Err(error) = in_a_row(&mut client, &tls) {
+                // That it goes on and on is what FileZilla wants, and no RFC.
+                context.advise(error.to_string())?;
+                continue;
+            }
+            match context.settings(profile).resumption_required {
+                Some(true) => refused(context, &mut client, version, &tls)?,
+                Some(false) => optional(&mut client, &tls)?,
+                // It may be required or not.
+                None => {}
             }
         }
     }
     Ok(())
+}
+
+/// Tells whether one transfer resumes the session of the control connection.
+fn once(client: &mut Client) -> Result<bool> {
+    client.put("first", b"content")?;
+    let transfer = client.download("RETR first")?;
+    Ok(transfer.handshake == Some(Handshake::Resumed))
 }
 
 /// Many transfers, both ways, over connections from either end: each resumes.

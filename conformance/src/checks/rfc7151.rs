@@ -1,17 +1,21 @@
 //! RFC 7151: HOST.
 
 use super::{Result, ensure};
-use crate::check::{Check, Context, Failure, login};
+use crate::check::{Check, Context, Failure, Why, login};
 use crate::client::Client;
 use crate::target::{Credentials, Profile, VirtualHost};
-use crate::tls::{Tls, TlsVersion};
+use crate::tls::Tls;
 
 pub(super) const CHECKS: &[Check] = &[Check { id: "rfc7151.host", run: host }];
 
 fn host(context: &mut Context<'_>) -> Result {
     let Some(host) = context.settings(Profile::Standard).host else {
-        context.skip("no virtual host");
-        return Ok(());
+        let mut client = context.connect(Profile::Standard)?;
+        let mut inside = context.login()?;
+        inside.offered("HOST no-such-host.example", &[503, 504])?;
+        client.expect("HOST no-such-host.example", &[504])?;
+        client.expect("HOST", &[501])?;
+        return Err(Failure::skip(Why::NeedsOption, "a virtual host (--host)"));
     };
     let name = &host.name;
     let mut client = context.connect(Profile::Standard)?;
@@ -59,6 +63,7 @@ fn unknown(client: &mut Client, credentials: &Credentials) -> Result {
 
 /// The certificate is that of the host which HOST or the handshake names.
 fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
+    let versions = context.tls_versions();
     let mut shown = |host: Option<&str>, tls: &Tls| {
         let mut client = context.connect(Profile::Standard)?;
         if let Some(name) = host {
@@ -68,7 +73,7 @@ fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
         client.expect("NOOP", &[200])?;
         client.certificate().ok_or_else(|| Failure::new("the server showed no certificate"))
     };
-    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+    for version in versions {
         let tls = || Tls::only(version);
         let default = shown(None, &tls())?;
         let chosen = shown(Some(&host.name), &tls())?;

@@ -1,7 +1,7 @@
 //! RFC 959 section 4.1.1: access control commands.
 
-use super::{Result, ensure, holds, is_in, quietly};
-use crate::check::{Check, Context, Failure};
+use super::{Result, advise, both_replies, ensure, holds, is_in, quietly};
+use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::data::Data;
 use crate::target::{Account, Credentials, Profile};
@@ -24,54 +24,74 @@ fn full(context: &Context<'_>) -> Result<Credentials> {
 fn user(context: &mut Context<'_>) -> Result {
     let known = full(context)?;
     let mut client = context.connect(Profile::Standard)?;
-    for name in [known.user.as_str(), "nobody-of-this-name", "anonymous", "two words"] {
-        client.expect(format!("USER {name}"), &[331])?;
+    // RFC 959 has 230 for who needs no password, and 530 for who is not let in at all.
+    client.prefer(format!("USER {}", known.user), &[331], &[230, 332])?;
+    for name in ["nobody-of-this-name", "anonymous", "two words"] {
+        client.prefer(format!("USER {name}"), &[331], &[230, 332, 421, 501, 530])?;
     }
 
-    // In a session it starts the login anew.
+    // In a session it starts the login anew; that a server allows it at all is up to it.
+    let home = context.home()?;
     let mut client = context.login()?;
-    client.expect(format!("USER {}", known.user), &[331])?;
-    client.expect("PWD", &[530])?;
-    client.expect(format!("MKD {}", context.path("new")), &[530])?;
-    client.expect(format!("USER {}", known.user), &[331])?;
-    client.expect(format!("PASS {}", known.password), &[230])?;
-    is_in(&mut client, "/")?;
+    let again = format!("USER {}", known.user);
+    if client.prefer(&again, &[331], &[230, 500, 501, 503, 530])?.code == 331 {
+        client.expect("PWD", &[530])?;
+        client.expect(format!("MKD {}", context.path("new")), &[530])?;
+        client.expect(&again, &[331])?;
+        client.expect(format!("PASS {}", known.password), &[230])?;
+        is_in(&mut client, &home)?;
+    }
 
     // Not so while a transfer runs: that goes on, and so does the session.
     let mut client = context.login()?;
     let (_, mut data) = client.open("STOR upload")?;
     data.send(b"one ")?;
-    client.expect(format!("USER {}", known.user), &[503])?;
+    client.send(&again)?;
+    quietly(&mut client, |client| client.waits_for_reply())?;
     data.send(b"two")?;
     data.finish();
-    client.expect_reply(&[226, 250])?;
-    is_in(&mut client, context.folder())?;
-    holds(&mut client, "upload", b"one two")
+    let (_, answer) = both_replies(&mut client, &[226, 250], "a new USER")?;
+    advise!(client, answer.code == 503, "USER during a transfer: {}", answer.whole());
+    if answer.code >= 400 {
+        is_in(&mut client, context.folder())?;
+    }
+    holds(&mut context.login()?, "upload", b"one two")
 }
 
 fn pass(context: &mut Context<'_>) -> Result {
     let known = full(context)?;
     let mut client = context.connect(Profile::Standard)?;
     client.expect(format!("PASS {}", known.password), &[503])?;
-    client.expect(format!("USER {}", known.user), &[331])?;
+    if client.prefer(format!("USER {}", known.user), &[331], &[230])?.code == 230 {
+        let why = "an account with a password: this one needs none";
+        return Err(Failure::skip(Why::NeedsOption, why));
+    }
     client.expect(format!("PASS {}", known.password), &[230])?;
-    client.expect(format!("PASS {}", known.password), &[202, 230])?;
+    client.prefer(format!("PASS {}", known.password), &[202, 230], &[503, 530])?;
     client.expect("PWD", &[257])?;
 
     // One failure a connection, so that no limit of attempts plays a part.
     let mut failure = |name: &str, password: &str| {
         let mut client = context.connect(Profile::Standard)?;
-        client.expect(format!("USER {name}"), &[331])?;
-        let reply = client.expect(format!("PASS {password}"), &[530])?;
-        client.expect("PWD", &[530])?;
-        Ok::<_, Failure>(reply)
+        let named = client.prefer(format!("USER {name}"), &[331], &[530])?;
+        if named.code == 530 {
+            return Ok::<_, Failure>(named);
+        }
+        let reply = client.prefer(format!("PASS {password}"), &[530], &[421])?;
+        if reply.code == 530 {
+            client.expect("PWD", &[530])?;
+        }
+        Ok(reply)
     };
     let wrong = failure(&known.user, "wrong")?;
     let unknown = failure("nobody-of-this-name", "wrong")?;
     let borrowed = failure("nobody-of-this-name", &known.password)?;
     failure(&known.user, &format!("{}x", known.password))?;
-    failure(&known.user, &known.password.to_uppercase())?;
-    ensure!(
+    if known.password.to_uppercase() != known.password {
+        failure(&known.user, &known.password.to_uppercase())?;
+    }
+    advise!(
+        context,
         wrong.lines == unknown.lines && wrong.lines == borrowed.lines,
         "the reply tells a known name from an unknown one: {:?}, {:?}",
         wrong.whole(),
@@ -94,10 +114,11 @@ fn pass(context: &mut Context<'_>) -> Result {
 
 fn acct(context: &mut Context<'_>) -> Result {
     let mut client = context.connect(Profile::Standard)?;
-    client.expect("ACCT something", &[503])?;
+    let before = client.command("ACCT something")?;
     let mut client = context.login()?;
-    client.expect("ACCT something", &[202])?;
-    client.expect("ACCT", &[501])?;
+    client.offered("ACCT something", &[202, 230, 503])?;
+    client.judge(before, &[503], &[202, 230])?;
+    client.prefer("ACCT", &[501], &[202, 230])?;
     client.expect("NOOP", &[200]).map(drop)
 }
 
@@ -109,7 +130,8 @@ fn cwd(context: &mut Context<'_>) -> Result {
     client.put("file", b"")?;
     let mut enter = |given: &str, expected: &str| {
         let reply = client.expect(format!("CWD {given}"), &[250])?;
-        ensure!(reply.whole().contains(expected), "{expected} is not named: {}", reply.whole());
+        let named = reply.whole().contains(expected);
+        advise!(client, named, "{expected} is not named: {}", reply.whole());
         is_in(&mut client, expected)
     };
     enter("sub", &context.path("sub"))?;
@@ -127,7 +149,6 @@ fn cwd(context: &mut Context<'_>) -> Result {
     }
     if let Some(mut client) = context.login_as(Account::Powerless)? {
         client.expect(format!("CWD {}", context.folder()), &[550])?;
-        is_in(&mut client, "/")?;
     }
     Ok(())
 }
@@ -137,14 +158,14 @@ fn cdup(context: &mut Context<'_>) -> Result {
     client.expect("MKD sub", &[257])?;
     client.expect("MKD sub/deep", &[257])?;
     client.expect("CWD sub/deep", &[250])?;
-    client.expect("CDUP", &[250])?;
-    is_in(&mut client, &context.path("sub"))?;
-    client.expect("CDUP", &[250])?;
-    is_in(&mut client, context.folder())?;
-    client.expect("CDUP", &[250])?;
-    is_in(&mut client, "/")?;
+    // RFC 959 lists 200 for CDUP in section 5.4, and says in 4.1.1 that it is answered as CWD is.
+    for parent in [&context.path("sub"), context.folder(), context.parent()] {
+        client.prefer("CDUP", &[250], &[200])?;
+        is_in(&mut client, parent)?;
+    }
+    client.expect("CWD /", &[250])?;
     for _ in 0..2 {
-        client.expect("CDUP", &[250])?;
+        client.prefer("CDUP", &[250], &[200, 550])?;
         is_in(&mut client, "/")?;
     }
     Ok(())
@@ -152,18 +173,28 @@ fn cdup(context: &mut Context<'_>) -> Result {
 
 fn smnt(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
-    client.expect("SMNT /somewhere", &[502])?;
+    let reply = client.command("SMNT /somewhere")?;
+    if reply.code == 500 {
+        client.is_offered(&reply)?;
+    }
+    client.judge(reply, &[502], &[200, 202, 250])?;
     is_in(&mut client, context.folder())
 }
 
 fn rein(context: &mut Context<'_>) -> Result {
+    context.in_clear()?;
     let known = full(context)?;
     let mut client = context.login()?;
     client.put("file", b"0123456789")?;
     let offer = client.active()?;
-    client.expect("REST 5", &[350])?;
-    client.expect("RNFR file", &[350])?;
-    client.expect("REIN", &[220])?;
+    client.prefer("REST 5", &[350], &[500, 501, 502])?;
+    if context.is_strict() {
+        // Others know but one command after it.
+        client.expect("RNFR file", &[350])?;
+    }
+    let reply = client.command("REIN")?;
+    client.is_offered(&reply)?;
+    client.judge(reply, &[220], &[])?;
     client.expect("PWD", &[530])?;
     client.expect(format!("PASS {}", known.password), &[503])?;
 
@@ -226,9 +257,7 @@ fn quit(context: &mut Context<'_>) -> Result {
     client.send("QUIT")?;
     data.send(b"and after")?;
     data.finish();
-    client.expect_reply(&[226, 250])?;
-    client.expect_reply(&[221])?;
-    client.expect_close()?;
+    quits(&mut client)?;
     holds(&mut context.login()?, "upload", b"before and after")?;
 
     // During a download that waits for its reader.
@@ -239,7 +268,14 @@ fn quit(context: &mut Context<'_>) -> Result {
     let (bytes, _) = data.receive();
     super::same_bytes("big", &bytes, &expected)?;
     drop(data);
-    client.expect_reply(&[226, 250])?;
-    client.expect_reply(&[221])?;
+    quits(&mut client)
+}
+
+/// Fails unless the transfer's reply and that to QUIT come, and then the end. RFC 959 wants the
+/// transfer to be reported, and does not say in which order.
+fn quits(client: &mut Client) -> Result {
+    let (first, quit) = both_replies(client, &[226, 250], "QUIT")?;
+    ensure!(quit.code == 221, "QUIT during a transfer: {}", quit.whole());
+    advise!(client, first, "221 comes before the transfer is over");
     client.expect_close()
 }

@@ -20,16 +20,22 @@ fn rnfr(context: &mut Context<'_>) -> Result {
     client.put("file", b"content")?;
     client.expect("MKD folder", &[257])?;
     for name in ["file", "folder", "./folder/../file"] {
-        client.expect(format!("RNFR {name}"), &[350])?;
+        context.login()?.expect(format!("RNFR {name}"), &[350])?;
     }
-    for wrong in ["missing", "missing/file", "file/file", "/", "/..", "//"] {
+    for wrong in ["missing", "missing/file", "file/file"] {
         client.expect(format!("RNFR {wrong}"), &[550])?;
+    }
+    // That the root cannot be renamed may also be found out by RNTO.
+    for root in ["/", "/..", "//"] {
+        context.login()?.prefer(format!("RNFR {root}"), &[550], &[350])?;
     }
     wants_argument(&mut client, "RNFR")?;
     // One that failed leaves nothing to rename.
-    client.expect("RNFR file", &[350])?;
-    client.expect("RNFR missing", &[550])?;
-    client.expect("RNTO other", &[503])?;
+    if context.is_strict() {
+        client.expect("RNFR file", &[350])?;
+        client.expect("RNFR missing", &[550])?;
+        client.expect("RNTO other", &[503])?;
+    }
     for account in NOT_ALLOWED {
         denied(context, account, &format!("RNFR {}", context.path("file")), &[550])?;
     }
@@ -65,9 +71,12 @@ fn rnto(context: &mut Context<'_>) -> Result {
     holds(&mut client, "drawer/inside", b"inside")?;
 
     // RNFR has to be the command just before, and serves once.
-    client.expect("RNFR drawer/moved", &[350])?;
-    client.expect("NOOP", &[200])?;
-    client.expect("RNTO other", &[503])?;
+    // RFC 959 has it "immediately" there; but it says so to clients, and other servers remember it.
+    if context.is_strict() {
+        client.expect("RNFR drawer/moved", &[350])?;
+        client.expect("NOOP", &[200])?;
+        client.expect("RNTO other", &[503])?;
+    }
     client.expect("RNFR drawer/moved", &[350])?;
     wants_argument(&mut client, "RNTO")?;
     client.expect("RNFR drawer/moved", &[350])?;

@@ -1,8 +1,9 @@
 //! RFC 959: LIST, NLST and STAT with a path.
 
-use super::{Result, denied, ensure, holds, quietly};
-use crate::check::{Check, Context};
+use super::{Result, advise, denied, ensure, holds, quietly};
+use crate::check::{Check, Context, Failure};
 use crate::client::Client;
+use crate::data::End;
 use crate::listing::LongLine;
 use crate::target::{Account, Profile};
 use crate::wire::{decode_name, encode_name};
@@ -36,38 +37,57 @@ fn list(context: &mut Context<'_>) -> Result {
     client.expect("MKD sub", &[257])?;
     ensure!(long(&mut client, "LIST sub")?.is_empty(), "an empty directory has entries");
     client.expect("MKD sub/folder", &[257])?;
-    for (name, size) in [("a", 0), (" two  spaces ", 5), ("-dash", 7), ("z", 12345)] {
+    for (name, size) in [("a", 0), ("two  spaces", 5), ("-dash", 7), ("z", 12345)] {
         client.put(&format!("sub/{name}"), &vec![b'x'; size])?;
     }
     let file = |size, name: &str| ('-', size, name.to_owned());
     let all = [
-        file(5, " two  spaces "),
         file(7, "-dash"),
         file(0, "a"),
         ('d', 0, "folder".to_owned()),
+        file(5, "two  spaces"),
         file(12345, "z"),
     ];
     let absolute = format!("LIST {}", context.path("sub"));
-    for command in ["LIST sub", "LIST sub/", "LIST -a sub", "LIST -la sub", &absolute] {
-        let got = shown(&long(&mut client, command)?);
+    let lists_all = |client: &mut Client, command: &str| {
+        let got = shown(&long(client, command)?);
         ensure!(got == all, "{command}: {got:?}");
+        Ok(())
+    };
+    for command in ["LIST sub", "LIST sub/", &absolute] {
+        lists_all(&mut client, command)?;
     }
-
     client.expect("CWD sub", &[250])?;
-    for command in ["LIST", "LIST .", "LIST -a", "LIST -l", "LIST -la", "LIST -al"] {
-        let got = shown(&long(&mut client, command)?);
-        ensure!(got == all, "{command}: {got:?}");
+    for command in ["LIST", "LIST ."] {
+        lists_all(&mut client, command)?;
     }
     // A file; and one whose name looks like an option.
-    for (command, size, name) in
-        [("LIST z", 12345, "z"), ("LIST ./-dash", 7, "-dash"), ("LIST -- -dash", 7, "-dash")]
-    {
-        let entries = long(&mut client, command)?;
+    let lists_one = |client: &mut Client, command: &str, size, name: &str| {
+        let entries = long(client, command)?;
         ensure!(
             matches!(&entries[..], [one] if one.size == size && one.name.ends_with(name.as_bytes())),
             "{command}: {:?}",
             shown(&entries)
         );
+        Ok(())
+    };
+    lists_one(&mut client, "LIST z", 12345, "z")?;
+    lists_one(&mut client, "LIST ./-dash", 7, "-dash")?;
+
+    // No RFC has options, but clients send them.
+    let absolute = context.path("sub");
+    let in_folder = |options: &str| format!("LIST {options} {absolute}");
+    for command in [in_folder("-a"), in_folder("-la"), "LIST -a".into(), "LIST -l".into()] {
+        let mut client = context.login()?;
+        client.expect("CWD sub", &[250])?;
+        if let Err(error) = lists_all(&mut client, &command) {
+            context.advise(format!("{command}, which clients send: {error}"))?;
+        }
+    }
+    let mut spare = context.login()?;
+    spare.expect("CWD sub", &[250])?;
+    if let Err(error) = lists_one(&mut spare, "LIST -- -dash", 7, "-dash") {
+        context.advise(format!("the end of options, --: {error}"))?;
     }
     // What is not there: an error, or nothing.
     empty_or_refused(&mut client, "LIST missing")?;
@@ -100,32 +120,34 @@ fn nlst(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.expect("MKD sub", &[257])?;
     client.expect("MKD sub/folder", &[257])?;
-    for name in ["a.txt", "b.txt", "c.bin", " two  spaces ", "-dash"] {
+    for name in ["a.txt", "b.txt", "c.bin", "two  spaces", "-dash"] {
         client.put(&format!("sub/{name}"), name.as_bytes())?;
     }
-    let all = [" two  spaces ", "-dash", "a.txt", "b.txt", "c.bin", "folder"];
+    let all = ["two  spaces", "-dash", "a.txt", "b.txt", "c.bin", "folder"];
     names_are(&mut client, "NLST sub", "sub/", &all)?;
     let absolute = context.path("sub");
     names_are(&mut client, &format!("NLST {absolute}"), &format!("{absolute}/"), &all)?;
-    names_are(&mut client, "NLST sub/*.txt", "sub/", &["a.txt", "b.txt"])?;
-    names_are(&mut client, "NLST sub/?.???", "sub/", &["a.txt", "b.txt", "c.bin"])?;
-    // Names as given are names that can be given again.
-    for name in client.list("NLST sub/*.txt")? {
-        let name = String::from_utf8_lossy(&name).into_owned();
+    // Names are arguments for RETR and the like as they are (RFC 1123 section 4.1.2.7).
+    for name in client.list("NLST sub")?.iter().filter(|name| name.ends_with(b".txt")) {
+        let name = String::from_utf8_lossy(name).into_owned();
         let content = name.rsplit('/').next().unwrap_or_default().to_owned();
         holds(&mut client, &name, content.as_bytes())?;
     }
 
     client.expect("CWD sub", &[250])?;
     names_are(&mut client, "NLST", "", &all)?;
-    names_are(&mut client, "NLST *.txt", "", &["a.txt", "b.txt"])?;
-    names_are(&mut client, "NLST ?.bin", "", &["c.bin"])?;
-    names_are(&mut client, "NLST *two*", "", &[" two  spaces "])?;
-    names_are(&mut client, "NLST a.txt", "", &["a.txt"])?;
+    // RFC 959 speaks of directories and groups of files.
+    if let Err(error) = names_are(&mut context.login()?, "NLST sub/a.txt", "sub/", &["a.txt"]) {
+        context.advise(format!("NLST of a file: {error}"))?;
+    }
     empty_or_refused(&mut client, "NLST missing")?;
-    empty_or_refused(&mut client, "NLST *.missing")?;
     denied(context, Account::Powerless, &format!("NLST {}", context.folder()), &[450, 550])?;
 
+    let mut spare = context.login()?;
+    if let Err(error) = wildcards(&mut spare) {
+        // No RFC has them, but clients send them.
+        context.advise(format!("wildcards: {error}"))?;
+    }
     // A pattern that takes a naive matcher longer than the world has been there.
     let (name, pattern) = ("a".repeat(200), "*a".repeat(60));
     client.put(&name, b"")?;
@@ -133,8 +155,24 @@ fn nlst(context: &mut Context<'_>) -> Result {
     client.expect("NOOP", &[200]).map(drop)
 }
 
+fn wildcards(client: &mut Client) -> Result {
+    names_are(client, "NLST sub/*.txt", "sub/", &["a.txt", "b.txt"])?;
+    names_are(client, "NLST sub/?.???", "sub/", &["a.txt", "b.txt", "c.bin"])?;
+    client.expect("CWD sub", &[250])?;
+    names_are(client, "NLST *.txt", "", &["a.txt", "b.txt"])?;
+    names_are(client, "NLST ?.bin", "", &["c.bin"])?;
+    names_are(client, "NLST *two*", "", &["two  spaces"])?;
+    empty_or_refused(client, "NLST *.missing")
+}
+
 fn names_are(client: &mut Client, line: &str, prefix: &str, names: &[&str]) -> Result {
     let mut got = client.list(line)?;
+    // Nobody wants these, but they are names.
+    let all = got.len();
+    got.retain(|name| {
+        name.rsplit(|&byte| byte == b'/').next().is_none_or(|n| n != b"." && n != b"..")
+    });
+    advise!(client, got.len() == all, "{line}: . and .. are listed");
     got.sort();
     let mut expected: Vec<_> = names.iter().map(|name| format!("{prefix}{name}")).collect();
     expected.sort();
@@ -147,20 +185,20 @@ fn names_are(client: &mut Client, line: &str, prefix: &str, names: &[&str]) -> R
 fn stat(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     let status = super::with_detail(&mut client, crate::client::Detail::Codes, |client| {
-        client.expect("STAT", &[211])
+        client.offered("STAT", &[211])
     })?;
-    ensure!(status.lines.len() > 1, "the status has one line only");
+    advise!(client, status.lines.len() > 1, "the status has one line only");
     ensure!(safe(&status.lines), "a line can be taken for the last: {}", status.whole());
 
     // With a path, in the same shape as LIST.
     client.expect("MKD sub", &[257])?;
-    for name in ["a", "213 End", "211-x", "212 two  spaces ", "-dash"] {
+    for name in ["a", "213 End", "211-x", "212 two  spaces", "-dash"] {
         client.put(&format!("sub/{name}"), b"12345")?;
     }
     let mut names = vec![
         b"-dash".to_vec(),
         b"211-x".to_vec(),
-        b"212 two  spaces ".to_vec(),
+        b"212 two  spaces".to_vec(),
         b"213 End".to_vec(),
         b"a".to_vec(),
     ];
@@ -175,8 +213,8 @@ fn stat(context: &mut Context<'_>) -> Result {
     }
     let got = status_names(&mut client, "STAT sub/a")?;
     ensure!(matches!(&got[..], [name] if name.ends_with(b"a")), "STAT sub/a: {got:?}");
-    let missing = client.expect("STAT missing", &[212, 213, 450, 550])?;
-    ensure!(missing.inner().is_empty(), "STAT missing: {}", missing.whole());
+    let missing = client.prefer("STAT missing", &[212, 213, 450, 550], &[211])?;
+    advise!(client, missing.inner().is_empty(), "STAT missing: {}", missing.whole());
     denied(context, Account::Powerless, &format!("STAT {}", context.folder()), &[450, 550])?;
 
     during_transfer(&mut client)
@@ -189,12 +227,21 @@ fn during_transfer(client: &mut Client) -> Result {
     let begin = std::time::Instant::now();
     quietly(client, |client| {
         loop {
-            let status = client.expect("STAT", &[211])?;
+            client.send("STAT")?;
+            let status = match client.reply_or_end()? {
+                Ok(reply) => client.judge(reply, &[211], &[212, 213, 500, 502, 503])?,
+                // RFC 959 has it come behind Telnet's Synch, as ABOR does.
+                Err(End::Timeout) => return client.advise("STAT waits for the end of a transfer"),
+                Err(end) => return Err(Failure::new(format!("STAT: no reply but {end}"))),
+            };
             if status.whole().replace([',', '.'], "").contains("12345") {
                 return Ok(());
             }
-            let limit = crate::client::LIMIT;
-            ensure!(begin.elapsed() < limit, "no 12345 bytes in the status: {}", status.whole());
+            let limit = crate::patience::limit();
+            if begin.elapsed() > limit / 2 {
+                let status = status.whole();
+                return client.advise(format!("no 12345 bytes in the status: {status}"));
+            }
         }
     })?;
     client.note("STAT shows how far the transfer has come");
@@ -204,7 +251,8 @@ fn during_transfer(client: &mut Client) -> Result {
 
 /// Returns the names in a 212 or 213 reply, sorted, and fails when a line is not safe.
 fn status_names(client: &mut Client, line: &str) -> Result<Vec<Vec<u8>>> {
-    let reply = client.expect(line, &[212, 213])?;
+    // RFC 959 says that it is the status of a directory or a file; 211 is that of the system.
+    let reply = client.prefer(line, &[212, 213], &[211])?;
     ensure!(safe(&reply.lines), "{line}: a line can be taken for the last: {}", reply.whole());
     // Whatever else was taken for the end would now be taken for this reply.
     client.expect("NOOP", &[200])?;

@@ -51,8 +51,8 @@ fn stor(context: &mut Context<'_>) -> Result {
 
 /// Cuts uploads off, and looks at the file during and after.
 fn cut_off(context: &mut Context<'_>, client: &mut Client) -> Result {
-    if !context.settings(Profile::Standard).atomic_uploads {
-        context.skip("uploads are not atomic");
+    if context.settings(Profile::Standard).atomic_uploads != Some(true) {
+        context.skip("whether a reader sees an upload before it is whole (--atomic-uploads)");
         return Ok(());
     }
     let bytes = pattern(BIG);
@@ -109,7 +109,8 @@ fn stou(context: &mut Context<'_>) -> Result {
     with_detail(&mut first, Detail::Codes, |client| client.expect_reply(&[226, 250]))?;
 
     let mut contents = quietly(&mut first, |client| {
-        let names = client.list("NLST")?;
+        let mut names = client.list("NLST")?;
+        names.retain(|name| name != b"." && name != b"..");
         let mut content = |name: &Vec<u8>| client.get(&String::from_utf8_lossy(name));
         names.iter().map(&mut content).collect::<Result<Vec<_>>>()
     })?;
@@ -124,8 +125,11 @@ fn stou(context: &mut Context<'_>) -> Result {
 }
 
 fn open_unique(client: &mut Client) -> Result<Data> {
-    let (_, data) = with_detail(client, Detail::Codes, |client| client.open("STOU"))?;
-    Ok(data)
+    with_detail(client, Detail::Codes, |client| {
+        let data = client.passive()?;
+        client.offered("STOU", &[125, 150])?;
+        Ok(data)
+    })
 }
 
 fn appe(context: &mut Context<'_>) -> Result {
@@ -155,11 +159,13 @@ fn appe(context: &mut Context<'_>) -> Result {
 
 fn allo(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
-    for argument in ["0", "100", "100 R 10"] {
-        client.expect(format!("ALLO {argument}"), &[200, 202])?;
+    for argument in ["0", "100"] {
+        client.offered(format!("ALLO {argument}"), &[200, 202])?;
     }
+    client.prefer("ALLO 100 R 10", &[200, 202], &[500, 501, 504])?;
+    // To a server that has no use for it, it is NOOP, whatever it says.
     for wrong in [" abc", " -1", " 1x", " 100000000000000000000000", " 100 R x"] {
-        client.expect(format!("ALLO{wrong}"), &[501])?;
+        client.prefer(format!("ALLO{wrong}"), &[501], &[200, 202, 452, 552])?;
     }
     client.put("file", b"content")?;
     holds(&mut client, "file", b"content")

@@ -3,23 +3,45 @@
 mod protection;
 mod transfers;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::SockRef;
 
 use crate::channel::{Channel, connect, end_of};
-use crate::check::Failure;
+use crate::check::{Failure, Why, advise_or_fail};
 use crate::data::End;
 use crate::journal::Journal;
+use crate::patience::{self, Deadline};
 use crate::reply::{Assembly, Reply, Telnet};
 use crate::tls::Tls;
-use crate::wire::shown;
+use crate::wire::{excerpt, shown};
 
-/// The longest that anything waits for the server. Generous: it is there to end a check that has
-/// failed, not to tell fast from slow.
-pub const LIMIT: Duration = Duration::from_secs(20);
+/// Tells whether a command that is answered so is not known or not implemented.
+fn codes_of_the_unknown(code: u16) -> bool {
+    [500, 502].contains(&code)
+}
+
+/// Returns the refusals that say the same to a client as this one; none for other replies.
+fn refusals_like(code: u16) -> &'static [u16] {
+    match code {
+        // What was asked for is not understood, or not there.
+        500 | 501 | 502 | 504 | 522 | 536 => {
+            &[431, 500, 501, 502, 503, 504, 521, 522, 533, 534, 536, 550, 553]
+        }
+        431 | 533 | 534 => &[431, 500, 502, 503, 504, 530, 533, 534],
+        503 => &[332, 425, 500, 501, 502, 503, 504, 530, 533, 534, 536, 550],
+        530 | 532 => &[332, 500, 503, 530, 532, 534, 550],
+        // It cannot be done to this file.
+        450..=452 | 550..=554 => &[450, 451, 452, 501, 521, 550, 551, 552, 553, 554],
+        425 | 426 => &[425, 426, 450, 451],
+        _ => &[],
+    }
+}
+
+/// Longer than any line of a reply: the longest path there is fits many times.
+const LONGEST_LINE: usize = 64 << 10;
 
 /// How much of a dialogue the journal keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +69,12 @@ pub struct Client {
     tls: Option<Tls>,
     /// What protects the data connections.
     data_tls: Option<Tls>,
+    /// Data connections are to be protected as soon as there is a login.
+    protects_later: bool,
+    /// A reply that is not the best one is a failure.
+    is_strict: bool,
+    /// The server knows EPSV, or it was not asked yet.
+    knows_epsv: bool,
 }
 
 impl Client {
@@ -60,7 +88,7 @@ impl Client {
     ) -> Result<Self, Failure> {
         let stream = connect(address, from, |_| Ok(()))?;
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_write_timeout(Some(patience::limit()))?;
         Ok(Self {
             channel: Channel::new(stream),
             telnet: Telnet::default(),
@@ -71,6 +99,9 @@ impl Client {
             last_command: "connecting".to_owned(),
             tls: None,
             data_tls: None,
+            protects_later: false,
+            is_strict: true,
+            knows_epsv: true,
         })
     }
 
@@ -89,6 +120,16 @@ impl Client {
         Ok(self.channel.socket().local_addr()?)
     }
 
+    /// Sets whether a reply that is not the best one is a failure.
+    pub(crate) fn be_strict(&mut self, is_strict: bool) {
+        self.is_strict = is_strict;
+    }
+
+    /// Fails where only the best will do, and else writes down what would be better.
+    pub fn advise(&self, what: impl Into<String>) -> Result<(), Failure> {
+        advise_or_fail(&self.journal, self.is_strict, what.into())
+    }
+
     /// Appends a remark to the journal.
     pub fn note(&self, text: &str) {
         if self.detail != Detail::None {
@@ -105,9 +146,72 @@ impl Client {
         self.reply()
     }
 
-    /// As [`command`](Self::command), and fails unless the reply's code is one of `codes`.
+    /// As [`command`](Self::command), and fails unless the reply's code is one of `codes`. A refusal
+    /// may be another of the same sort, unless the checks are strict: which of them fits best is
+    /// hardly ever settled by the RFCs, and clients go by the first digit.
     pub fn expect(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
-        self.command(line)?.expect(codes)
+        let reply = self.command(line)?;
+        self.judge(reply, codes, &[])
+    }
+
+    /// As [`expect`](Self::expect), with replies that the RFC allows too, or that clients take for
+    /// the same, though another would be better: a failure only where the checks are strict.
+    pub fn prefer(
+        &mut self,
+        line: impl AsRef<[u8]>,
+        codes: &[u16],
+        also: &[u16],
+    ) -> Result<Reply, Failure> {
+        let reply = self.command(line)?;
+        self.judge(reply, codes, also)
+    }
+
+    /// As [`prefer`](Self::prefer), for the next reply.
+    pub fn prefer_reply(&mut self, codes: &[u16], also: &[u16]) -> Result<Reply, Failure> {
+        let reply = self.reply()?;
+        self.judge(reply, codes, also)
+    }
+
+    /// As [`prefer`](Self::prefer), for a reply that is there.
+    pub(crate) fn judge(
+        &self,
+        reply: Reply,
+        codes: &[u16],
+        also: &[u16],
+    ) -> Result<Reply, Failure> {
+        let alike = codes.iter().any(|&code| refusals_like(code).contains(&reply.code));
+        if !codes.contains(&reply.code) && (alike || also.contains(&reply.code)) {
+            self.advise(reply.unexpected(codes).to_string())?;
+            return Ok(reply);
+        }
+        reply.expect(codes)
+    }
+
+    /// As [`expect`](Self::expect), for a command that a server need not have: when it is not known,
+    /// and FEAT does not list it, the check ends and is no failure.
+    pub fn offered(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
+        let reply = self.command(line)?;
+        self.is_offered(&reply)?;
+        self.judge(reply, codes, &[])
+    }
+
+    /// Ends a check whose command is not known to the server, unless FEAT lists it.
+    pub fn is_offered(&mut self, reply: &Reply) -> Result<(), Failure> {
+        if codes_of_the_unknown(reply.code) {
+            let before = self.keep(Detail::None);
+            let features = self.command("FEAT")?;
+            self.keep(before);
+            let word = |line: &str| line.split_whitespace().next().unwrap_or("").to_uppercase();
+            let command = word(&reply.command);
+            let lines = features.inner().iter().map(|line| String::from_utf8_lossy(line));
+            if features.code != 211 || !lines.into_iter().any(|line| word(&line) == command) {
+                return Err(Failure::skip(
+                    Why::NotOffered,
+                    format!("{command}: {}", reply.whole()),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Sends a command line, and does not wait.
@@ -142,42 +246,53 @@ impl Client {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let sent = self.channel.write_all(bytes).and_then(|()| self.channel.flush());
-        sent.map_err(|error| Failure::new(format!("sending {}: {error}", self.last_command)))
+        let sent = self.channel.send_all(bytes);
+        sent.map_err(|error| {
+            let end = end_of(&error);
+            Failure::new(format!("sending {}: {end} ({error})", self.last_command))
+        })
     }
 
     /// Waits for the next reply.
     pub fn reply(&mut self) -> Result<Reply, Failure> {
-        let mut assembly = Assembly::default();
-        loop {
-            let line = match self.line()? {
-                Ok(line) => line,
-                Err(end) => {
-                    let command = &self.last_command;
-                    return Err(Failure::new(format!("{command}: no reply but {end:?}")));
-                }
-            };
-            if let Some(reply) = assembly.push(line, &self.last_command)? {
-                self.record_reply(&reply);
-                return Ok(reply);
-            }
-        }
+        let reply = self.reply_or_end()?;
+        reply.map_err(|end| Failure::new(format!("{}: no reply but {end}", self.last_command)))
     }
 
     /// Waits for the next reply, and fails unless its code is one of `codes`.
     pub fn expect_reply(&mut self, codes: &[u16]) -> Result<Reply, Failure> {
-        self.reply()?.expect(codes)
+        let reply = self.reply()?;
+        self.judge(reply, codes, &[])
+    }
+
+    /// Waits for the next reply, or for the end of the connection, or in vain.
+    pub fn reply_or_end(&mut self) -> Result<Result<Reply, End>, Failure> {
+        let mut assembly = Assembly::default();
+        let deadline = Deadline::new();
+        loop {
+            let line = match self.line(deadline)? {
+                Ok(line) => line,
+                Err(end) => {
+                    self.note(&format!("{end}"));
+                    return Ok(Err(end));
+                }
+            };
+            if let Some(reply) = assembly.push(line, &self.last_command)? {
+                self.record_reply(&reply);
+                return Ok(Ok(reply));
+            }
+        }
     }
 
     /// Waits until the server closes the control connection in order, and fails when it sends
     /// anything more or breaks the connection.
     pub fn expect_close(&mut self) -> Result<(), Failure> {
-        match self.line()? {
+        match self.line(Deadline::new())? {
             Err(End::Eof) => {
                 self.note("closed by the server");
                 Ok(())
             }
-            Err(end) => Err(Failure::new(format!("expected the server to close, got {end:?}"))),
+            Err(end) => Err(Failure::new(format!("expected the server to close, got {end}"))),
             Ok(line) => Err(Failure::new(format!(
                 "expected the server to close, got {}",
                 line.escape_ascii()
@@ -187,10 +302,20 @@ impl Client {
 
     /// Receives all that the server sends, as it is, until it ends the connection.
     pub(crate) fn drain(&mut self) -> Result<(Vec<u8>, End), Failure> {
-        self.channel.socket().set_read_timeout(Some(LIMIT))?;
         let mut bytes = std::mem::take(&mut self.pending);
-        let drained = self.channel.read_to_end(&mut bytes);
-        Ok((bytes, drained.map_or_else(|error| end_of(&error), |_| End::Eof)))
+        let end = self.channel.receive_all(&mut bytes);
+        Ok((bytes, end))
+    }
+
+    /// Gives the server a moment for a reply, which stays to be read.
+    pub(crate) fn waits_for_reply(&mut self) -> Result<(), Failure> {
+        if self.pending.is_empty() {
+            // A strict check knows that there will be one; other servers may answer later.
+            let longest = if self.is_strict { Duration::MAX } else { Duration::from_secs(1) };
+            let moment = patience::limit().min(longest);
+            self.channel.wait_for(moment)?;
+        }
+        Ok(())
     }
 
     /// Tells whether anything of a further reply has come, without waiting.
@@ -199,8 +324,7 @@ impl Client {
     }
 
     /// Takes a line without its CRLF; the inner error is the end of the connection.
-    fn line(&mut self) -> Result<Result<Vec<u8>, End>, Failure> {
-        let deadline = Instant::now() + LIMIT;
+    fn line(&mut self, deadline: Deadline) -> Result<Result<Vec<u8>, End>, Failure> {
         loop {
             if let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
                 let mut line: Vec<u8> = self.pending.drain(..=end).collect();
@@ -210,10 +334,15 @@ impl Client {
                 }
                 return Ok(Ok(line));
             }
+            if self.pending.len() > LONGEST_LINE {
+                let start = excerpt(&self.pending);
+                return Err(Failure::new(format!("a reply line without an end: {start}")));
+            }
+            if deadline.has_passed() {
+                return Ok(Err(End::Timeout));
+            }
             let mut bytes = [0; 4096];
-            let left = deadline.saturating_duration_since(Instant::now());
-            let left = left.max(Duration::from_millis(1));
-            self.channel.socket().set_read_timeout(Some(left))?;
+            self.channel.socket().set_read_timeout(Some(deadline.left()))?;
             match self.channel.read(&mut bytes) {
                 Ok(0) if self.pending.is_empty() => return Ok(Err(End::Eof)),
                 Ok(0) => return Err(Failure::new("the server closed in the middle of a line")),

@@ -1,6 +1,6 @@
 //! What a client does to have its connections protected (RFC 4217).
 
-use super::{Client, LIMIT};
+use super::Client;
 use crate::check::Failure;
 use crate::tls::{Handshake, Tls};
 
@@ -17,7 +17,6 @@ impl Client {
             let pending = self.pending.escape_ascii();
             return Err(Failure::new(format!("in clear before the handshake: {pending}")));
         }
-        self.channel.socket().set_read_timeout(Some(LIMIT))?;
         let done = self.channel.start_tls(tls);
         done.map_err(|error| Failure::new(format!("handshake of {tls}: {error}")))?;
         self.tls = Some(tls.clone());
@@ -28,7 +27,6 @@ impl Client {
     /// Exchanges close_notify on the control connection, and goes on in clear. Fails when the
     /// server does not send its own.
     pub fn end_tls(&mut self) -> Result<(), Failure> {
-        self.channel.socket().set_read_timeout(Some(LIMIT))?;
         let ended = self.channel.end_tls();
         ended.map_err(|error| Failure::new(format!("no close_notify from the server: {error}")))?;
         self.note("TLS ends");
@@ -49,6 +47,22 @@ impl Client {
         let tls = self.tls.clone();
         self.protect_data(tls.as_ref());
         Ok(())
+    }
+
+    /// Has data connections protected too, as soon as there is a login.
+    pub(crate) fn protect_later(&mut self) {
+        self.protects_later = true;
+    }
+
+    /// Does what [`protect_later`](Self::protect_later) has put off.
+    pub(crate) fn protect_if_due(&mut self) -> Result<(), Failure> {
+        if !self.protects_later || self.data_tls.is_some() {
+            return Ok(());
+        }
+        let before = self.keep(super::Detail::None);
+        let protected = self.protect();
+        self.keep(before);
+        protected
     }
 
     /// Sets what the client does on its data connections from now on, and says nothing to the

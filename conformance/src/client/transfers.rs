@@ -17,30 +17,63 @@ impl Client {
         Ok(address)
     }
 
-    /// Asks for a passive port with PASV, and returns the address that the reply names.
+    /// Asks for a passive port with PASV, and returns its address: the server's, whatever the reply
+    /// names.
     pub fn pasv(&mut self) -> Result<SocketAddr, Failure> {
+        let port = self.pasv_as_named()?.port();
+        Ok(SocketAddr::new(self.server()?.ip(), port))
+    }
+
+    /// Asks for a passive port with PASV, and returns the address that the reply names. Nobody is to
+    /// connect there, unless it is the server's.
+    pub(crate) fn pasv_as_named(&mut self) -> Result<SocketAddr, Failure> {
         let reply = self.expect("PASV", &[227])?;
         parse_pasv(&reply)
     }
 
-    /// Makes a passive data connection, by EPSV.
-    pub fn passive(&mut self) -> Result<Data, Failure> {
-        self.passive_with(Dial::default())
+    /// Asks for a passive port with EPSV, or with PASV where the server does not know that, and
+    /// returns its address.
+    pub fn passive_port(&mut self) -> Result<SocketAddr, Failure> {
+        let mut address = self.server()?;
+        if self.knows_epsv {
+            let reply = self.command("EPSV")?;
+            self.knows_epsv = reply.code == 229 || address.is_ipv6();
+            if self.knows_epsv {
+                address.set_port(parse_epsv(&reply.expect(&[229])?)?);
+                return Ok(address);
+            }
+        }
+        self.pasv()
     }
 
-    pub(crate) fn passive_with(&mut self, dial: Dial) -> Result<Data, Failure> {
-        let address = self.epsv()?;
+    /// Connects to a passive port, protected like every data connection of this client.
+    pub(crate) fn dial_data(&self, address: SocketAddr, dial: Dial) -> Result<Data, Failure> {
         let data = Data::dial(address, dial).map_err(|error| {
             Failure::new(format!("connecting to the passive port of {address}: {error}"))
         })?;
         Ok(data.with_tls(self.data_tls.clone()))
     }
 
+    /// Makes a passive data connection.
+    pub fn passive(&mut self) -> Result<Data, Failure> {
+        self.passive_with(Dial::default())
+    }
+
+    pub(crate) fn passive_with(&mut self, dial: Dial) -> Result<Data, Failure> {
+        let address = self.passive_port()?;
+        self.dial_data(address, dial)
+    }
+
     /// Offers a port of this end to the server with PORT, or EPRT where the addresses are IPv6.
     pub fn active(&mut self) -> Result<Offer, Failure> {
-        let offer = Offer::listen(self.local()?.ip())?;
+        let offer = self.listen()?;
         self.offer(offer.address()?, &[200])?;
-        Ok(offer.with_tls(self.data_tls.clone()))
+        Ok(offer)
+    }
+
+    /// Listens on a port of this end, and does not say so.
+    pub(crate) fn listen(&self) -> Result<Offer, Failure> {
+        Ok(Offer::listen(self.local()?.ip())?.with_tls(self.data_tls.clone()))
     }
 
     /// Names an address to the server with PORT, or EPRT where it is IPv6.
@@ -55,7 +88,7 @@ impl Client {
                 self.send_as(line, &format!("EPRT {ip}"))?;
             }
         }
-        self.reply()?.expect(codes)
+        self.expect_reply(codes)
     }
 
     // Transfers. Each makes a passive data connection of its own.
@@ -79,7 +112,7 @@ impl Client {
         let handshake = data.handshake()?;
         drop(data);
         let how = if handshake.is_some() { ", protected" } else { "" };
-        self.note(&format!("data: {} bytes, {end:?}{how}", bytes.len()));
+        self.note(&format!("data: {} bytes, {end}{how}", bytes.len()));
         let closing = self.reply()?;
         Ok(Transfer { opening, bytes, end, handshake, closing })
     }
@@ -94,7 +127,7 @@ impl Client {
         data.send(bytes)?;
         let handshake = data.handshake()?;
         let end = data.finish();
-        let how = if handshake.is_some() { format!(", {end:?}, protected") } else { String::new() };
+        let how = if handshake.is_some() { format!(", {end}, protected") } else { String::new() };
         self.note(&format!("data: sent {} bytes{how}", bytes.len()));
         let closing = self.reply()?;
         Ok(Transfer { opening, bytes: Vec::new(), end, handshake, closing })
@@ -151,6 +184,7 @@ impl Client {
             data.finish();
         } else {
             data.receive();
+            drop(data);
         }
         self.reply()
     }
@@ -158,6 +192,7 @@ impl Client {
     /// Tries a command that wants a data connection, and fails unless it is refused with one of
     /// `codes`.
     pub fn refused(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
-        self.attempt(line)?.expect(codes)
+        let reply = self.attempt(line)?;
+        self.judge(reply, codes, &[])
     }
 }

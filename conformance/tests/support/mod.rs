@@ -114,13 +114,16 @@ fn virtual_host() -> VirtualHost {
     VirtualHost { name: HOST.to_owned(), credentials: credentials(HOSTED, PASSWORD) }
 }
 
+/// How wharf is started is known.
+const KNOWN: &str = "a server of ours has all settings";
+
 /// Returns what all servers have in common.
 fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
     let mut builder = Server::builder();
     if settings.tls_required {
         builder = builder.tls_required(TlsRequired::All);
     }
-    if settings.resumption_required {
+    if settings.resumption_required == Some(true) {
         builder = builder.tls_resumption(Resumption::Require);
     }
     let [sessions, per_address] = settings.sessions.unwrap_or([1000, 1000]);
@@ -132,12 +135,12 @@ fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
             code: 200,
             text: argument.to_vec(),
         })
-        .idle_timeout(settings.idle_timeout)
-        .login_timeout(settings.login_timeout)
-        .data_timeout(settings.data_timeout)
-        .login_delay(settings.login_delay)
-        .login_attempts(settings.login_attempts)
-        .atomic_uploads(settings.atomic_uploads)
+        .idle_timeout(settings.idle_timeout.expect(KNOWN))
+        .login_timeout(settings.login_timeout.expect(KNOWN))
+        .data_timeout(settings.data_timeout.expect(KNOWN))
+        .login_delay(settings.login_delay.expect(KNOWN))
+        .login_attempts(settings.login_attempts.expect(KNOWN))
+        .atomic_uploads(settings.atomic_uploads.expect(KNOWN))
         .max_sessions(sessions)
         .max_sessions_per_address(per_address)
         .shutdown_grace(Duration::from_secs(1))

@@ -1,0 +1,113 @@
+"""vsftpd, with a virtual user."""
+
+import os
+import shutil
+from pathlib import Path
+
+from server import ROOT, Server, hash_password, package_version
+
+CONFIGURATION = """
+listen=YES
+listen_address=127.0.0.1
+listen_port={port}
+implicit_ssl={implicit}
+background=NO
+session_support=NO
+secure_chroot_dir={empty}
+# Not to be had in every container.
+isolate=NO
+isolate_network=NO
+seccomp_sandbox=NO
+
+local_enable=YES
+guest_enable=YES
+# Has a home that is there, which vsftpd insists on; it takes no user by number.
+guest_username=bin
+nopriv_user=nobody
+pam_service_name={service}
+virtual_use_local_privs=YES
+local_root={home}
+chroot_local_user=YES
+allow_writeable_chroot=YES
+write_enable=YES
+local_umask=022
+anonymous_enable=YES
+ftp_username=daemon
+anon_root={home}
+
+ascii_upload_enable=YES
+ascii_download_enable=YES
+async_abor_enable=YES
+ls_recurse_enable=YES
+force_dot_files=YES
+mdtm_write=YES
+connect_from_port_20=NO
+max_login_fails=3
+delay_failed_login=0
+delay_successful_login=0
+xferlog_enable=NO
+
+ssl_enable=YES
+allow_anon_ssl=YES
+rsa_cert_file={certificate}
+rsa_private_key_file={key}
+ssl_ciphers=HIGH
+force_local_logins_ssl=NO
+force_local_data_ssl=NO
+require_ssl_reuse=NO
+strict_ssl_read_eof=YES
+strict_ssl_write_shutdown=YES
+"""
+
+PAM = """# Made by .ci/servers/vsftpd.py for as long as it runs.
+auth required {module} pwdfile={users}
+account required pam_permit.so
+session required pam_permit.so
+"""
+
+
+class Vsftpd(Server):
+    """Knows no users but by PAM, which reads nothing but /etc/pam.d.
+
+    So a file is put there, of a name that is nobody else's, and taken away at the end. It is two
+    processes, as one of them has either kind of TLS.
+    """
+
+    name = label = "vsftpd"
+    program = ROOT / "usr/sbin/vsftpd"
+
+    def __init__(self):
+        super().__init__()
+        self.service = Path(f"/etc/pam.d/wharf-ci-vsftpd-{os.getpid()}-{id(self)}")
+
+    def commands(self):
+        shutil.chown(self.home, "bin", "bin")
+        empty = self.work / "empty"
+        empty.mkdir(exist_ok=True)
+        module = next(ROOT.glob("**/pam_pwdfile.so"))
+        users = self.work / "users"
+        users.write_text(f"{self.USER}:{hash_password(self.PASSWORD)}\n")
+        self.service.write_text(PAM.format(module=module, users=users))
+        commands = []
+        for port, implicit in (self.port, "NO"), (self.implicit_port, "YES"):
+            file = self.work / f"vsftpd-{port}.conf"
+            text = CONFIGURATION.format(
+                port=port,
+                implicit=implicit,
+                empty=empty,
+                service=self.service.name,
+                home=self.home,
+                certificate=self.certificate,
+                key=self.key,
+            )
+            file.write_text(text.lstrip())
+            commands.append([self.program, file])
+        return commands
+
+    def after_stop(self):
+        self.service.unlink(missing_ok=True)
+
+    def version(self):
+        # It writes to its standard input.
+        said = package_version("sh", "-c", '"$0" -v 0>&1', self.program)
+        return said.removeprefix("vsftpd: version ")

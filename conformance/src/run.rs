@@ -1,0 +1,136 @@
+//! Running the checks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::check::{Check, Context, Failure, Why};
+use crate::cleanup;
+use crate::journal::Note;
+use crate::report::{Outcome, Report, Verdict};
+use crate::requirements::requirements;
+use crate::target::Target;
+
+/// Runs a check.
+pub fn run_one(target: &dyn Target, check: &Check) -> Outcome {
+    run_in_context(target, check).0
+}
+
+/// Runs every check, this many at a time.
+pub fn run(target: &dyn Target, at_a_time: usize) -> Report {
+    let checks: Vec<_> = crate::all().collect();
+    run_checks(target, &checks, at_a_time, &|_| {})
+}
+
+/// Runs these checks, this many at a time, and shows each outcome as soon as it is known. When the
+/// server answers nobody any more, what is left fails for that reason.
+pub fn run_checks(
+    target: &dyn Target,
+    checks: &[Check],
+    at_a_time: usize,
+    show: &(dyn Fn(&Outcome) + Sync),
+) -> Report {
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(vec![None; checks.len()]);
+    let silence = Mutex::new(Silence::default());
+    let take = || checks.get(next.fetch_add(1, Ordering::Relaxed));
+    let work = |check: &Check| {
+        let lock = || silence.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(since) = lock().since() {
+            let why = format!("not run: the server answers nobody any more, since {since}");
+            return Outcome::failed(check.id, why);
+        }
+        let (outcome, is_gone) = run_in_context(target, check);
+        lock().note(check.id, is_gone);
+        outcome
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..at_a_time.max(1) {
+            scope.spawn(|| {
+                while let Some(check) = take() {
+                    let outcome = work(check);
+                    show(&outcome);
+                    let index = checks.iter().position(|other| other.id == check.id);
+                    let mut outcomes = outcomes.lock().expect("nothing panics with the lock held");
+                    outcomes[index.expect("it is one of them")] = Some(outcome);
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().expect("all checks have ended");
+    Report { outcomes: outcomes.into_iter().flatten().collect() }
+}
+
+/// Since which check nobody was greeted.
+#[derive(Default)]
+struct Silence {
+    since: Option<&'static str>,
+    checks: u32,
+}
+
+impl Silence {
+    fn note(&mut self, id: &'static str, is_gone: bool) {
+        match is_gone {
+            true => {
+                self.since.get_or_insert(id);
+                self.checks += 1;
+            }
+            false => *self = Self::default(),
+        }
+    }
+
+    /// Once may be an accident.
+    fn since(&self) -> Option<&'static str> {
+        self.since.filter(|_| self.checks > 1)
+    }
+}
+
+/// Runs a check, and tells whether the server did not answer when it last connected.
+fn run_in_context(target: &dyn Target, check: &Check) -> (Outcome, bool) {
+    let mut context = Context::new(target, check.id);
+    let result = catch_unwind(AssertUnwindSafe(|| (check.run)(&mut context)));
+    let result = result.unwrap_or_else(|_| Err(Failure::new("the check itself is broken")));
+    let took_too_long = crate::patience::is_over();
+    let is_gone = result.is_err() && context.is_gone();
+    if target.cleans_up() && context.has_connected() && !is_gone {
+        cleanup::remove_folder(&mut context);
+    }
+    let journal = context.journal();
+    let verdict = match result {
+        Ok(()) => match journal.notes().into_iter().next() {
+            Some(Note::NotChecked(why)) if !context.has_connected() => {
+                Verdict::Skipped(Why::NeedsOption, why)
+            }
+            _ => Verdict::Passed,
+        },
+        Err(failure) => {
+            let mut message = journal.normalised(&failure.to_string());
+            if took_too_long {
+                message.push_str(" (and the check as a whole took too long)");
+            }
+            verdict(target, check.id, failure.skipped(), message)
+        }
+    };
+    let outcome =
+        Outcome { id: check.id, verdict, notes: journal.notes(), dialogue: journal.lines() };
+    (outcome, is_gone)
+}
+
+/// What a server MUST have it cannot leave out, and where the checks are strict neither what it
+/// SHOULD have.
+fn verdict(target: &dyn Target, id: &str, skipped: Option<Why>, message: String) -> Verdict {
+    let level = requirements().iter().find(|row| row.id == id).map(|row| row.level.as_str());
+    let needed = match level {
+        Some("MUST") => true,
+        Some("SHOULD") => target.is_strict(),
+        _ => false,
+    };
+    match skipped {
+        None => Verdict::Failed(Failure::new(message)),
+        Some(Why::NotOffered) if needed => {
+            let level = level.unwrap_or_default();
+            Verdict::Failed(Failure::new(format!("not offered, and a {level}: {message}")))
+        }
+        Some(why) => Verdict::Skipped(why, message),
+    }
+}

@@ -1,0 +1,307 @@
+//! A server of which little more is known than where it listens.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::check::{Failure, login};
+use crate::client::{Client, Detail};
+use crate::data::other_loopback;
+use crate::journal::Journal;
+use crate::patience;
+use crate::target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
+use crate::tls::{Tls, TlsVersion};
+
+/// What is known of a server before it is met.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Where it listens.
+    pub server: SocketAddr,
+    /// An account that may do everything.
+    pub account: Credentials,
+    /// How connections are made for the checks to which that is all the same.
+    pub protection: Protection,
+    /// TLS is not to be used at all.
+    pub without_tls: bool,
+    /// The directory to work in; `None` is the one that a login begins in.
+    pub root: Option<String>,
+    /// A reply that is not the best one is a failure.
+    pub strict: bool,
+    /// The longest that anything waits for the server.
+    pub limit: Duration,
+    /// Anonymous may log in, sees what the account sees, and may not change it.
+    pub anonymous: bool,
+    /// An account that may log in, and nothing else.
+    pub powerless: Option<Credentials>,
+    /// An account that has to use TLS.
+    pub tls_only: Option<Credentials>,
+    /// A virtual host.
+    pub host: Option<VirtualHost>,
+    /// Where it listens on IPv6.
+    pub ipv6: Option<SocketAddr>,
+    /// Where it listens for implicit FTPS.
+    pub implicit: Option<SocketAddr>,
+    /// How long it waits for a command.
+    pub idle_timeout: Option<Duration>,
+    /// How long it waits for data, where that is something else.
+    pub data_timeout: Option<Duration>,
+    /// How late it answers a failed login.
+    pub login_delay: Option<Duration>,
+    /// After how many failed logins it closes the connection.
+    pub login_attempts: Option<u32>,
+    /// An upload takes the place of the old file only once it is whole.
+    pub atomic_uploads: Option<bool>,
+    /// The path of a file of more than 4 GiB, whose last bytes may be overwritten.
+    pub large_file: Option<String>,
+    /// It allows CCC.
+    pub ccc: bool,
+    /// It requires TLS of everybody.
+    pub tls_required: bool,
+    /// How many sessions it allows, altogether and from one address.
+    pub sessions: Option<[usize; 2]>,
+    /// An address of this machine to be a stranger at.
+    pub bounce_address: Option<IpAddr>,
+}
+
+impl Facts {
+    /// Returns what there is for a server and an account when nothing else is said.
+    pub fn new(server: SocketAddr, account: Credentials) -> Self {
+        Self {
+            server,
+            account,
+            protection: Protection::None,
+            without_tls: false,
+            root: None,
+            strict: false,
+            limit: Duration::from_secs(10),
+            anonymous: false,
+            powerless: None,
+            tls_only: None,
+            host: None,
+            ipv6: None,
+            implicit: None,
+            idle_timeout: None,
+            data_timeout: None,
+            login_delay: None,
+            login_attempts: None,
+            atomic_uploads: None,
+            large_file: None,
+            ccc: false,
+            tls_required: false,
+            sessions: None,
+            bounce_address: None,
+        }
+    }
+}
+
+/// A server that has been met: it answers, and lets the account in.
+#[derive(Clone, Debug)]
+pub struct Stranger {
+    facts: Facts,
+    /// It offers TLS on the port where sessions begin in clear.
+    offers_tls: bool,
+    tls_versions: Vec<TlsVersion>,
+    root: String,
+}
+
+impl Stranger {
+    /// Connects, logs in, and finds out what can be found out. Fails when the checks could not work
+    /// there.
+    pub fn meet(facts: Facts) -> Result<Self, Failure> {
+        patience::begin(facts.limit);
+        let met = Self::look(facts);
+        patience::forget();
+        met
+    }
+
+    /// Returns the same server, at another address.
+    pub fn at(mut self, server: SocketAddr) -> Self {
+        self.facts.server = server;
+        self
+    }
+
+    fn look(facts: Facts) -> Result<Self, Failure> {
+        let mut client = connect(&facts)?;
+        login(&mut client, &facts.account).map_err(|error| hint(&facts, error))?;
+        client.expect("TYPE I", &[200])?;
+        if let Some(root) = &facts.root {
+            client.expect(format!("CWD {root}"), &[200, 250])?;
+        }
+        let here = client.expect("PWD", &[257])?.quoted()?;
+        let here = String::from_utf8(here).map_err(|_| Failure::new("PWD is not UTF-8"))?;
+        let root = here.trim_end_matches('/').to_owned();
+
+        // Better to find out now than in each check.
+        let folder = format!("{root}/ftpspec-{}", std::process::id());
+        client.expect(format!("MKD {folder}"), &[257]).map_err(|error| {
+            Failure::new(format!("no folder can be made in {here}, see --root: {error}"))
+        })?;
+        client.expect(format!("RMD {folder}"), &[200, 250])?;
+        let _ = client.command("QUIT");
+
+        let offers_tls = match facts.protection {
+            Protection::None => !facts.without_tls && offers_tls(&facts),
+            Protection::Explicit => true,
+            Protection::Implicit => false,
+        };
+        let mut tls_versions = TlsVersion::ALL.to_vec();
+        if (offers_tls || facts.protection == Protection::Implicit) && !facts.strict {
+            tls_versions.retain(|&version| speaks(&facts, version));
+        }
+        if tls_versions.is_empty() {
+            // What is wrong is for the checks to say.
+            tls_versions.push(TlsVersion::V1_3);
+        }
+        Ok(Self { facts, offers_tls, tls_versions, root })
+    }
+}
+
+/// Connects, reads the greeting, and has the connection protected as the checks will.
+fn connect(facts: &Facts) -> Result<Client, Failure> {
+    let mut client = dial(facts)?;
+    if facts.protection == Protection::Implicit {
+        client.start_tls(&Tls::new())?;
+    }
+    greeted(&mut client)?;
+    if facts.protection == Protection::Explicit {
+        client.auth(&Tls::new())?;
+    }
+    if facts.protection != Protection::None {
+        client.protect_later();
+    }
+    Ok(client)
+}
+
+fn dial(facts: &Facts) -> Result<Client, Failure> {
+    let server = facts.server;
+    let mut client = Client::connect(server, None, Journal::new(), 0)
+        .map_err(|error| Failure::new(format!("connecting to {server}: {error}")))?;
+    client.keep(Detail::None);
+    client.be_strict(facts.strict);
+    Ok(client)
+}
+
+fn greeted(client: &mut Client) -> Result<(), Failure> {
+    if client.expect_reply(&[120, 220])?.code == 120 {
+        client.expect_reply(&[220])?;
+    }
+    Ok(())
+}
+
+/// Adds what may help to a login that failed.
+fn hint(facts: &Facts, error: Failure) -> Failure {
+    let text = error.to_string();
+    let words = ["TLS", "SSL", "ENCRYPT", "SECURE"];
+    let about_tls = words.iter().any(|word| text.to_uppercase().contains(word));
+    if facts.protection == Protection::None && about_tls {
+        return Failure::new(format!("{text} (it may want --tls explicit)"));
+    }
+    error
+}
+
+/// Tells whether AUTH TLS works, or is listed and so should.
+fn offers_tls(facts: &Facts) -> bool {
+    let offers = || {
+        let mut client = connect(facts)?;
+        let features = client.command("FEAT")?.whole().to_uppercase();
+        let listed = features.contains("AUTH TLS") || features.contains("AUTH SSL");
+        Ok::<_, Failure>(listed || client.command("AUTH TLS")?.code == 234)
+    };
+    offers().unwrap_or(false)
+}
+
+/// Tells whether a handshake of this version succeeds.
+fn speaks(facts: &Facts, version: TlsVersion) -> bool {
+    let tls = Tls::only(version);
+    let shake = || match facts.protection {
+        Protection::Implicit => dial(facts)?.start_tls(&tls),
+        Protection::None | Protection::Explicit => {
+            let mut client = dial(facts)?;
+            greeted(&mut client)?;
+            client.auth(&tls)
+        }
+    };
+    shake().is_ok()
+}
+
+impl Target for Stranger {
+    fn address(&self, profile: Profile) -> Option<SocketAddr> {
+        let facts = &self.facts;
+        let standard = Some(facts.server);
+        match profile {
+            Profile::Standard => standard,
+            Profile::Ipv6 => facts.ipv6,
+            Profile::Impatient => {
+                let known = facts.idle_timeout.is_some() || facts.login_delay.is_some();
+                standard.filter(|_| known)
+            }
+            Profile::Implicit if facts.protection == Protection::Implicit => standard,
+            Profile::Implicit => facts.implicit,
+            Profile::Strict => standard.filter(|_| facts.tls_required && self.offers_tls),
+            Profile::Ccc => standard.filter(|_| facts.ccc && self.offers_tls),
+            Profile::Clear => standard
+                .filter(|_| !self.offers_tls && facts.protection == Protection::None)
+                .filter(|_| !facts.without_tls),
+            Profile::Crowded => standard.filter(|_| facts.sessions.is_some()),
+        }
+    }
+
+    fn settings(&self, profile: Profile) -> Settings {
+        let facts = &self.facts;
+        Settings {
+            idle_timeout: facts.idle_timeout,
+            data_timeout: facts.data_timeout,
+            login_delay: facts.login_delay,
+            login_attempts: facts.login_attempts,
+            atomic_uploads: facts.atomic_uploads,
+            tls: self.offers_tls || profile == Profile::Implicit,
+            tls_required: facts.tls_required,
+            sessions: facts.sessions,
+            host: facts.host.clone(),
+            ..Settings::unknown()
+        }
+    }
+
+    fn credentials(&self, account: Account) -> Option<Credentials> {
+        match account {
+            Account::Full => Some(self.facts.account.clone()),
+            Account::Anonymous => self.facts.anonymous.then(|| Credentials {
+                user: "anonymous".into(),
+                password: "ftpspec@example.org".into(),
+            }),
+            Account::Powerless => self.facts.powerless.clone(),
+            Account::TlsOnly => self.facts.tls_only.clone(),
+        }
+    }
+
+    fn large_file(&self) -> Option<String> {
+        self.facts.large_file.clone()
+    }
+
+    fn root(&self) -> String {
+        self.root.clone()
+    }
+
+    fn is_strict(&self) -> bool {
+        self.facts.strict
+    }
+
+    fn cleans_up(&self) -> bool {
+        true
+    }
+
+    fn protection(&self) -> Protection {
+        self.facts.protection
+    }
+
+    fn tls_versions(&self) -> Vec<TlsVersion> {
+        self.tls_versions.clone()
+    }
+
+    fn limit(&self) -> Duration {
+        self.facts.limit
+    }
+
+    fn other_address(&self, own: IpAddr) -> Option<IpAddr> {
+        self.facts.bounce_address.or_else(|| other_loopback(own))
+    }
+}

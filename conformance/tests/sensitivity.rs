@@ -1,0 +1,154 @@
+//! The checks see what is wrong: servers with one thing broken, each against the checks that have to
+//! notice, with no more known of them than an address and an account.
+
+mod faulty;
+#[path = "faulty/table.rs"]
+mod table;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use faulty::{Edit, Fault, proxy, without_close_notify};
+use table::{Mutation, mutations};
+use wharf::{
+    Backend, Builder, Certificate, Handle, Memory, PassivePorts, Permissions, Server, Tls,
+};
+use wharf_conformance::{Credentials, Facts, Stranger, Verdict, all, run_one};
+
+fn builder() -> Builder {
+    Server::builder()
+        .backend(Backend::ALL[0])
+        .storage(Memory::new())
+        .user("user", "password", Permissions::ALL)
+        .listen("127.0.0.1:0")
+        .login_delay(Duration::ZERO)
+        .max_sessions_per_address(1000)
+        .shutdown_grace(Duration::ZERO)
+}
+
+fn start(builder: Builder) -> (Handle, SocketAddr) {
+    let server = builder.spawn().expect("the server starts");
+    let address = server.addresses()[0];
+    (server, address)
+}
+
+fn meet(address: SocketAddr, limit: Duration) -> Stranger {
+    let account = Credentials { user: "user".into(), password: "password".into() };
+    let facts = Facts { limit, ..Facts::new(address, account) };
+    Stranger::meet(facts).expect("the server lets the checks in")
+}
+
+fn verdict(stranger: &Stranger, id: &str) -> Verdict {
+    let check = all().find(|check| check.id == id);
+    run_one(stranger, &check.unwrap_or_else(|| panic!("no check {id}"))).verdict
+}
+
+/// Long enough for a server in this process, and short where a fault is that nothing comes.
+const LIMIT: Duration = Duration::from_secs(3);
+
+#[test]
+fn every_mutation_is_seen() {
+    let mutations = mutations();
+    assert!(mutations.len() >= 25);
+    let next = AtomicUsize::new(0);
+    let unseen: Vec<String> = thread::scope(|scope| {
+        let work = || {
+            let mut unseen = Vec::new();
+            while let Some(mutation) = mutations.get(next.fetch_add(1, Ordering::Relaxed)) {
+                unseen.extend(blind_checks(mutation));
+            }
+            unseen
+        };
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no check panics")).collect()
+    });
+    assert!(unseen.is_empty(), "not seen:\n{}", unseen.join("\n"));
+}
+
+/// Returns a line for each check that should have noticed and has not.
+fn blind_checks(mutation: &Mutation) -> Vec<String> {
+    // Met before it breaks, as what is broken could be what meeting needs.
+    let (_server, address) = start((mutation.server)(builder()));
+    let proxied = proxy(address, mutation.fault);
+    let stranger = meet(address, LIMIT).at(proxied);
+    // A proxy that looks at data takes it whole, and so is itself no faithful reader.
+    let faithful = mutation.fault.data.map(|_| {
+        let fault = Fault { data: Some(|_, bytes| bytes), ..Fault::default() };
+        meet(address, LIMIT).at(proxy(address, fault))
+    });
+    let blind = |id: &&str| {
+        let verdict = verdict(&stranger, id);
+        let is_seen = matches!(verdict, Verdict::Failed(_))
+            && faithful.as_ref().is_none_or(|faithful| self::verdict(faithful, id) != verdict);
+        (!is_seen).then(|| format!("{} by {id}: {verdict}", mutation.what))
+    };
+    mutation.ids.iter().filter_map(blind).collect()
+}
+
+#[test]
+fn nothing_is_seen_where_nothing_is_broken() {
+    let (_server, address) = start(builder());
+    for data in [None, Some((|_, bytes| bytes) as Edit)] {
+        let proxied = proxy(address, Fault { data, ..Fault::default() });
+        let stranger = meet(proxied, Duration::from_secs(20));
+        let mut ids: Vec<_> = mutations()
+            .iter()
+            .filter(|mutation| mutation.fault.data.is_some() == data.is_some())
+            .flat_map(|mutation| mutation.ids)
+            .copied()
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        // A proxy that takes data whole is no reader that stands still, and passes no reset on.
+        ids.retain(|id| data.is_none() || !["rfc959.retr", "rfc959.stor"].contains(id));
+        for id in ids {
+            let verdict = verdict(&stranger, id);
+            let fine = !matches!(verdict, Verdict::Failed(_));
+            assert!(fine, "{id}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_close_notify_is_seen() {
+    let (ports, range) = ports();
+    let tls = Tls::new(Certificate::self_signed(&["localhost"]).expect("a certificate"));
+    let (_server, address) = start(
+        Server::builder()
+            .backend(Backend::ALL[0])
+            .storage(Memory::new())
+            .user("user", "password", Permissions::ALL)
+            .listen("127.0.0.2:0")
+            .tls(tls.expect("the provider has what TLS needs"))
+            .passive_ports(range)
+            .max_sessions_per_address(1000)
+            .shutdown_grace(Duration::ZERO),
+    );
+    let proxied = without_close_notify(address, ports);
+    let stranger = meet(proxied, LIMIT);
+    for id in ["rfc4217.auth", "rfc4217.prot"] {
+        let verdict = verdict(&stranger, id);
+        let seen = matches!(&verdict, Verdict::Failed(failure)
+            if failure.to_string().contains("close_notify"));
+        assert!(seen, "{id}: {verdict}");
+    }
+}
+
+/// Returns ports in a row that are free at 127.0.0.1, taken there, and at 127.0.0.2, not taken.
+fn ports() -> (Vec<TcpListener>, PassivePorts) {
+    const COUNT: u16 = 16;
+    for _ in 0..100 {
+        let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let number = first.local_addr().expect("it is bound").port();
+        let Some(last) = number.checked_add(COUNT) else { continue };
+        let others = (number + 1..=last).map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let Ok(mut listeners) = others.collect::<Result<Vec<_>, _>>() else { continue };
+        listeners.push(first);
+        if (number..=last).all(|port| TcpListener::bind(("127.0.0.2", port)).is_ok()) {
+            return (listeners, PassivePorts::range(number..=last).expect("a range of ports"));
+        }
+    }
+    panic!("no {COUNT} free ports in a row");
+}
