@@ -131,7 +131,7 @@ fn epsv(context: &mut Context<'_>) -> Result {
     client.expect_reply(&[501, 503])?;
     ensure!(!offer.was_approached(), "the server connected to a port that it refused");
     holds(&mut client, "file", b"content")?;
-    client.expect("epsv all", &[200])?;
+    client.prefer("epsv all", &[200], &[202, 220, 229, 250])?;
     // Another session is not concerned.
     context.login()?.pasv()?;
 
