@@ -23,8 +23,8 @@ pub(crate) fn remove_folder(context: &mut Context<'_>) {
         if client.command(format!("CWD {folder}"))?.code != 250 {
             return Ok(());
         }
-        empty(&mut client, &folder, 0)?;
-        let _ = client.command("CWD /")?;
+        empty(&mut client, folder.as_bytes(), 0)?;
+        client.command("CDUP")?;
         client.expect(format!("RMD {folder}"), &[200, 250]).map(drop)
     });
     if let Err(error) = removed {
@@ -33,18 +33,19 @@ pub(crate) fn remove_folder(context: &mut Context<'_>) {
     patience::forget();
 }
 
-/// Removes what is in the working directory, which is `folder`.
-fn empty(client: &mut Client, folder: &str, depth: usize) -> Result<(), Failure> {
+/// Removes what is in a directory, given by its whole path as it travels. Every name that is removed
+/// has the folder's path before it: whatever the server makes of CWD, nothing else can be hit.
+fn empty(client: &mut Client, path: &[u8], depth: usize) -> Result<(), Failure> {
+    client.expect([b"CWD ", path].concat(), &[200, 250])?;
     for name in names(client)? {
-        let name = encode_name(&name);
-        let line = |command: &str| [command.as_bytes(), &name].concat();
-        if client.command(line("DELE "))?.code < 300 || client.command(line("RMD "))?.code < 300 {
+        let path = [path, b"/", &encode_name(&name)].concat();
+        let line = |command: &[u8]| [command, &path].concat();
+        if client.command(line(b"DELE "))?.code < 300 || client.command(line(b"RMD "))?.code < 300 {
             continue;
         }
-        if depth < DEEPEST && client.command(line("CWD "))?.code < 300 {
-            empty(client, folder, depth + 1)?;
-            client.expect("CDUP", &[200, 250])?;
-            client.command(line("RMD "))?;
+        if depth < DEEPEST && empty(client, &path, depth + 1).is_ok() {
+            client.command("CDUP")?;
+            client.command(line(b"RMD "))?;
         }
     }
     Ok(())
@@ -67,7 +68,7 @@ fn names(client: &mut Client) -> Result<BTreeSet<Vec<u8>>, Failure> {
             names.extend(lines(client, command)?.into_iter().flatten().map(|name| decode(&name)));
         }
     }
-    names.retain(|name| name != b"." && name != b".." && name != b"-a" && !name.is_empty());
+    names.retain(|name| name != b"." && name != b".." && !name.is_empty() && !name.contains(&b'/'));
     Ok(names)
 }
 

@@ -6,12 +6,16 @@
 //! by its address and by the [`Settings`] it was started with, and by nothing else; so it runs
 //! against any server that a [`Target`] describes.
 //!
+//! The program `ftpspec` runs them against a [`Stranger`].
+//!
 //! # What it is
 //!
-//! - *Strict*: a reply that breaks the grammar of RFC 959 section 4.2 fails the check, and so does a
+//! - *Strict*: where the [`Target`] wants it, a reply that the RFCs allow is a failure when there is a
+//!   better one; else it is a [`Note`]. Either way a reply that breaks the grammar of RFC 959 section 4.2 fails the check, and so does a
 //!   line that ends in a bare LF, or a data connection that is reset where it should end, or within
 //!   TLS ends without close_notify.
-//! - *Bounded*: nothing waits longer than [`LIMIT`], and nothing passes or fails by being fast.
+//! - *Bounded*: nothing waits longer than [`LIMIT`], or what the target says instead, and a check as
+//!   a whole not longer than some of these; nothing passes or fails by being fast.
 //! - *Repeatable*: a check sends the same bytes each time, in a folder of its own, and writes down
 //!   the whole dialogue with what may vary (ports, times, invented names) replaced. Two servers that
 //!   behave alike have equal reports, byte by byte.
@@ -48,6 +52,7 @@ mod checks;
 mod citations;
 mod cleanup;
 mod client;
+mod context;
 mod data;
 mod journal;
 mod listing;

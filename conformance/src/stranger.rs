@@ -9,7 +9,7 @@ use crate::data::other_loopback;
 use crate::journal::Journal;
 use crate::patience;
 use crate::target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
-use crate::tls::Tls;
+use crate::tls::{Tls, TlsVersion};
 
 /// What is known of a server before it is met.
 #[derive(Clone, Debug)]
@@ -99,6 +99,7 @@ pub struct Stranger {
     facts: Facts,
     /// It offers TLS on the port where sessions begin in clear.
     offers_tls: bool,
+    tls_versions: Vec<TlsVersion>,
     root: String,
 }
 
@@ -142,23 +143,25 @@ impl Stranger {
             Protection::Explicit => true,
             Protection::Implicit => false,
         };
-        Ok(Self { facts, offers_tls, root })
+        let mut tls_versions = TlsVersion::ALL.to_vec();
+        if (offers_tls || facts.protection == Protection::Implicit) && !facts.strict {
+            tls_versions.retain(|&version| speaks(&facts, version));
+        }
+        if tls_versions.is_empty() {
+            // What is wrong is for the checks to say.
+            tls_versions.push(TlsVersion::V1_3);
+        }
+        Ok(Self { facts, offers_tls, tls_versions, root })
     }
 }
 
 /// Connects, reads the greeting, and has the connection protected as the checks will.
 fn connect(facts: &Facts) -> Result<Client, Failure> {
-    let server = facts.server;
-    let mut client = Client::connect(server, None, Journal::new(), 0)
-        .map_err(|error| Failure::new(format!("connecting to {server}: {error}")))?;
-    client.keep(Detail::None);
-    client.be_strict(facts.strict);
+    let mut client = dial(facts)?;
     if facts.protection == Protection::Implicit {
         client.start_tls(&Tls::new())?;
     }
-    if client.expect_reply(&[120, 220])?.code == 120 {
-        client.expect_reply(&[220])?;
-    }
+    greeted(&mut client)?;
     if facts.protection == Protection::Explicit {
         client.auth(&Tls::new())?;
     }
@@ -166,6 +169,22 @@ fn connect(facts: &Facts) -> Result<Client, Failure> {
         client.protect_later();
     }
     Ok(client)
+}
+
+fn dial(facts: &Facts) -> Result<Client, Failure> {
+    let server = facts.server;
+    let mut client = Client::connect(server, None, Journal::new(), 0)
+        .map_err(|error| Failure::new(format!("connecting to {server}: {error}")))?;
+    client.keep(Detail::None);
+    client.be_strict(facts.strict);
+    Ok(client)
+}
+
+fn greeted(client: &mut Client) -> Result<(), Failure> {
+    if client.expect_reply(&[120, 220])?.code == 120 {
+        client.expect_reply(&[220])?;
+    }
+    Ok(())
 }
 
 /// Adds what may help to a login that failed.
@@ -188,6 +207,20 @@ fn offers_tls(facts: &Facts) -> bool {
         Ok::<_, Failure>(listed || client.command("AUTH TLS")?.code == 234)
     };
     offers().unwrap_or(false)
+}
+
+/// Tells whether a handshake of this version succeeds.
+fn speaks(facts: &Facts, version: TlsVersion) -> bool {
+    let tls = Tls::only(version);
+    let shake = || match facts.protection {
+        Protection::Implicit => dial(facts)?.start_tls(&tls),
+        Protection::None | Protection::Explicit => {
+            let mut client = dial(facts)?;
+            greeted(&mut client)?;
+            client.auth(&tls)
+        }
+    };
+    shake().is_ok()
 }
 
 impl Target for Stranger {
@@ -258,6 +291,10 @@ impl Target for Stranger {
 
     fn protection(&self) -> Protection {
         self.facts.protection
+    }
+
+    fn tls_versions(&self) -> Vec<TlsVersion> {
+        self.tls_versions.clone()
     }
 
     fn limit(&self) -> Duration {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::data::other_loopback;
 use crate::patience::LIMIT;
+use crate::tls::TlsVersion;
 
 /// A server, or several of one make, that the checks run against.
 ///
@@ -53,6 +54,11 @@ pub trait Target: Send + Sync {
     /// Returns how connections are made for the checks to which that is all the same.
     fn protection(&self) -> Protection {
         Protection::None
+    }
+
+    /// Returns the versions of TLS that the server speaks.
+    fn tls_versions(&self) -> Vec<TlsVersion> {
+        TlsVersion::ALL.to_vec()
     }
 
     /// Returns the longest that anything waits for the server.
@@ -110,7 +116,7 @@ impl Profile {
             Self::Implicit => "implicit FTPS (--implicit)",
             Self::Strict => "a server that requires TLS (--tls-required)",
             Self::Ccc => "a server that allows CCC (--ccc)",
-            Self::Clear => "a server without TLS (--no-tls)",
+            Self::Clear => "a server without TLS",
             Self::Crowded => "the limits of sessions (--max-sessions)",
         }
     }

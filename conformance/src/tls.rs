@@ -27,6 +27,11 @@ pub enum TlsVersion {
     V1_3,
 }
 
+impl TlsVersion {
+    /// Both, from the older to the newer.
+    pub const ALL: [Self; 2] = [Self::V1_2, Self::V1_3];
+}
+
 /// How a handshake went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {

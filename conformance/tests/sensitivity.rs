@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use faulty::{Fault, proxy, without_close_notify};
+use faulty::{Edit, Fault, proxy, without_close_notify};
 use table::{Mutation, mutations};
 use wharf::{
     Backend, Builder, Certificate, Handle, Memory, PassivePorts, Permissions, Server, Tls,
@@ -90,7 +90,7 @@ fn blind_checks(mutation: &Mutation) -> Vec<String> {
 #[test]
 fn nothing_is_seen_where_nothing_is_broken() {
     let (_server, address) = start(builder());
-    for data in [None, Some((|_, bytes| bytes) as fn(&str, Vec<u8>) -> Vec<u8>)] {
+    for data in [None, Some((|_, bytes| bytes) as Edit)] {
         let proxied = proxy(address, Fault { data, ..Fault::default() });
         let stranger = meet(proxied, Duration::from_secs(20));
         let mut ids: Vec<_> = mutations()

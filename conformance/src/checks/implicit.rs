@@ -1,7 +1,7 @@
 //! Implicit FTPS: TLS from the first byte, which no RFC describes.
 
 use super::rfc4217_data::{protected, transfers};
-use super::{Result, VERSIONS, advise, ensure, holds};
+use super::{Result, advise, ensure, holds};
 use crate::check::{Check, Context};
 use crate::data::End;
 use crate::target::Profile;
@@ -13,7 +13,7 @@ fn implicit(context: &mut Context<'_>) -> Result {
     if !context.has_tls(Profile::Implicit) {
         return Ok(());
     }
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let tls = Tls::only(version);
         let mut client = context.connect_protected(Profile::Implicit, &tls)?;
         client.expect("AUTH TLS", &[503])?;

@@ -27,7 +27,6 @@ use crate::client::{Client, Detail};
 use crate::data::Data;
 use crate::reply::Reply;
 use crate::target::Account;
-use crate::tls::TlsVersion;
 use crate::wire::excerpt;
 
 /// Returns all checks.
@@ -58,9 +57,6 @@ pub fn all() -> impl Iterator<Item = Check> {
     .concat()
     .into_iter()
 }
-
-/// Both versions of TLS, each alone.
-const VERSIONS: [TlsVersion; 2] = [TlsVersion::V1_2, TlsVersion::V1_3];
 
 type Result<T = (), E = Failure> = std::result::Result<T, E>;
 

@@ -25,9 +25,11 @@ fn auth(context: &mut Context<'_>) -> Result {
         }
         client.auth(&Tls::new())?;
         still_there(&mut client)?;
-        client.expect("AUTH TLS", &[503])?;
-        client.expect("AUTH NO-SUCH", &[503, 504])?;
-        still_there(&mut client)?;
+        // RFC 2228 leaves room for a second handshake.
+        if client.prefer("AUTH TLS", &[503], &[234])?.code != 234 {
+            client.expect("AUTH NO-SUCH", &[503, 504])?;
+            still_there(&mut client)?;
+        }
 
         // The other names of the mechanism; the last stands for TLS and PROT P at once.
         for name in ["tls", "TLS-C", "SSL", "TLS-P"] {

@@ -103,10 +103,8 @@ fn with_stranger(
         data.finish();
         client.expect_reply(&[226, 250])
     });
-    if let Ok(stored) = client.attempt("RETR new") {
-        if stored.code < 300 {
-            *served = Some(client.get("new")?);
-        }
+    if client.attempt("RETR new").is_ok_and(|stored| stored.code < 300) {
+        *served = Some(client.get("new")?);
     }
     if let (Some(stored), Err(_)) = (&served, &done) {
         // What was broken off may be there in part.

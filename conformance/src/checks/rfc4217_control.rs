@@ -2,7 +2,7 @@
 
 use super::rfc2228::needs_tls;
 use super::rfc2389::features;
-use super::{Result, VERSIONS, ensure, holds, quietly, same_bytes};
+use super::{Result, ensure, holds, quietly, same_bytes};
 use crate::check::{Check, Context, Failure, Why, login};
 use crate::client::Client;
 use crate::target::{Account, Profile};
@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn auth(context: &mut Context<'_>) -> Result {
     needs_tls(context)?;
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let mut client = context.connect_in_clear(Profile::Standard)?;
         lists_tls(&mut client)?;
         client.auth(&Tls::only(version))?;
@@ -115,7 +115,7 @@ fn smuggled(context: &mut Context<'_>) -> Result {
 
 /// REIN ends TLS, after its reply (RFC 4217 section 13).
 fn reinitialised(context: &mut Context<'_>) -> Result {
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let tls = Tls::only(version);
         let mut client = context.login_protected(Profile::Standard, &tls)?;
         client.put("file", b"content")?;
@@ -173,7 +173,7 @@ fn ccc(context: &mut Context<'_>) -> Result {
     if !context.has_tls(Profile::Ccc) {
         return Ok(());
     }
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let mut client = context.login_protected(Profile::Ccc, &Tls::only(version))?;
         client.put("file", b"content")?;
         client.ccc()?;

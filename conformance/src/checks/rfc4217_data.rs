@@ -1,7 +1,7 @@
 //! RFC 4217: TLS on the data connection.
 
 use super::rfc2228::needs_tls;
-use super::{Result, VERSIONS, advise, ensure, holds, pattern, quietly, same_bytes};
+use super::{Result, advise, ensure, holds, pattern, quietly, same_bytes};
 use crate::check::{Check, Context};
 use crate::client::Client;
 use crate::data::{Data, End, Transfer};
@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[Check { id: "rfc4217.prot", run: prot }];
 
 fn prot(context: &mut Context<'_>) -> Result {
     needs_tls(context)?;
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let mut client = context.login_protected(Profile::Standard, &Tls::only(version))?;
         for active in [false, true] {
             transfers(&mut client, active)?;
@@ -21,7 +21,7 @@ fn prot(context: &mut Context<'_>) -> Result {
         answered_in_clear(context, &mut client)?;
     }
     both_levels(context)?;
-    for version in VERSIONS {
+    for version in context.tls_versions() {
         let mut client = context.login_protected(Profile::Standard, &Tls::only(version))?;
         cut_off(context, &mut client)?;
     }

@@ -2,7 +2,7 @@
 
 use super::rfc2228::needs_tls;
 use super::rfc4217_data::{open, protected};
-use super::{Result, VERSIONS, ensure, pattern, quietly, same_bytes};
+use super::{Result, ensure, pattern, quietly, same_bytes};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::data::Transfer;
@@ -17,7 +17,7 @@ fn reuse(context: &mut Context<'_>) -> Result {
         if !context.has_tls(profile) {
             continue;
         }
-        for version in VERSIONS {
+        for version in context.tls_versions() {
             let tls = Tls::only(version);
             let mut client = context.login_protected(profile, &tls)?;
             if !context.is_strict() && !once(&mut client)? {

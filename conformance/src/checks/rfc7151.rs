@@ -4,7 +4,7 @@ use super::{Result, ensure};
 use crate::check::{Check, Context, Failure, Why, login};
 use crate::client::Client;
 use crate::target::{Credentials, Profile, VirtualHost};
-use crate::tls::{Tls, TlsVersion};
+use crate::tls::Tls;
 
 pub(super) const CHECKS: &[Check] = &[Check { id: "rfc7151.host", run: host }];
 
@@ -63,6 +63,7 @@ fn unknown(client: &mut Client, credentials: &Credentials) -> Result {
 
 /// The certificate is that of the host which HOST or the handshake names.
 fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
+    let versions = context.tls_versions();
     let mut shown = |host: Option<&str>, tls: &Tls| {
         let mut client = context.connect(Profile::Standard)?;
         if let Some(name) = host {
@@ -72,7 +73,7 @@ fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
         client.expect("NOOP", &[200])?;
         client.certificate().ok_or_else(|| Failure::new("the server showed no certificate"))
     };
-    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+    for version in versions {
         let tls = || Tls::only(version);
         let default = shown(None, &tls())?;
         let chosen = shown(Some(&host.name), &tls())?;

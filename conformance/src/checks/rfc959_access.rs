@@ -1,6 +1,5 @@
 //! RFC 959 section 4.1.1: access control commands.
 
-use super::rfc959_files::forget_name;
 use super::{Result, advise, both_replies, ensure, holds, is_in, quietly};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
@@ -191,14 +190,11 @@ fn rein(context: &mut Context<'_>) -> Result {
     client.put("file", b"0123456789")?;
     let offer = client.active()?;
     client.prefer("REST 5", &[350], &[500, 501, 502])?;
-    client.expect("RNFR file", &[350])?;
-    let mut reply = client.command("REIN")?;
-    if [501, 503].contains(&reply.code) {
-        // Some know but one command after RNFR.
-        client.advise(format!("REIN after RNFR: {}", reply.whole()))?;
-        forget_name(&mut client)?;
-        reply = client.command("REIN")?;
+    if context.is_strict() {
+        // Others know but one command after it.
+        client.expect("RNFR file", &[350])?;
     }
+    let reply = client.command("REIN")?;
     client.is_offered(&reply)?;
     client.judge(reply, &[220], &[])?;
     client.expect("PWD", &[530])?;

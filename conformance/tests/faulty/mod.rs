@@ -19,6 +19,9 @@ pub(crate) enum Sent {
     Close,
 }
 
+/// What becomes of the bytes of a data connection; the command is the last one.
+pub(crate) type Edit = fn(&str, Vec<u8>) -> Vec<u8>;
+
 /// What is broken. The default breaks nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Fault {
@@ -27,7 +30,7 @@ pub(crate) struct Fault {
     /// What becomes of a line of a reply, with its CRLF. The command is the last one.
     pub(crate) reply: fn(&str, String) -> String,
     /// What becomes of what the server sends over a data connection, and of what it receives.
-    pub(crate) data: Option<fn(&str, Vec<u8>) -> Vec<u8>>,
+    pub(crate) data: Option<Edit>,
 }
 
 impl Default for Fault {
@@ -135,12 +138,7 @@ impl Session {
         format!("229 Entering Extended Passive Mode (|||{own}|)\r\n")
     }
 
-    fn relay(
-        &self,
-        listener: &TcpListener,
-        server: SocketAddr,
-        edit: fn(&str, Vec<u8>) -> Vec<u8>,
-    ) {
+    fn relay(&self, listener: &TcpListener, server: SocketAddr, edit: Edit) {
         let Ok((mut client, _)) = listener.accept() else { return };
         let Ok(mut server) = TcpStream::connect(server) else { return };
         let (Ok(mut from_client), Ok(mut to_server)) = (client.try_clone(), server.try_clone())

@@ -2,7 +2,7 @@
 
 use wharf::Builder;
 
-use super::faulty::{Fault, Sent};
+use super::faulty::{Edit, Fault, Sent};
 
 /// One thing that is wrong.
 pub(crate) struct Mutation {
@@ -48,11 +48,7 @@ fn reply(
 }
 
 /// A mutation of what data connections carry.
-fn data(
-    what: &'static str,
-    ids: &'static [&'static str],
-    data: fn(&str, Vec<u8>) -> Vec<u8>,
-) -> Mutation {
+fn data(what: &'static str, ids: &'static [&'static str], data: Edit) -> Mutation {
     Mutation { what, ids, server: |b| b, fault: Fault { data: Some(data), ..Fault::default() } }
 }
 

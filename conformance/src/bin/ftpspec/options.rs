@@ -12,7 +12,7 @@ use wharf_conformance::{Check, Credentials, Facts, Protection, VirtualHost, all}
 /// Tests an FTP server by what the RFCs say, and reports section by section.
 ///
 /// It connects to the server and to nothing else, works in a new folder for each check, and removes
-/// what it made. The server is told everything in one account that may read and write, such as
+/// what it made. An account that may read and write is all that it needs:
 ///
 ///   FTPSPEC_PASSWORD=secret ftpspec --server 127.0.0.1:2121 --user anna
 ///

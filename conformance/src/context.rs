@@ -1,0 +1,396 @@
+//! What a check has to work with.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::check::{Failure, Why, advise_or_fail};
+use crate::client::{Client, Detail};
+use crate::journal::{Journal, Note};
+use crate::patience::{self, Deadline};
+use crate::target::{Account, Credentials, Profile, Protection, Settings, Target};
+use crate::tls::{Tls, TlsVersion};
+
+/// The surroundings of one run of one check.
+pub struct Context<'a> {
+    target: &'a dyn Target,
+    journal: Journal,
+    folder: String,
+    clients: usize,
+    is_gone: bool,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Prepares a run; `id` becomes part of the folder's name.
+    pub fn new(target: &'a dyn Target, id: &str) -> Self {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let name = format!("check-{}-{}-{count}-{id}", std::process::id(), since.as_nanos());
+        let journal = Journal::new();
+        journal.hide(&name, "FOLDER");
+        let folder = format!("{}/{name}", target.root());
+        let root = target.root();
+        if !root.is_empty() {
+            journal.hide(&root, "");
+        }
+        patience::begin(target.limit());
+        Self { target, journal, folder, clients: 0, is_gone: false }
+    }
+
+    /// Returns the path of a folder that belongs to this run alone. The first login makes it.
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// Returns the path of a name in [`folder`](Self::folder).
+    pub fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
+
+    /// Returns the record of the dialogue.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Returns what the server of this profile was started with.
+    pub fn settings(&self, profile: Profile) -> Settings {
+        self.target.settings(profile)
+    }
+
+    /// Tells whether the target has a server of this profile, and writes down when it has not.
+    pub fn has(&self, profile: Profile) -> bool {
+        let has = self.target.address(profile).is_some();
+        if !has {
+            self.skip(profile.missing());
+        }
+        has
+    }
+
+    /// Tells whether the target has a server of this profile that offers TLS, and writes down when
+    /// it has not.
+    pub fn has_tls(&self, profile: Profile) -> bool {
+        let has = self.has(profile);
+        if has && !self.settings(profile).tls {
+            self.skip("no TLS");
+        }
+        has && self.settings(profile).tls
+    }
+
+    /// Returns the path of a file of more than 4 GiB, and writes down when there is none.
+    pub fn large_file(&self) -> Option<String> {
+        let path = self.target.large_file();
+        if path.is_none() {
+            self.skip("no file over 4 GiB (--large-file)");
+        }
+        path
+    }
+
+    /// Writes down that a part of the check is left out, and why. Where nothing is left,
+    /// [`Failure::skip`] is the word.
+    pub fn skip(&self, why: &str) {
+        self.journal.note(Note::NotChecked(why.to_owned()));
+    }
+
+    /// Fails where the target wants only the best, and else writes down what would be better.
+    pub fn advise(&self, what: impl Into<String>) -> Result<(), Failure> {
+        advise_or_fail(&self.journal, self.target.is_strict(), what.into())
+    }
+
+    /// Tells whether only the best is good enough.
+    pub fn is_strict(&self) -> bool {
+        self.target.is_strict()
+    }
+
+    /// Returns the directory that a login begins in.
+    pub(crate) fn home(&mut self) -> Result<String, Failure> {
+        let mut client = self.login_elsewhere(Profile::Standard)?;
+        client.keep(Detail::None);
+        let home = client.expect("PWD", &[257])?.quoted()?;
+        Ok(String::from_utf8_lossy(&home).into_owned())
+    }
+
+    /// Returns the directory that the run's folder is in.
+    pub(crate) fn parent(&self) -> &str {
+        let parent = self.folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if parent.is_empty() { "/" } else { parent }
+    }
+
+    /// Returns the versions of TLS that the server speaks, and writes down which it does not.
+    pub(crate) fn tls_versions(&self) -> Vec<TlsVersion> {
+        let spoken = self.target.tls_versions();
+        for version in TlsVersion::ALL.iter().filter(|version| !spoken.contains(version)) {
+            self.skip(&format!("{}, which the server does not speak", Tls::only(*version)));
+        }
+        spoken
+    }
+
+    /// Returns an address that is not the client's, to be a stranger at, and writes down when there
+    /// is none.
+    pub fn other_address(&self, own: IpAddr) -> Option<IpAddr> {
+        let other = self.target.other_address(own);
+        if other.is_none() {
+            self.skip("no second address to connect from, on this machine alone");
+        }
+        other
+    }
+
+    /// Has the waits of this check last so much longer than usual.
+    pub fn wait_longer(&self, by: Duration) {
+        patience::extend(by);
+    }
+
+    /// Begins all waits anew.
+    pub(crate) fn begin_patience(&self) {
+        patience::begin(self.target.limit());
+    }
+
+    /// Logs in as the account that may do everything, in the directory that is then at hand.
+    pub(crate) fn login_elsewhere(&mut self, profile: Profile) -> Result<Client, Failure> {
+        let mut client = self.connect_quietly(profile)?;
+        let credentials = self.target.credentials(Account::Full);
+        let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
+        login(&mut client, &credentials)?;
+        client.expect("TYPE I", &[200])?;
+        Ok(client)
+    }
+
+    /// Tells whether this run has made a connection.
+    pub(crate) fn has_connected(&self) -> bool {
+        self.clients > 0
+    }
+
+    /// Tells whether the server did not answer when this run last connected.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
+    /// Tells whether a check that needs to speak in clear can do so, and ends it where not.
+    pub fn in_clear(&self) -> Result<(), Failure> {
+        match self.target.protection() {
+            Protection::None => Ok(()),
+            _ => Err(Failure::skip(Why::NeedsOption, "a session in clear: run without --tls")),
+        }
+    }
+
+    /// Returns how to log in as this account, and writes down when there is none.
+    pub fn credentials(&self, account: Account) -> Option<Credentials> {
+        let credentials = self.target.credentials(account);
+        if credentials.is_none() {
+            self.skip(account.missing());
+        }
+        credentials
+    }
+
+    /// Carries out a part of a check that tells nothing when this machine is too slow at it: it then
+    /// returns `None`, and is tried again as if nothing had been. After five times the check fails
+    /// for this reason.
+    pub fn attempt<T>(
+        &mut self,
+        reason: &str,
+        mut part: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
+        let (clients, lines) = (self.clients, self.journal.lines().len());
+        for _ in 0..5 {
+            self.clients = clients;
+            self.journal.truncate(lines);
+            if let Some(outcome) = part(self)? {
+                return Ok(outcome);
+            }
+        }
+        Err(Failure::new(reason))
+    }
+
+    /// Carries out a part of a check, and again where it failed and took as long as the server's
+    /// patience: see [`attempt`](Self::attempt).
+    pub fn in_time<T>(
+        &mut self,
+        patience: Duration,
+        mut part: impl FnMut(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.attempt("this machine is slower than the server's timeouts", |context| {
+            let begin = Instant::now();
+            match part(context) {
+                Err(_) if begin.elapsed() >= patience => Ok(None),
+                result => result.map(Some),
+            }
+        })
+    }
+
+    /// Connects, reads the greeting, and has the connection protected where the target wants all
+    /// of them to be.
+    pub fn connect(&mut self, profile: Profile) -> Result<Client, Failure> {
+        let mut client = self.connect_quietly(profile)?;
+        client.keep(Detail::Full);
+        client.note(&format!("connected, {profile:?}"));
+        Ok(client)
+    }
+
+    /// As [`connect`](Self::connect), without a record of what is said on the connection.
+    pub fn connect_quietly(&mut self, profile: Profile) -> Result<Client, Failure> {
+        match self.target.protection() {
+            Protection::None => self.greeted(profile, None),
+            Protection::Explicit => {
+                let mut client = self.greeted(profile, None)?;
+                client.auth(&Tls::new())?;
+                client.protect_later();
+                Ok(client)
+            }
+            Protection::Implicit => {
+                let mut client = self.greeted(profile, Some(&Tls::new()))?;
+                client.protect_later();
+                Ok(client)
+            }
+        }
+    }
+
+    /// As [`connect`](Self::connect), and never protected.
+    pub fn connect_in_clear(&mut self, profile: Profile) -> Result<Client, Failure> {
+        if self.target.protection() == Protection::Implicit {
+            let why = "a port where sessions begin in clear: run without --tls implicit";
+            return Err(Failure::skip(Why::NeedsOption, why));
+        }
+        let mut client = self.greeted(profile, None)?;
+        client.keep(Detail::Full);
+        client.note(&format!("connected, {profile:?}"));
+        Ok(client)
+    }
+
+    /// Connects, within TLS from the first byte where it is given, and reads the greeting. A server
+    /// that has no room yet, as it still has to close earlier sessions, is asked again.
+    fn greeted(&mut self, profile: Profile, tls: Option<&Tls>) -> Result<Client, Failure> {
+        let deadline = Deadline::new();
+        self.is_gone = true;
+        loop {
+            let mut client = self.dial(profile)?;
+            if let Some(tls) = tls {
+                let done = client.start_tls(tls);
+                // It is there, and speaks another TLS.
+                self.is_gone &= done.is_ok();
+                done?;
+            }
+            match client.expect_reply(&[120, 220, 421])?.code {
+                120 => client.expect_reply(&[220]).map(drop)?,
+                421 if deadline.has_passed() => {
+                    return Err(Failure::new("421 instead of a greeting, again and again"));
+                }
+                421 => {
+                    self.clients -= 1;
+                    std::thread::sleep(Duration::from_millis(100));
+                    continue;
+                }
+                _ => {}
+            }
+            self.is_gone = false;
+            return Ok(client);
+        }
+    }
+
+    /// Connects and does no more, without a record of what is said on the connection.
+    pub fn dial(&mut self, profile: Profile) -> Result<Client, Failure> {
+        self.dial_from(profile, None)
+    }
+
+    /// As [`dial`](Self::dial), from this address.
+    pub fn dial_from(&mut self, profile: Profile, from: Option<IpAddr>) -> Result<Client, Failure> {
+        let address = self.target.address(profile);
+        let address = address.ok_or_else(|| Failure::skip(Why::NeedsOption, profile.missing()))?;
+        self.clients += 1;
+        let client = Client::connect(address, from, self.journal.clone(), self.clients);
+        let mut client =
+            client.map_err(|error| Failure::new(format!("connecting to {address}: {error}")))?;
+        client.keep(Detail::None);
+        client.be_strict(self.target.is_strict());
+        Ok(client)
+    }
+
+    /// Connects, reads the greeting, and has the control connection protected: with AUTH, or from
+    /// the first byte where the profile has it so.
+    pub fn connect_protected(&mut self, profile: Profile, tls: &Tls) -> Result<Client, Failure> {
+        let implicit =
+            profile == Profile::Implicit || self.target.protection() == Protection::Implicit;
+        let mut client = if implicit {
+            self.greeted(profile, Some(tls))?
+        } else {
+            let mut client = self.greeted(profile, None)?;
+            client.auth(tls)?;
+            client
+        };
+        client.keep(Detail::Full);
+        client.note(&format!("connected, {profile:?}, {tls}"));
+        Ok(client)
+    }
+
+    /// As [`login_to`](Self::login_to), with the control connection and data connections protected.
+    pub fn login_protected(&mut self, profile: Profile, tls: &Tls) -> Result<Client, Failure> {
+        let mut client = self.connect_protected(profile, tls)?;
+        client.keep(Detail::None);
+        self.enter(&mut client)?;
+        client.protect()?;
+        client.keep(Detail::Full);
+        client.note("logged in in FOLDER, data connections are protected");
+        Ok(client)
+    }
+
+    /// Logs in as the account that may do everything, in the run's folder, with TYPE I.
+    pub fn login(&mut self) -> Result<Client, Failure> {
+        self.login_to(Profile::Standard)
+    }
+
+    /// As [`login`](Self::login), to the server of this profile.
+    pub fn login_to(&mut self, profile: Profile) -> Result<Client, Failure> {
+        let mut client = self.login_quietly(profile)?;
+        client.keep(Detail::Full);
+        client.note(&format!("logged in in FOLDER, {profile:?}"));
+        Ok(client)
+    }
+
+    /// As [`login_to`](Self::login_to), without a record of what is said on the connection.
+    pub fn login_quietly(&mut self, profile: Profile) -> Result<Client, Failure> {
+        let mut client = self.connect_quietly(profile)?;
+        self.enter(&mut client)?;
+        Ok(client)
+    }
+
+    /// Logs a connection in as the account that may do everything, in the run's folder, with TYPE I.
+    pub fn enter(&self, client: &mut Client) -> Result<(), Failure> {
+        let credentials = self.credentials(Account::Full);
+        let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
+        login(client, &credentials)?;
+        client.expect("TYPE I", &[200])?;
+        let made = client.command(format!("MKD {}", self.folder))?;
+        let entered = client.expect(format!("CWD {}", self.folder), &[200, 250]);
+        entered.map(drop).map_err(|error| match made.code {
+            257 => error,
+            _ => Failure::new(format!("{error}, after {}", made.whole())),
+        })
+    }
+
+    /// Logs in to the server of the standard profile as another account, at the root, with TYPE I;
+    /// `None`, and a line in the journal, when there is no such account.
+    pub fn login_as(&mut self, account: Account) -> Result<Option<Client>, Failure> {
+        let Some(credentials) = self.credentials(account) else { return Ok(None) };
+        let mut client = self.connect_quietly(Profile::Standard)?;
+        login(&mut client, &credentials)?;
+        client.expect("TYPE I", &[200])?;
+        client.keep(Detail::Full);
+        client.note(&format!("logged in, {account:?}"));
+        Ok(Some(client))
+    }
+}
+
+/// Logs a fresh connection in.
+pub(crate) fn login(client: &mut Client, credentials: &Credentials) -> Result<(), Failure> {
+    let reply = client.expect(format!("USER {}", credentials.user), &[230, 331])?;
+    if reply.code == 331 {
+        client.expect(format!("PASS {}", credentials.password), &[202, 230])?;
+    }
+    client.protect_if_due()
+}
