@@ -30,6 +30,8 @@ class Pyftpdlib(Server):
     program = PYTHON
     implicit = False
     needs_root = False
+    # One thread serves everybody, and what holds one session up may hold up others.
+    jobs = 1
 
     def commands(self):
         arguments = self.port, self.home, self.USER, self.PASSWORD, self.certificate, self.key
