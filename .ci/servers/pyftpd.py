@@ -6,7 +6,7 @@ PROGRAM = """
 import sys
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import TLS_FTPHandler
-from pyftpdlib.servers import ThreadedFTPServer
+from pyftpdlib.servers import FTPServer
 
 port, home, user, password, certificate, key = sys.argv[1:]
 
@@ -19,7 +19,7 @@ class Handler(TLS_FTPHandler):
 
 Handler.authorizer.add_user(user, password, home, perm="elradfmwMT")
 Handler.authorizer.add_anonymous(home)
-ThreadedFTPServer(("127.0.0.1", int(port)), Handler).serve_forever(handle_exit=True)
+FTPServer(("127.0.0.1", int(port)), Handler).serve_forever(handle_exit=True)
 """
 
 
@@ -30,6 +30,8 @@ class Pyftpdlib(Server):
     program = PYTHON
     implicit = False
     needs_root = False
+    # One thread serves everybody, and what holds one session up may hold up others.
+    jobs = 1
 
     def commands(self):
         arguments = self.port, self.home, self.USER, self.PASSWORD, self.certificate, self.key

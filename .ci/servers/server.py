@@ -42,13 +42,15 @@ class Server:
     USER, PASSWORD = "user", "password"
 
     # Of subclasses: its name here and its own, the program below INSTALLED, whether anonymous and
-    # implicit TLS are there, and whether three failed logins end a session.
+    # implicit TLS are there, whether three failed logins end a session, and how many checks it may
+    # be put to at a time: much of their time is waiting for what does not come.
     name: str
     label: str
     program: Path
     anonymous = True
     implicit = True
     login_attempts = True
+    jobs = 4
     needs_root = True
 
     def __init__(self):

@@ -22,14 +22,17 @@ name = "powerless"
 password = "{password}"
 permissions = ""
 
+[anonymous]
+permissions = "read"
+"""
+
+# What needs TLS.
+SECURE_ACCOUNTS = """
 [[user]]
 name = "tls-only"
 password = "{password}"
 permissions = "write"
 tls = "login"
-
-[anonymous]
-permissions = "read"
 
 [[host]]
 name = "{host}"
@@ -61,13 +64,13 @@ SETTINGS = [
         "impatient",
         ("--idle-timeout", "2", "--data-timeout", "2", "--login-delay", "1"),
         ("--idle-timeout", "2", "--data-timeout", "2", "--login-delay", "1"),
-        ("rfc1123.idle-timeout", "rfc2577.delay", "rfc959.retr"),
+        ("rfc1123.idle-timeout", "rfc2577.delay"),
     ),
     Setting(
         "strict",
         ("--tls-required", "all", "--tls-resumption", "require", "--login-delay", "0"),
         ("--tls", "explicit", "--tls-required"),
-        ("rfc4217.required", "rfc4217.reuse", "rfc2228.prot"),
+        ("rfc4217.required", "rfc4217.reuse"),
     ),
     Setting("ccc", ("--allow-ccc",), ("--ccc",), ("rfc4217.ccc",)),
     Setting("clear", ("--login-delay", "0"), (), ("rfc2228.auth",), tls=False),
@@ -103,7 +106,8 @@ class Wharf(Server):
             [self.program, "passwd"], input=f"{self.PASSWORD}\n", text=True, capture_output=True
         ).stdout.strip()
         accounts = self.work / "accounts.toml"
-        accounts.write_text(ACCOUNTS.format(password=hashed, host=HOST, hosted=hosted))
+        text = ACCOUNTS + SECURE_ACCOUNTS if self.setting.tls else ACCOUNTS
+        accounts.write_text(text.format(password=hashed, host=HOST, hosted=hosted))
         password = self.work / "password"
         password.write_text(f"{self.PASSWORD}\n")
         command = [self.program, self.home, "--backend", self.backend, "--accounts", accounts]

@@ -59,7 +59,12 @@ fn feat(context: &mut Context<'_>) -> Result {
         if WORDS.contains(&command.as_str()) || !judged {
             continue;
         }
-        let reply = quietly(&mut client, |client| client.command(&command))?;
+        let mut reply = quietly(&mut client, |client| client.command(&command))?;
+        if command == "AUTH" && is_unknown(&reply) && !context.is_strict() {
+            // After a login it may be too late for it.
+            let mut stranger = context.connect_quietly(Profile::Standard)?;
+            reply = stranger.command(&command)?;
+        }
         // Before AUTH those behind it need not be known.
         let later = ["PBSZ", "PROT", "CCC"].contains(&command.as_str()) && !client.is_protected();
         let fits = !is_unknown(&reply) || later && !context.is_strict();

@@ -58,8 +58,13 @@ fn forgets(context: &mut Context<'_>) -> Result {
     let mut client = context.connect_in_clear(Profile::Standard)?;
     client.expect(format!("USER {}", known.user), &[331])?;
     client.auth(&Tls::new())?;
-    client.expect(format!("PASS {}", known.password), &[503])?;
-    context.enter(&mut client)?;
+    // RFC 2228 section 3: "some or all" of USER, PASS and ACCT are needed again.
+    if client.prefer(format!("PASS {}", known.password), &[503], &[230])?.code != 230 {
+        context.enter(&mut client)?;
+    } else {
+        client = context.connect_protected(Profile::Standard, &Tls::new())?;
+        context.enter(&mut client)?;
+    }
     client.put("file", b"0123456789")?;
 
     // A server need not take AUTH in a session that is logged in.

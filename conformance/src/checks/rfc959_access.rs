@@ -184,7 +184,9 @@ fn smnt(context: &mut Context<'_>) -> Result {
 fn rein(context: &mut Context<'_>) -> Result {
     context.in_clear()?;
     let known = full(context)?;
+    let reply = context.login_quietly(Profile::Standard)?.command("REIN")?;
     let mut client = context.login()?;
+    client.is_offered(&reply)?;
     client.put("file", b"0123456789")?;
     let offer = client.active()?;
     client.prefer("REST 5", &[350], &[500, 501, 502])?;
