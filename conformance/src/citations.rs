@@ -51,7 +51,7 @@ const CITATIONS: &[(&str, &str)] = &[
     ("rfc1123.idle-timeout", "RFC 1123 section 4.1.3.2"),
     ("rfc1123.concurrency", "RFC 1123 section 4.1.3.3"),
     ("rfc1123.rest-554", "RFC 1123 section 4.1.3.4"),
-    ("rfc1123.telnet", "RFC 1123 section 4.1.2.10, RFC 854"),
+    ("rfc1123.telnet", "RFC 1123 section 4.1.2.12, RFC 854"),
     ("rfc2228.auth", "RFC 2228 section 3, RFC 4217 section 4"),
     ("rfc2228.adat", "RFC 2228 section 3"),
     ("rfc2228.pbsz", "RFC 2228 section 3, RFC 4217 section 9"),

@@ -3,7 +3,7 @@
 
 use super::rfc2389::features;
 use super::{Result, denied, ensure, holds, quietly, wants_argument};
-use crate::check::{Check, Context, Failure};
+use crate::check::{Check, Context, Failure, Why, advise};
 use crate::client::Client;
 use crate::reply::Reply;
 use crate::target::{Account, Profile};
@@ -89,10 +89,13 @@ fn hashed(client: &mut Client, name: &str) -> Result<Hashed> {
 fn hash(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     let Some((names, marked)) = offered(&mut client)? else {
-        context.skip("HASH is not offered");
-        return Ok(());
+        return Err(Failure::skip(Why::NotOffered, "FEAT does not list HASH"));
     };
-    ensure!(names.iter().any(|name| name.eq_ignore_ascii_case("SHA-1")), "no SHA-1: {names:?}");
+    advise!(
+        client,
+        names.iter().any(|name| name.eq_ignore_ascii_case("SHA-1")),
+        "no SHA-1: {names:?}"
+    );
     client.put("abc", b"abc")?;
     client.put("a file", b"--abc--")?;
     client.put("empty", b"")?;
@@ -198,12 +201,14 @@ fn xhash(context: &mut Context<'_>) -> Result {
     client.put("from", b"--abc")?;
     client.put("to", b"abc--")?;
     client.expect("MKD folder", &[257])?;
+    let mut offered = 0;
     for (command, algorithm) in BARE {
         let reply = quietly(&mut client, |client| client.command(format!("{command} abc")))?;
         if [500, 502, 504].contains(&reply.code) {
             context.skip(&format!("no {command}"));
             continue;
         }
+        offered += 1;
         let expected = of_abc(algorithm).unwrap_or_default();
         let mut is_abc = |argument: &str| -> Result {
             let reply = client.expect(format!("{command} {argument}"), &[250])?;
@@ -228,6 +233,9 @@ fn xhash(context: &mut Context<'_>) -> Result {
         wants_argument(&mut client, command)?;
         denied(context, Account::Powerless, &format!("{command} {}", context.path("abc")), &[550])?;
         context.connect(Profile::Standard)?.expect(format!("{command} abc"), &[530])?;
+    }
+    if offered == 0 {
+        return Err(Failure::skip(Why::NotOffered, "none of XCRC, XMD5, XSHA and their kin"));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Extensions: CLNT, and CSID and AVBL (draft-peterson-streamlined-ftp-command-extensions).
 
 use super::rfc2389::features;
-use super::{Result, denied, ensure, quietly, wants_argument, with_detail};
-use crate::check::{Check, Context, Failure};
+use super::{Result, advise, denied, ensure, quietly, wants_argument, with_detail};
+use crate::check::{Check, Context, Failure, Why};
 use crate::client::{Client, Detail};
 use crate::listing::FactLine;
 use crate::target::{Account, Profile};
@@ -13,18 +13,19 @@ pub(super) const CHECKS: &[Check] = &[
     Check { id: "ext.avbl", run: avbl },
 ];
 
-/// Fails unless FEAT lists this line.
+/// FEAT is to list a command that works (RFC 2389 section 3.2).
 fn is_listed(client: &mut Client, name: &str) -> Result {
     let listed = features(client)?;
-    ensure!(listed.iter().any(|line| line == name), "not in FEAT: {listed:?}");
+    let is_there = listed.iter().any(|line| line.eq_ignore_ascii_case(name));
+    advise!(client, is_there, "not in FEAT: {listed:?}");
     Ok(())
 }
 
 fn clnt(context: &mut Context<'_>) -> Result {
-    let mut client = context.connect(Profile::Standard)?;
-    client.expect("CLNT conformance", &[200])?;
     let mut client = context.login()?;
+    client.offered("CLNT conformance", &[200])?;
     is_listed(&mut client, "CLNT")?;
+    context.connect(Profile::Standard)?.prefer("CLNT conformance", &[200], &[530])?;
     for line in ["CLNT conformance/1.0", "clnt with words; and=signs %s%n\\n"] {
         client.expect(line, &[200])?;
     }
@@ -37,11 +38,12 @@ fn clnt(context: &mut Context<'_>) -> Result {
 }
 
 fn csid(context: &mut Context<'_>) -> Result {
-    let mut client = context.connect(Profile::Standard)?;
-    identify(&mut client, "CSID Name=conformance; Version=1.0;")?;
     let mut client = context.login()?;
+    client.offered("CSID Name=conformance; Version=1.0;", &[200])?;
     is_listed(&mut client, "CSID")?;
     identify(&mut client, "CSID Name=conformance; Version=1.0;")?;
+    let mut stranger = context.connect(Profile::Standard)?;
+    identify(&mut stranger, "CSID Name=conformance; Version=1.0;")?;
     identify(&mut client, "csid Name=with words; Version=1;")?;
     wants_argument(&mut client, "CSID")?;
     client.expect("NOOP", &[200]).map(drop)
@@ -61,7 +63,11 @@ fn identify(client: &mut Client, line: &str) -> Result {
 
 fn avbl(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
+    let reply = quietly(&mut client, |client| client.offered("AVBL", &[213, 550]))?;
     is_listed(&mut client, "AVBL")?;
+    if reply.code == 550 {
+        return Err(Failure::skip(Why::DoesNotApply, "how much space is left is not known"));
+    }
     client.expect("MKD folder", &[257])?;
     // The disk is not this check's alone: how much is left varies.
     for line in ["AVBL", "AVBL folder", "AVBL /", "avbl .."] {

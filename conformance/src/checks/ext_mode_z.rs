@@ -8,7 +8,7 @@ use flate2::write::ZlibEncoder;
 
 use super::rfc2389::features;
 use super::{Result, ensure, holds, quietly, same_bytes};
-use crate::check::{Check, Context, Failure};
+use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::target::Profile;
 use crate::tls::Tls;
@@ -23,8 +23,7 @@ fn mode_z(context: &mut Context<'_>) -> Result {
         listed.iter().any(|line| line.to_uppercase().split(' ').eq(feature.split(' ')))
     };
     if !offers("MODE Z") {
-        context.skip("FEAT does not list MODE Z");
-        return Ok(());
+        return Err(Failure::skip(Why::NotOffered, "FEAT does not list MODE Z"));
     }
     both_ways(&mut client)?;
     if offers("REST STREAM") {

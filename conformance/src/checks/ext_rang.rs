@@ -2,7 +2,7 @@
 
 use super::rfc2389::features;
 use super::{Result, denied, ensure, holds, quietly, same_bytes, wants_argument};
-use crate::check::{Check, Context};
+use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::reply::Reply;
 use crate::target::Account;
@@ -18,8 +18,7 @@ fn rang(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     if !quietly(&mut client, features)?.iter().any(|line| line.eq_ignore_ascii_case("RANG STREAM"))
     {
-        context.skip("RANG is not offered");
-        return Ok(());
+        return Err(Failure::skip(Why::NotOffered, "FEAT does not list RANG STREAM"));
     }
     client.expect("RANG 0 4", &[350])?;
     client.expect("RANG 1 0", &[350])?;

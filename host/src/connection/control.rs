@@ -37,7 +37,7 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn new(socket: Socket, peer: IpAddr) -> Self {
-        // Urgent data (Telnet's Synch) stays in its place among the bytes, RFC 1123 section 4.1.2.10;
+        // Urgent data (Telnet's Synch) stays in its place among the bytes, RFC 1123 section 4.1.2.12;
         // replies are small and waited for; a client that vanished is noticed some day.
         for outcome in [
             socket.set_out_of_band_inline(true),
