@@ -201,7 +201,7 @@ fn ends_at_last(client: &mut Client, name: impl Fn(u32) -> String) -> Result {
                     said = true;
                 }
                 Err(End::Eof | End::Truncated | End::Reset) if said => {
-                    return client.advise("the session ends without 421");
+                    return Err(Failure::new("the session ends without 421"));
                 }
                 Err(End::Timeout) if attempt > 2 => {
                     return client

@@ -15,7 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// Returns the entry in a reply to MLST.
-fn entry(reply: &Reply) -> Result<FactLine> {
+pub(super) fn entry(reply: &Reply) -> Result<FactLine> {
     let [line] = reply.inner() else {
         return Err(Failure::new(format!("not one line of facts: {}", reply.whole())));
     };

@@ -45,9 +45,9 @@ fn user(context: &mut Context<'_>) -> Result {
     // Not so while a transfer runs: that goes on, and so does the session.
     let mut client = context.login()?;
     let (_, mut data) = client.open("STOR upload")?;
-    data.send(b"one ")?;
     client.send(&again)?;
     quietly(&mut client, |client| client.waits_for_reply())?;
+    data.send(b"one ")?;
     data.send(b"two")?;
     data.finish();
     let (_, answer) = both_replies(&mut client, &[226, 250], "a new USER")?;
