@@ -38,6 +38,18 @@ fn rows(csv: &str) -> Vec<Requirement> {
         .collect()
 }
 
+/// Returns the rows by section, in the order in which either first comes.
+pub(crate) fn by_section() -> Vec<(&'static str, Vec<&'static Requirement>)> {
+    let mut sections: Vec<(&str, Vec<_>)> = Vec::new();
+    for row in requirements() {
+        match sections.iter_mut().find(|(name, _)| *name == row.section) {
+            Some((_, rows)) => rows.push(row),
+            None => sections.push((&row.section, vec![row])),
+        }
+    }
+    sections
+}
+
 /// Parses CSV as RFC 4180 has it: fields in quotes may hold commas, line ends and doubled quotes.
 fn records(csv: &str) -> Vec<Vec<String>> {
     let mut records = Vec::new();

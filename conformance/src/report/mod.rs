@@ -11,7 +11,7 @@ use std::fmt;
 
 use crate::check::{Failure, Why};
 use crate::journal::Note;
-use crate::requirements::{Requirement, requirements};
+use crate::requirements::{Requirement, by_section};
 
 pub use expect::Expectations;
 pub use json::{Saved, SavedRow};
@@ -132,15 +132,11 @@ impl Report {
 
     /// Returns the rows that were checked, in the order of the requirements, by section.
     fn sections(&self) -> Vec<(&'static str, Vec<(&'static Requirement, &Outcome)>)> {
-        let mut sections: Vec<(&str, Vec<_>)> = Vec::new();
-        for row in requirements() {
-            for outcome in self.outcomes.iter().filter(|outcome| outcome.id == row.id) {
-                match sections.iter_mut().find(|(name, _)| *name == row.section) {
-                    Some((_, rows)) => rows.push((row, outcome)),
-                    None => sections.push((&row.section, vec![(row, outcome)])),
-                }
-            }
-        }
-        sections
+        let outcome = |row: &Requirement| self.outcomes.iter().find(|it| it.id == row.id);
+        let with_outcome = |row| outcome(row).map(|outcome| (row, outcome));
+        let sections = by_section().into_iter();
+        let sections = sections
+            .map(|(name, rows)| (name, rows.into_iter().filter_map(with_outcome).collect()));
+        sections.filter(|(_, rows): &(_, Vec<_>)| !rows.is_empty()).collect()
     }
 }

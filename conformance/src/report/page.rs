@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Saved;
 use super::markdown::cell;
-use crate::requirements::requirements;
+use crate::requirements::{by_section, requirements};
 
 /// Returns the page as Markdown. The same reports make the same page, byte by byte.
 pub fn page(reports: &[Saved]) -> String {
@@ -14,38 +14,33 @@ pub fn page(reports: &[Saved]) -> String {
          *pass*: as the requirement has it. *fail*: offered or demanded, and wrong. *not offered*: \
          the server does without it. *not checked*: needs a server set up for it.\n",
     );
+    let strict = reports.iter().filter(|report| report.strict);
+    let strict: Vec<_> = strict.map(|report| cell(&report.name)).collect();
+    if !strict.is_empty() {
+        let _ = writeln!(text, "\nJudged with `--strict`: {}.", strict.join(", "));
+    }
+    totals(&mut text, reports);
     let mut footnotes = Footnotes::default();
-    let mut section = "";
-    for row in requirements() {
-        if row.section != section {
-            section = &row.section;
-            let _ = write!(text, "\n## {}\n\n| | level |", cell(section));
+    for (section, rows) in by_section() {
+        let _ = writeln!(text, "\n## {}\n", cell(section));
+        head(&mut text, "| | level |", reports);
+        for row in rows {
+            let _ = write!(text, "| {} (`{}`) | {} |", cell(&row.name), row.id, row.level);
             for report in reports {
-                let _ = write!(text, " {} |", cell(&report.name));
+                let found = report.results.iter().find(|result| result.id == row.id);
+                let verdict = found.map_or("not checked", |result| result.verdict.as_str());
+                let reason = found.and_then(|result| result.reason.as_deref());
+                let word = if verdict == "fail" { "**fail**".into() } else { cell(verdict) };
+                let _ = write!(text, " {word}");
+                // That something is not offered says it all.
+                if let Some(reason) = reason.filter(|_| verdict != "not offered") {
+                    let number = footnotes.number(first_line(reason));
+                    let _ = write!(text, " [{number}](#note-{number})");
+                }
+                text.push_str(" |");
             }
-            text.push_str("\n|---|---|");
-            text.push_str(&"---|".repeat(reports.len()));
             text.push('\n');
         }
-        let _ = write!(text, "| {} (`{}`) | {} |", cell(&row.name), row.id, row.level);
-        for report in reports {
-            let found = report.results.iter().find(|result| result.id == row.id);
-            let Some(result) = found else {
-                text.push_str(" not checked |");
-                continue;
-            };
-            let word = match result.verdict.as_str() {
-                "fail" => "**fail**",
-                word => word,
-            };
-            let _ = write!(text, " {}", if word == "**fail**" { word.into() } else { cell(word) });
-            if let Some(reason) = &result.reason {
-                let number = footnotes.number(first_line(reason));
-                let _ = write!(text, " [{number}](#note-{number})");
-            }
-            text.push_str(" |");
-        }
-        text.push('\n');
     }
     text.push_str("\n## Notes\n\n");
     for (index, note) in footnotes.0.iter().enumerate() {
@@ -53,6 +48,35 @@ pub fn page(reports: &[Saved]) -> String {
         let _ = writeln!(text, "{number}. <a id=\"note-{number}\"></a>{}", cell(note));
     }
     text
+}
+
+/// Writes how many rows there are of each verdict.
+fn totals(text: &mut String, reports: &[Saved]) {
+    text.push_str("\n## In all\n\n");
+    head(text, "| |", reports);
+    for verdict in ["pass", "fail", "not offered", "not checked"] {
+        let _ = write!(text, "| {verdict} |");
+        for report in reports {
+            let is_of = |result: &&super::SavedRow| result.verdict == verdict;
+            let mut count = report.results.iter().filter(is_of).count();
+            if verdict == "not checked" {
+                count += requirements().len() - report.results.len();
+            }
+            let _ = write!(text, " {count} |");
+        }
+        text.push('\n');
+    }
+}
+
+/// Writes the head of a table with a column for each report.
+fn head(text: &mut String, first: &str, reports: &[Saved]) {
+    text.push_str(first);
+    for report in reports {
+        let _ = write!(text, " {} |", cell(&report.name));
+    }
+    text.push_str("\n|");
+    text.push_str(&"---|".repeat(first.matches('|').count() - 1 + reports.len()));
+    text.push('\n');
 }
 
 fn first_line(text: &str) -> &str {
