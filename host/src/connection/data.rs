@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConnection;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 use wharf_core::{Event, Instant, Mode, Now, Plan, RequestId, Session, TransferEnd};
 
 use crate::files::Files;
@@ -18,6 +18,7 @@ use crate::pump::{Pump, Pumped, Step};
 use crate::tls::DataOrigin;
 use crate::wire::{Progress, Readiness, Wire};
 
+use super::sockets::{acknowledge, send_at_once, start_connecting};
 use super::transfer::Transfer;
 
 /// How much of an upload within TLS is read at once.
@@ -386,44 +387,4 @@ impl DataChannel {
         self.close(jobs);
         session.handle(Event::TransferEnded { id, bytes, end }, now);
     }
-}
-
-/// Connects from the address `from`, whatever port that has. A link-local address is one only with
-/// a scope, and EPRT has no room for one: it is that of `from`.
-fn start_connecting(mut from: SocketAddr, mut to: SocketAddr) -> std::io::Result<Socket> {
-    if let (SocketAddr::V6(from), SocketAddr::V6(to)) = (from, &mut to) {
-        to.set_scope_id(from.scope_id());
-    }
-    from.set_port(0);
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    send_at_once(&socket);
-    socket.bind(&from.into())?;
-    match socket.connect(&to.into()) {
-        Err(error)
-            if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
-        {
-            Err(error)
-        }
-        _ => Ok(socket),
-    }
-}
-
-/// Sends every part at once: the last of a handshake or a file must not wait for the client to
-/// acknowledge the one before.
-fn send_at_once(socket: &Socket) {
-    if let Err(error) = socket.set_tcp_nodelay(true) {
-        log::debug!("data connection: socket option refused: {error}");
-    }
-}
-
-/// Acknowledges at once what a handshake has brought: until then a client that gathers small
-/// writes (Nagle) holds back the data behind it, 40 ms and more.
-fn acknowledge(socket: &Socket) {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = socket.set_tcp_quickack(true) {
-        log::debug!("data connection: socket option refused: {error}");
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
 }
