@@ -34,6 +34,6 @@ pub use wharf_host::tls::{
 };
 pub use wharf_host::{
     Account, Accounts, AccountsError, AccountsFile, Attempt, Directory, Entries, FileHost, Memory,
-    PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts, Stop, Storage, WriteFile,
-    hash_password,
+    PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
+    WriteFile, hash_password,
 };

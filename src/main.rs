@@ -107,6 +107,7 @@ fn serve(
         .list_utc_offset_minutes(options.list_utc_offset)
         .allow_foreign_data(options.allow_foreign_data)
         .allow_privileged_ports(options.allow_privileged_ports)
+        .mode_z(!options.no_mode_z)
         .atomic_uploads(!options.no_atomic_uploads);
     if let Some(address) = options.public_address {
         server = server.public_address(address);

@@ -156,6 +156,10 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) allow_privileged_ports: bool,
 
+    /// Leave out MODE Z, which compresses what travels and takes the processor's time
+    #[arg(long)]
+    pub(crate) no_mode_z: bool,
+
     /// Write uploads in place, instead of putting them there when they are whole
     #[arg(long)]
     pub(crate) no_atomic_uploads: bool,

@@ -64,7 +64,8 @@ fn in_journal(line: &[u8]) -> Vec<u8> {
     [b"harbour wharf[4711]: ", line].concat()
 }
 
-/// Fails logins under all names, by clients that say that their programs are so called, and then is one too many; returns what the program logged.
+/// Fails logins under all names, by clients that say that their programs are so called, and then is
+/// one too many; returns what the program logged.
 fn log_of_failures(at: IpAddr) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let most = NAMES.len().to_string();

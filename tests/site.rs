@@ -13,7 +13,11 @@ use support::Client;
 #[test]
 fn the_example_does_what_it_says() {
     let server = example::server().spawn().unwrap();
-    let mut client = Client::log_in(&server);
+    Client::log_in(&server).ask("SITE QUOTA", 550);
+    let mut client = Client::connect(&server);
+    client.ask("USER anna", 331);
+    client.ask("PASS secret", 230);
+    client.ask("TYPE I", 200);
     let help = client.ask("SITE HELP", 214).text;
     assert!(help.contains("VERSION") && help.contains("QUOTA"), "{help}");
     assert!(client.ask("SITE HELP QUOTA", 214).text.contains("SITE QUOTA [BYTES|PERCENT]"));
@@ -28,4 +32,13 @@ fn the_example_does_what_it_says() {
     let _ = client.begin("STOR more").write_all(&[0; 500_000]);
     client.expect(552);
     client.ask("SITE NOTHING", 504);
+}
+
+#[test]
+fn names_that_could_not_be_asked_for() {
+    for name in ["", "TWO WORDS", "help", "version"] {
+        let answer = |_: &wharf::SiteRequest| wharf::SiteReply { code: 200, text: Vec::new() };
+        let error = example::server().site_command(name, "", answer).spawn().unwrap_err();
+        assert!(error.to_string().contains(&name.to_uppercase()), "{error}");
+    }
 }

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Pools {
     storage: Arc<Pool>,
     logins: Arc<Pool>,
+    digests: Arc<Pool>,
 }
 
 /// A capped pool of threads for [`Job`]s, which are begun in the order in which they came.
@@ -53,8 +54,11 @@ impl Task {
 
 impl Pools {
     pub(crate) fn new(server: &Server) -> Arc<Self> {
-        let (storage, logins) = (Pool::new(STORAGE_THREADS), Pool::new(server.logins_at_once));
-        Arc::new(Self { storage, logins })
+        Arc::new(Self {
+            storage: Pool::new(STORAGE_THREADS),
+            logins: Pool::new(server.logins_at_once),
+            digests: Pool::new(thread::available_parallelism().map_or(1, usize::from)),
+        })
     }
 
     /// Lets a thread run the task, now or when one is free.
@@ -62,6 +66,7 @@ impl Pools {
         match task.job.lane() {
             Lane::Storage => self.storage.submit(task),
             Lane::Login => self.logins.submit(task),
+            Lane::Digest => self.digests.submit(task),
         }
     }
 
@@ -70,6 +75,7 @@ impl Pools {
     pub(crate) fn close(&self) {
         drop(self.logins.take_tasks());
         self.logins.close();
+        self.digests.close();
         self.storage.close();
     }
 }

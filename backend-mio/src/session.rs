@@ -2,9 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use socket2::Socket;
 use wharf_host::core::Instant;
 use wharf_host::{Connection, Readiness};
 
@@ -17,8 +19,8 @@ pub(crate) struct Session {
     pub(crate) queued: bool,
     /// The deadline in the reactor's timers.
     pub(crate) timer: Option<Instant>,
-    /// The generation of the data socket that is registered.
-    data: Option<u64>,
+    /// The data socket that is registered, with its generation.
+    data: Option<(u64, Arc<Socket>)>,
 }
 
 /// Which of a session's sockets a token means.
@@ -37,16 +39,19 @@ impl Session {
         watch(registry, self.connection.control_socket(), token)
     }
 
-    /// Registers the data socket that there is now. The one before has been closed, which takes it
-    /// out of the registry.
+    /// Registers the data socket that there is now, and lets go of the one before.
     pub(crate) fn watch_data(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let data = self.connection.data_socket();
         let generation = data.map(|data| data.generation);
-        if self.data != generation {
-            self.data = generation;
-            if let Some(data) = data {
-                watch(registry, data.socket, token)?;
-            }
+        if generation == self.data.as_ref().map(|(watched, _)| *watched) {
+            return Ok(());
+        }
+        if let Some((_, before)) = self.data.take() {
+            registry.deregister(&mut SourceFd(&before.as_raw_fd()))?;
+        }
+        if let Some(data) = data {
+            watch(registry, data.socket, token)?;
+            self.data = Some((data.generation, data.socket.clone()));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
-mod logins;
+mod queue;
 mod session;
 
 use std::convert::Infallible;
@@ -22,7 +22,7 @@ use futures_lite::future;
 
 use wharf_host::{Listener, Server, Stop};
 
-use logins::Logins;
+use queue::Queue;
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Server::last_call).
@@ -48,7 +48,8 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
 #[derive(Clone)]
 struct Membership {
     server: Arc<Server>,
-    logins: Logins,
+    logins: Queue,
+    digests: Queue,
     /// Closed when the server stops.
     stopped: Receiver<Infallible>,
     /// Closed when the last holder is gone.
@@ -63,8 +64,11 @@ async fn serve(
 ) -> io::Result<()> {
     let (stopper, stopped) = async_channel::bounded(1);
     let (alive, all_gone) = async_channel::bounded::<Infallible>(1);
-    let logins = Logins::start(server.logins_at_once, executor);
-    let membership = Membership { server: server.clone(), logins, stopped, _alive: alive };
+    let logins = Queue::start(server.logins_at_once, executor);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let digests = Queue::start(processors, executor);
+    let server_too = server.clone();
+    let membership = Membership { server: server_too, logins, digests, stopped, _alive: alive };
     let mut acceptors = Vec::new();
     for listener in listeners {
         let listener = Async::new_nonblocking(listener)?;

@@ -146,21 +146,22 @@ enum Work {
     /// It runs, or soon will.
     Task(Task<Done>),
     /// It waits for its turn.
-    Login(Pin<Box<Receiver<Done>>>),
+    Queued(Pin<Box<Receiver<Done>>>),
 }
 
 impl Work {
     fn start(job: Job, membership: &Membership) -> Self {
         match job.lane() {
             Lane::Storage => Self::Task(blocking::unblock(move || job.run())),
-            Lane::Login => Self::Login(Box::pin(membership.logins.submit(job))),
+            Lane::Login => Self::Queued(Box::pin(membership.logins.submit(job))),
+            Lane::Digest => Self::Queued(Box::pin(membership.digests.submit(job))),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
         match self {
             Self::Task(task) => Pin::new(task).poll(cx),
-            Self::Login(outcome) => match outcome.as_mut().poll_next(cx) {
+            Self::Queued(outcome) => match outcome.as_mut().poll_next(cx) {
                 Poll::Ready(Some(done)) => Poll::Ready(done),
                 // The server is gone, and so will this be.
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
@@ -168,7 +169,7 @@ impl Work {
         }
     }
 
-    /// Lets it run though nobody waits for it; a login then has no purpose.
+    /// Lets it run though nobody waits for it; what waits for its turn then has no purpose.
     fn detach(self) {
         if let Self::Task(task) = self {
             task.detach();

@@ -41,7 +41,7 @@ pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop, lo
 /// Does blocking work, a login when it is its turn; `None` when that will not come.
 fn run(job: Job, logins: &Logins) -> Option<Done> {
     match job.lane() {
-        Lane::Storage => Some(job.run()),
+        Lane::Storage | Lane::Digest => Some(job.run()),
         Lane::Login => {
             let _turn = logins.enter()?;
             Some(job.run())

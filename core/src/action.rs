@@ -8,6 +8,7 @@ use core::num::NonZeroU64;
 use crate::digest::DigestAlgorithm;
 use crate::event::RequestId;
 use crate::listing::ListingFormat;
+use crate::path::VirtualPath;
 use crate::storage::StorageRequest;
 
 /// Something the driver must do, in the order in which it is given.
@@ -56,6 +57,10 @@ pub enum Action {
         command: usize,
         /// What stood behind the command's name.
         argument: Vec<u8>,
+        /// The argument of USER.
+        user: Vec<u8>,
+        /// The working directory.
+        directory: VirtualPath,
     },
     /// Open a passive port on the control connection's own address; answer with
     /// [`Event::Listening`](crate::Event::Listening), then
@@ -77,7 +82,13 @@ pub enum Action {
         to: SocketAddr,
     },
     /// Close whatever there is of passive port and data connection. No answer.
-    CloseData,
+    ///
+    /// Where a transfer was `refused`, a connection stays open for a while, in which the client can
+    /// read why: some take the end of the data connection for that of the session.
+    CloseData {
+        /// A transfer was to have used it.
+        refused: bool,
+    },
     /// Do the TLS handshake on the data connection that stands, as its server, with the control
     /// connection's certificate; answer with
     /// [`Event::DataProtected`](crate::Event::DataProtected).

@@ -89,9 +89,14 @@ impl Verb {
         )
     }
 
+    /// Tells whether the command computes a digest of a file.
+    pub(crate) fn digests(self) -> bool {
+        matches!(self, Verb::Hash | Verb::Digest(_))
+    }
+
     /// Tells whether ABOR can break the command off.
     pub(crate) fn takes_long(self) -> bool {
-        self.uses_data() || matches!(self, Verb::Hash | Verb::Digest(_))
+        self.uses_data() || self.digests()
     }
 }
 
@@ -191,7 +196,7 @@ pub(crate) static COMMANDS: &[Spec] = &[
     user("ALLO", Verb::Allo, Required, "<size> [R <record-size>]"),
     guarded("APPE", Verb::Appe, Permissions::APPEND, Required, "<path>"),
     Spec { barrier: true, ..open("AUTH", Verb::Auth, Required, "TLS|TLS-C|SSL") },
-    guarded("AVBL", Verb::Avbl, Permissions::LIST, Optional, "[<path>]"),
+    guarded("AVBL", Verb::Avbl, Permissions::STORE, Optional, "[<path>]"),
     Spec { barrier: true, ..open("CCC", Verb::Ccc, None, "") },
     guarded("CDUP", Verb::Cdup, Permissions::CHANGE_DIRECTORY, None, ""),
     open("CLNT", Verb::Clnt, Required, "<name>"),

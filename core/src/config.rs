@@ -31,6 +31,8 @@ pub struct SessionConfig {
     pub allow_privileged_ports: bool,
     /// A file that is replaced keeps its old content for readers until the new one is whole.
     pub atomic_uploads: bool,
+    /// MODE Z is to be had: transfers that are compressed, which takes the processor's time.
+    pub mode_z: bool,
     /// Minutes east of UTC in which LIST shows times; MLSD, MLST and MDTM are in UTC always.
     pub list_utc_offset_minutes: i16,
     /// What is asked of TLS; `None` when the server has no certificate.
@@ -54,6 +56,7 @@ impl Default for SessionConfig {
             allow_foreign_data: false,
             allow_privileged_ports: false,
             atomic_uploads: true,
+            mode_z: true,
             list_utc_offset_minutes: 0,
             tls: None,
             hosts: Vec::new(),

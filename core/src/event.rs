@@ -97,11 +97,12 @@ pub enum Event {
         /// What the handshake says about who is there.
         proof: Option<DataProof>,
     },
-    /// The transfer moved bytes over the data connection, or the digest read some.
+    /// The transfer moved bytes over the data connection, or wrote what had come over it, or the
+    /// digest read some: it does not stand still.
     Progress {
         /// The transfer or digest.
         id: RequestId,
-        /// Bytes since its beginning.
+        /// Bytes since its beginning: of a transfer, over the data connection.
         bytes: u64,
     },
     /// All bytes of a file or listing have been handed over, and our side of the data connection is

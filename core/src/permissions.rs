@@ -8,13 +8,13 @@ use core::ops::BitOr;
 /// | letter | constant | commands |
 /// |---|---|---|
 /// | `e` | [`CHANGE_DIRECTORY`](Self::CHANGE_DIRECTORY) | CWD, CDUP |
-/// | `l` | [`LIST`](Self::LIST) | LIST, NLST, MLSD, MLST, STAT path, SIZE, MDTM, AVBL |
+/// | `l` | [`LIST`](Self::LIST) | LIST, NLST, MLSD, MLST, STAT path, SIZE, MDTM |
 /// | `r` | [`RETRIEVE`](Self::RETRIEVE) | RETR, HASH, XCRC, XMD5, XSHA and the like |
 /// | `a` | [`APPEND`](Self::APPEND) | APPE, and STOR behind REST and RANG |
 /// | `d` | [`DELETE`](Self::DELETE) | DELE, RMD |
 /// | `f` | [`RENAME`](Self::RENAME) | RNFR, RNTO |
 /// | `m` | [`MAKE_DIRECTORY`](Self::MAKE_DIRECTORY) | MKD |
-/// | `w` | [`STORE`](Self::STORE) | STOR, STOU |
+/// | `w` | [`STORE`](Self::STORE) | STOR, STOU, AVBL |
 /// | `M` | [`CHANGE_MODE`](Self::CHANGE_MODE) | SITE CHMOD, and MFF with UNIX.mode |
 /// | `T` | [`SET_TIME`](Self::SET_TIME) | MFMT, SITE UTIME, and MFF with Modify |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -137,7 +137,11 @@ fn a_path_too_long_is_refused_without_a_question_to_the_storage() {
         let came = harness.take_actions();
         let transfers = ["LIST", "NLST", "MLSD", "RETR", "STOR", "APPE", "STOU"].contains(&word);
         // A transfer command takes data connection and restart marker with it, others leave both.
-        assert_eq!(came, if transfers { vec![Action::CloseData] } else { vec![] }, "{word}");
+        assert_eq!(
+            came,
+            if transfers { vec![Action::CloseData { refused: true }] } else { vec![] },
+            "{word}"
+        );
         harness.receive(b"PORT 10,0,0,1,200,1\r\nSTOR a\r\n");
         let stored = actions::show(&harness.take_actions().pop().unwrap());
         assert_eq!(stored.ends_with(" replace"), transfers, "{word}: {stored}");

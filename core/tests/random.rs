@@ -13,7 +13,7 @@ use support::{actions, replies};
 use wharf_core::{
     Action, Admission, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant, Kind, Opened,
     Permissions, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer,
-    StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd,
+    StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd, VirtualPath,
 };
 
 #[derive(Clone, Debug)]
@@ -372,7 +372,17 @@ fn wild() -> impl Strategy<Value = Event> {
             4 => Event::Progress { id, bytes: number },
             5 if number % 2 == 0 => Event::DigestEnded { id, end: DigestEnd::Stopped },
             5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },
-            6 => answer(&Action::Site { id, command: 0, argument: Vec::new() }, how).unwrap(),
+            6 => answer(
+                &Action::Site {
+                    id,
+                    command: 0,
+                    argument: Vec::new(),
+                    user: Vec::new(),
+                    directory: VirtualPath::root(),
+                },
+                how,
+            )
+            .unwrap(),
             7 => Event::Storage { id, outcome: stored(&request, how) },
             _ => {
                 let opened = Opened { size: number, existed: false, unique_name: None };

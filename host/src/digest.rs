@@ -64,7 +64,7 @@ impl Digesting {
             Some(end) => end,
             None if reading.left.is_empty() => DigestEnd::Complete(reading.hasher.finish()),
             None => {
-                return Step::Job(Job::new(move || {
+                return Step::Job(Job::digest(move || {
                     let outcome = reading.read();
                     Outcome::Digested(reading, outcome)
                 }));

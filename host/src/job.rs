@@ -28,6 +28,9 @@ pub enum Lane {
     /// in the order in which they came: hashing a password takes much memory and a processor, as
     /// it should. Those that wait take no thread from storage calls.
     Login,
+    /// Where sessions share threads, on few of them: it takes a processor for about a millisecond,
+    /// again and again, and storage calls are to find theirs.
+    Digest,
 }
 
 /// The outcome of a [`Job`].
@@ -58,6 +61,11 @@ impl Job {
     /// Makes a job that asks the accounts.
     pub(crate) fn login(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
         Self { lane: Lane::Login, work: Box::new(work) }
+    }
+
+    /// Makes a job that takes in a portion of a file for a digest.
+    pub(crate) fn digest(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
+        Self { lane: Lane::Digest, work: Box::new(work) }
     }
 
     /// Returns where it may run.

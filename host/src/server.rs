@@ -4,17 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_core::{SessionConfig, SiteReply};
+use wharf_core::SessionConfig;
 
 use crate::accounts::Accounts;
 use crate::admission::Sessions;
 use crate::clock::Clock;
 use crate::failures::Failures;
 use crate::passive::PassivePorts;
+use crate::site::SiteHandler;
 use crate::tls::Tls;
-
-/// Answers a SITE command of the embedding program, given what stood behind its name. It may block.
-pub type SiteHandler = Arc<dyn Fn(&[u8]) -> SiteReply + Send + Sync>;
 
 /// What all sessions of a server share.
 #[derive(Clone)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wharf::{
     Account, Accounts, Attempt, Backend, Denial, Memory, Permissions, SimpleAccounts, SiteReply,
+    SiteRequest,
 };
 
 use crate::support::{Call, Client, Faulty, Gate, for_each_driver, server};
@@ -111,9 +112,9 @@ fn a_slow_login_harms_nobody(backend: Backend) {
 fn a_slow_site_command_harms_nobody(backend: Backend) {
     let gate = Gate::new();
     let inside = gate.clone();
-    let answer = move |argument: &[u8]| {
+    let answer = move |request: &SiteRequest| {
         inside.pass();
-        SiteReply { code: 250, text: argument.to_ascii_uppercase() }
+        SiteReply { code: 250, text: request.argument.to_ascii_uppercase() }
     };
     let server = server(backend, Memory::new()).site_command("WAIT", "", answer).spawn().unwrap();
     let mut slow: Vec<_> = (0..4).map(|_| Client::log_in(&server)).collect();
@@ -156,7 +157,7 @@ fn a_login_that_panics_ends_its_session_alone(backend: Backend) {
 }
 
 fn a_site_command_that_panics_ends_its_session_alone(backend: Backend) {
-    let answer = |_: &[u8]| panic!("a SITE command panics, as the test wants it to");
+    let answer = |_: &SiteRequest| panic!("a SITE command panics, as the test wants it to");
     let server = server(backend, Memory::new()).site_command("PANIC", "", answer).spawn().unwrap();
     let mut bystander = Client::log_in(&server);
     let mut client = Client::log_in(&server);
@@ -181,13 +182,15 @@ fn an_abort_waits_for_the_storage(backend: Backend) {
         client.send("ABOR");
         Client::visit(&server);
         gate.open();
-        let first = client.reply().unwrap().code;
+        let (first, second) = (client.reply().unwrap(), client.reply().unwrap());
         // A driver that runs the storage on the session's own thread reads ABOR too late to stop
         // what is so small.
-        match (first, client.reply().unwrap().code) {
-            (426 | 226, 226) => {}
-            codes => panic!("{call:?}: {codes:?}"),
-        }
+        let expected = match first.code {
+            426 => "226 ABOR command successful.\r\n",
+            226 => "226 No transfer to abort.\r\n",
+            _ => panic!("{call:?}: {}", first.text),
+        };
+        assert_eq!(second.text, expected, "{call:?}: {}", first.text);
         client.ask("NOOP", 200);
         drop(data);
     }

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use accounts::{HOSTED, PASSWORD, People, TLS_ONLY, hosted};
-use wharf::{Backend, Builder, Certificate, Resumption, Server, SiteReply, Tls, TlsRequired};
+use wharf::{
+    Backend, Builder, Certificate, Resumption, Server, SiteReply, SiteRequest, Tls, TlsRequired,
+};
 use wharf_conformance::{Account, Credentials, Profile, Settings, Target, VirtualHost};
 
 /// The name of the virtual host.
@@ -131,9 +133,9 @@ fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
         .listen("127.0.0.1:0")
         .backend(backend)
         .accounts(People::new(folder))
-        .site_command("ECHO", "<text>", |argument: &[u8]| SiteReply {
+        .site_command("ECHO", "<text>", |request: &SiteRequest| SiteReply {
             code: 200,
-            text: argument.to_vec(),
+            text: request.argument.clone(),
         })
         .idle_timeout(settings.idle_timeout.expect(KNOWN))
         .login_timeout(settings.login_timeout.expect(KNOWN))

@@ -148,8 +148,17 @@ impl Session {
 
     /// Closes passive port and data connection, whatever there is.
     pub(super) fn close_data(&mut self) {
+        self.let_go_of_data(false);
+    }
+
+    /// As [`close_data`](Self::close_data), where a transfer was refused that was to have used them.
+    pub(super) fn refuse_data(&mut self) {
+        self.let_go_of_data(true);
+    }
+
+    fn let_go_of_data(&mut self, refused: bool) {
         if core::mem::replace(&mut self.data, Data::None) != Data::None {
-            self.actions.push_back(Action::CloseData);
+            self.actions.push_back(Action::CloseData { refused });
         }
     }
 

@@ -125,16 +125,13 @@ impl Session {
     }
 
     fn digest(&mut self, algorithm: DigestAlgorithm, name: &[u8], form: Form) {
-        let resolved = self.parameters.directory.resolve(name);
-        let error = match resolved {
-            Ok(path) if self.may(Permissions::RETRIEVE, &path) => {
-                return self.open_for_digest(algorithm, path, form);
+        match self.locate(name, Permissions::RETRIEVE) {
+            Ok(path) => self.open_for_digest(algorithm, path, form),
+            Err(error) => {
+                let (code, text) = form.failure(error);
+                self.reply(code, text);
             }
-            Ok(_) => StorageError::PermissionDenied,
-            Err(_) => StorageError::BadName,
-        };
-        let (code, text) = form.failure(error);
-        self.reply(code, text);
+        }
     }
 
     fn open_for_digest(&mut self, algorithm: DigestAlgorithm, path: VirtualPath, form: Form) {
@@ -249,6 +246,9 @@ impl Session {
             (DigestEnd::Storage(error), _) => (451, failure(error).1.into()),
             (DigestEnd::Stopped, _) if digesting.stop == Some(Stop::Shutdown) => {
                 (426, "The server is shutting down; digest aborted.".into())
+            }
+            (DigestEnd::Stopped, _) if digesting.stop == Some(Stop::ControlClosed) => {
+                (426, "The control connection is closed.".into())
             }
             (DigestEnd::Stopped, _) => (426, "Digest aborted via ABOR.".into()),
         };

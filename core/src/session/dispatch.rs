@@ -120,8 +120,9 @@ impl Session {
             return Err((530, LOG_IN_FIRST));
         }
         let in_clear = match self.security {
-            // The listing comes on the control connection.
-            Security::Clear | Security::Cleared if stat_path => true,
+            // The listing comes on the control connection, and what the file holds can be told from
+            // the digests of its parts.
+            Security::Clear | Security::Cleared if stat_path || spec.verb.digests() => true,
             _ => spec.verb.uses_data() && self.protection != Protection::Private,
         };
         if in_clear && self.tls_required().data() {
@@ -147,7 +148,7 @@ impl Session {
         self.reply(code, text);
         if spec.verb.uses_data() && matches!(self.work, Work::Idle) {
             self.parameters.range = Range::Whole;
-            self.close_data();
+            self.refuse_data();
         }
     }
 

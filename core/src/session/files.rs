@@ -135,6 +135,10 @@ impl Session {
                 let (code, text) = store_failure(error);
                 return self.reply(code, text);
             }
+            // A client may stop asking then.
+            (Err(error @ StorageError::Unsupported), Then::Changed(_)) => {
+                return self.reply(502, failure(error).1);
+            }
             (Err(error), _) => {
                 let (code, text) = failure(error);
                 return self.reply(code, text);

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::command::{self, Command, Verb};
+use crate::command::{self, Argument, Command, Verb};
 use crate::line::{Line, LineReader};
 
 /// Longest command line, in bytes. Room for the longest path and a command before it.
@@ -72,8 +72,12 @@ impl Inbox {
     pub(crate) fn aborts(&self) -> bool {
         let mut verbs = self.lines.iter().filter_map(|line| match line {
             Line::Command(bytes) => match command::parse(bytes) {
+                Command::Known(spec, argument) if spec.verb.takes_long() => {
+                    // Without an argument that it needs it comes to nothing.
+                    let begins = argument.is_some() || spec.argument != Argument::Required;
+                    begins.then_some(spec.verb)
+                }
                 Command::Known(spec, None) => Some(spec.verb),
-                Command::Known(spec, Some(_)) if spec.verb.takes_long() => Some(spec.verb),
                 _ => None,
             },
             Line::TooLong => None,

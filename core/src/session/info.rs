@@ -37,7 +37,7 @@ impl Session {
             (MFF_FEATURE, true),
             ("MFMT", true),
             (&mlst, true),
-            ("MODE Z", true),
+            ("MODE Z", self.config.mode_z),
             ("PBSZ", tls.is_some()),
             ("PROT", tls.is_some()),
             ("RANG STREAM", true),
@@ -91,10 +91,14 @@ impl Session {
             return self.site_help(trim(rest));
         }
         match self.find_site_command(word) {
-            Some(_) if self.grant().is_none() => self.reply(530, LOG_IN_FIRST),
             Some(command) => {
+                let Login::In { user, .. } = &self.login else {
+                    return self.reply(530, LOG_IN_FIRST);
+                };
+                let (user, argument) = (user.clone(), rest.to_vec());
+                let directory = self.parameters.directory.clone();
                 let id = self.next_id();
-                self.actions.push_back(Action::Site { id, command, argument: rest.to_vec() });
+                self.actions.push_back(Action::Site { id, command, argument, user, directory });
                 self.work = Work::Waiting(id, Then::Site);
             }
             None if self.own_site_command(word, rest) => {}

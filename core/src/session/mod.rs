@@ -318,15 +318,21 @@ impl Session {
     /// Resolves a path name for a command that needs a permission there, or answers why it cannot
     /// be.
     fn resolve(&mut self, argument: &[u8], wanted: Permissions) -> Option<VirtualPath> {
-        let resolved = self.parameters.directory.resolve(argument);
-        let error = match &resolved {
-            Ok(path) if self.may(wanted, path) => return resolved.ok(),
-            Ok(_) => StorageError::PermissionDenied,
-            Err(_) => StorageError::BadName,
-        };
-        let (code, text) = failure::failure(error);
-        self.reply(code, text);
-        None
+        let located = self.locate(argument, wanted);
+        let replied = located.map_err(|error| {
+            let (code, text) = failure::failure(error);
+            self.reply(code, text);
+        });
+        replied.ok()
+    }
+
+    /// Resolves a path name, and fails where a permission is wanting there.
+    fn locate(&self, argument: &[u8], wanted: Permissions) -> Result<VirtualPath, StorageError> {
+        match self.parameters.directory.resolve(argument) {
+            Ok(path) if self.may(wanted, &path) => Ok(path),
+            Ok(_) => Err(StorageError::PermissionDenied),
+            Err(_) => Err(StorageError::BadName),
+        }
     }
 
     /// What who is logged in may do, protect and take up.

@@ -41,11 +41,17 @@ impl Session {
                 self.parameters.deflate = false;
                 self.reply(200, "Mode set to stream.");
             }
-            b"Z" => {
+            b"Z" if self.config.mode_z => {
                 self.parameters.deflate = true;
                 self.reply(200, "Mode set to deflate.");
             }
+            b"B" | b"C" | b"Z" if !self.config.mode_z => {
+                self.reply(504, "Unimplemented mode; S is supported.");
+            }
             b"B" | b"C" => self.reply(504, "Unimplemented mode; S and Z are supported."),
+            _ if !self.config.mode_z => {
+                self.reply(501, "Unrecognized mode; S is supported.");
+            }
             _ => self.reply(501, "Unrecognized mode; S and Z are supported."),
         }
     }
@@ -68,10 +74,13 @@ impl Session {
     pub(super) fn rang(&mut self, argument: &[u8]) {
         let mut words = trim(argument).splitn(2, |&byte| byte == b' ');
         let mut point = || number(words.next()?).filter(|&point| point <= LARGEST);
-        self.parameters.range = Range::Whole;
         match (point(), point()) {
-            (Some(1), Some(0)) => self.reply(350, "No range: whole files again."),
+            (Some(1), Some(0)) => {
+                self.parameters.range = Range::Whole;
+                self.reply(350, "No range: whole files again.");
+            }
             (Some(start), Some(last)) if start > last => {
+                self.parameters.range = Range::Whole;
                 self.reply(501, "Invalid range: it ends before it begins; whole files again.");
             }
             (Some(_), Some(_)) if !self.parameters.is_plain() => {
@@ -113,7 +122,7 @@ impl Session {
         match command.as_slice() {
             b"MLST" => self.opts_mlst(options),
             b"HASH" => self.opts_hash(options),
-            b"MODE" => self.opts_mode(options),
+            b"MODE" if self.config.mode_z => self.opts_mode(options),
             b"UTF8" if options.is_empty() || options.eq_ignore_ascii_case(b"ON") => {
                 self.reply(200, "UTF8 is always on.");
             }

@@ -47,7 +47,8 @@ impl Session {
         if self.config.tls.is_none() {
             return self.reply(431, "TLS is not set up on this server.");
         }
-        // RFC 2228 section 3: as fresh as a new connection. The host stays, for its certificate.
+        // RFC 2228 section 3: as fresh as a new connection. The host stays, for its certificate, and
+        // the language of LANG, which best comes first (RFC 2640 section 4.1).
         self.log_out(now);
         self.parameters = Parameters::new();
         self.protection = Protection::Unsized;

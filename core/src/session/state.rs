@@ -133,6 +133,7 @@ pub(crate) enum Range {
     /// RANG: those from `start` on, up to but not including `end`, which is greater.
     Between { start: u64, end: u64 },
 }
+
 /// How hard MODE Z compresses where the client does not say: zlib's own middle way.
 pub(super) const DEFAULT_LEVEL: u8 = 6;
 

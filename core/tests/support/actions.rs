@@ -26,14 +26,16 @@ pub(crate) fn show(action: &Action) -> String {
         Action::Logout => "logout".into(),
         Action::Storage { id, request } => format!("storage #{} {}", id.0, show_request(request)),
         Action::Release(id) => format!("release #{}", id.0),
-        Action::Site { id, command, argument } => {
-            format!("site #{} {command} {}", id.0, word(argument))
+        Action::Site { id, command, argument, user, directory } => {
+            let (argument, user) = (word(argument), word(user));
+            format!("site #{} {command} {argument} {user} {directory}", id.0)
         }
         Action::Listen { id } => format!("listen #{}", id.0),
         Action::AcceptData => "accept-data".into(),
         Action::RefuseData => "refuse-data".into(),
         Action::Connect { id, to } => format!("connect #{} {to}", id.0),
-        Action::CloseData => "close-data".into(),
+        Action::CloseData { refused: false } => "close-data".into(),
+        Action::CloseData { refused: true } => "close-data refused".into(),
         Action::ProtectData { id, tickets } => {
             format!("protect-data #{}{}", id.0, if *tickets { " tickets" } else { "" })
         }

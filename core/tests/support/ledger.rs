@@ -76,7 +76,7 @@ impl Ledger {
                 self.data = Data::Connection;
             }
             // An address that PORT named and nobody connected to yet is "closed" too.
-            Action::CloseData => {
+            Action::CloseData { .. } => {
                 assert!(!matches!(self.data, Data::Moving { .. }), "{action:?} while it moves");
                 self.data = Data::Nothing;
             }

@@ -313,6 +313,7 @@ fn configure(config: &mut SessionConfig, name: &str, value: &str) -> Result<()> 
         "allow_foreign_data" => config.allow_foreign_data = number(value)?,
         "allow_privileged_ports" => config.allow_privileged_ports = number(value)?,
         "atomic_uploads" => config.atomic_uploads = number(value)?,
+        "mode_z" => config.mode_z = number(value)?,
         "list_utc_offset_minutes" => config.list_utc_offset_minutes = number(value)?,
         "tls" => config.tls = Some(tls_policy(value)?),
         "host" => config.hosts.push(value.into()),

@@ -29,7 +29,7 @@ const TLS_PORTION: usize = 64 * 1024;
 /// Closing it resets it where its bytes have not been read, be they only the first of TLS. Clients
 /// that find this before the reply that says why give up the session (basic-ftp of npm) or misread
 /// the reply (curl).
-const PARTING: Duration = Duration::from_millis(500);
+const PARTING: Duration = Duration::from_secs(2);
 
 /// The passive port or the data connection of a session: at most one socket at a time, and one
 /// connection that was given up.
@@ -175,8 +175,9 @@ impl DataChannel {
         }
     }
 
-    /// Closes a port at once, and a connection when the client has had the time to read why.
-    pub(super) fn give_up(&mut self, jobs: &mut VecDeque<Job>, now: Now) {
+    /// Closes a port at once, and a connection when the client has had the time to read why it does
+    /// not serve.
+    pub(super) fn refuse(&mut self, jobs: &mut VecDeque<Job>, now: Now) {
         let connection = match &mut self.state {
             State::Listening { offered: offered @ Some(_), .. } => offered.take().map(Arc::new),
             State::Listening { socket, .. } => match accept(socket) {
@@ -256,9 +257,13 @@ impl DataChannel {
         }
     }
 
-    pub(super) fn complete(&mut self, pumped: Pumped) {
-        if let Some(transfer) = &mut self.transfer {
-            transfer.pump.complete(pumped);
+    /// Takes what a job of the transfer comes back with.
+    pub(super) fn complete(&mut self, pumped: Pumped, session: &mut Session, now: Now) {
+        if let Some(transfer) = &mut self.transfer
+            && transfer.complete(pumped)
+        {
+            let (id, bytes) = (transfer.id, transfer.bytes);
+            session.handle(Event::Progress { id, bytes }, now);
         }
     }
 

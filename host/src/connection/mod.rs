@@ -27,6 +27,7 @@ use crate::files::{Files, OpenFile};
 use crate::job::{Done, Job, Outcome};
 use crate::listener::Arrival;
 use crate::server::Server;
+use crate::site::SiteRequest;
 use crate::tls::Owner;
 use crate::wire::Readiness;
 
@@ -189,7 +190,7 @@ impl Connection {
                 self.files.insert(id, file);
                 self.session.handle(event, now);
             }
-            Outcome::Pumped(pumped) => self.data.complete(pumped),
+            Outcome::Pumped(pumped) => self.data.complete(pumped, &mut self.session, now),
             Outcome::Digested(reading, outcome) => {
                 if let Some(digest) = &mut self.digest {
                     let (id, bytes) = (digest.id(), digest.complete(reading, outcome));
@@ -286,10 +287,19 @@ impl Connection {
                 }
             },
             Action::Release(id) => self.jobs.extend(self.files.release(id)),
-            Action::Site { id, command, argument } => {
-                let Some(handler) = self.server.site_handlers.get(command).cloned() else { return };
+            Action::Site { id, command, argument, user, directory } => {
+                let handler = self.server.site_handlers.get(command).cloned();
+                let (Some(handler), Some(account)) = (handler, &self.account) else { return };
+                let request = SiteRequest {
+                    argument,
+                    user,
+                    peer: self.peer.ip(),
+                    directory,
+                    rights: account.grant.rights.clone(),
+                    storage: account.storage.clone(),
+                };
                 self.jobs.push_back(Job::new(move || {
-                    Outcome::Event(Event::Site { id, reply: handler(&argument) })
+                    Outcome::Event(Event::Site { id, reply: handler(&request) })
                 }));
             }
             Action::Listen { id } => {
@@ -305,7 +315,11 @@ impl Connection {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
-            Action::CloseData => self.data.give_up(&mut self.jobs, now),
+            Action::CloseData { refused: true } => self.data.refuse(&mut self.jobs, now),
+            Action::CloseData { refused: false } => {
+                self.data.part();
+                self.data.close(&mut self.jobs);
+            }
             Action::Transfer { id, plan, mode, rate } => {
                 if !self.data.start(id, plan, mode, rate, &mut self.files, now) {
                     let end = TransferEnd::DataLost;

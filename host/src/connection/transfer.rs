@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use socket2::Socket;
 use wharf_core::{Instant, Now, RequestId, TransferEnd};
 
-use crate::pump::{Pump, Step};
+use crate::pump::{Pump, Pumped, Step};
 use crate::throttle::Throttle;
 use crate::wire::{Flow, Progress, Readiness, Wire};
 
@@ -79,6 +79,16 @@ impl Transfer {
             }
         }
         step
+    }
+
+    /// Takes what a job comes back with; tells whether it has written something.
+    pub(super) fn complete(&mut self, pumped: Pumped) -> bool {
+        let gained = self.pump.complete(pumped);
+        if let (Some(throttle), Some(gained)) = (&mut self.throttle, gained) {
+            // A rate is one of what is stored, too.
+            throttle.moved(gained);
+        }
+        gained.is_some()
     }
 
     /// Breaks it off, or where all has been sent already, waits no longer for the client.

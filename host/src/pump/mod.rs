@@ -134,7 +134,9 @@ impl Pump {
     }
 
     /// Takes what a job came back with.
-    pub(crate) fn complete(&mut self, pumped: Pumped) {
+    /// Takes what a job comes back with. Of an upload it returns how many bytes more have been
+    /// written than were taken for it: those that MODE Z makes.
+    pub(crate) fn complete(&mut self, pumped: Pumped) -> Option<u64> {
         match (self, pumped) {
             (Pump::Send(send), Pumped::Filled(source, buffer, outcome)) => {
                 send.filled(source, buffer, outcome);
@@ -144,10 +146,13 @@ impl Pump {
                 send.warmed(file, cache, outcome);
             }
             (Pump::Receive(receive), Pumped::Emptied(sink, chunk, outcome)) => {
+                let gained = chunk.gained;
                 receive.emptied(sink, chunk, outcome);
+                return Some(gained);
             }
             _ => {}
         }
+        None
     }
 
     /// Tells what the next step waits for on the wire; nothing while it waits for a job.

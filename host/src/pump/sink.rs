@@ -30,6 +30,8 @@ pub(crate) struct Chunk {
     pub(super) is_last: bool,
     /// The sink has to have it again: it makes more than a portion.
     pub(super) has_more: bool,
+    /// How many bytes more than it took the sink made of it, the last time.
+    pub(super) gained: u64,
 }
 
 impl Sink {
@@ -49,15 +51,17 @@ impl Sink {
     /// Writes a chunk, or as much of it as expands to a portion. A zlib stream has to be whole at
     /// the end of the last.
     pub(super) fn write(&mut self, chunk: &mut Chunk) -> Result<(), TransferEnd> {
-        let Chunk { buffer, left, is_last, has_more } = chunk;
+        let Chunk { buffer, left, is_last, has_more, gained } = chunk;
         let mut bytes = &buffer[left.clone()];
         let Some((inflate, plain)) = &mut self.inflate else {
-            *has_more = false;
+            (*has_more, *gained) = (false, 0);
             return store(&mut *self.file, &mut self.ascii, bytes, *is_last);
         };
         plain.clear();
         inflate.fill(&mut bytes, plain)?;
-        left.start = left.end - bytes.len();
+        let taken = left.len() - bytes.len();
+        left.start += taken;
+        *gained = plain.len().saturating_sub(taken) as u64;
         *has_more = plain.len() == plain.capacity();
         let ends = *is_last && !*has_more;
         store(&mut *self.file, &mut self.ascii, plain, ends)?;

@@ -1,7 +1,6 @@
 //! MODE Z through the pumps: what is sent, what is received, and what is no zlib stream.
 
 use std::io::Write as _;
-
 use std::sync::{Arc, Mutex};
 
 use flate2::write::{ZlibDecoder, ZlibEncoder};

@@ -141,14 +141,12 @@ impl Session {
         argument: &[u8],
         wanted: Permissions,
     ) -> Option<VirtualPath> {
-        let resolved = self.parameters.directory.resolve(argument);
-        let (code, text) = match &resolved {
-            Ok(path) if self.may(wanted, path) => return resolved.ok(),
-            Ok(_) => failure(StorageError::PermissionDenied),
-            Err(_) => store_failure(StorageError::BadName),
-        };
-        self.fail_transfer(code, text);
-        None
+        let located = self.locate(argument, wanted);
+        let replied = located.map_err(|error| {
+            let (code, text) = store_failure(error);
+            self.fail_transfer(code, text);
+        });
+        replied.ok()
     }
 }
 

@@ -243,7 +243,6 @@ impl Session {
         let Work::Transferring(transfer) = &mut self.work else { return };
         if let Stage::Moving { until, .. } = &mut transfer.stage
             && transfer.id == id
-            && bytes > transfer.bytes
         {
             transfer.bytes = bytes;
             *until = now.instant + self.config.data_timeout;
@@ -346,7 +345,7 @@ impl Session {
                 _ => (426, "Transfer aborted via ABOR."),
             },
         };
-        log::info!("{}: {} bytes, {code} {text}", self.endpoint.peer().ip(), transfer.bytes,);
+        log::info!("{}: {} bytes, {code} {text}", self.endpoint.peer().ip(), transfer.bytes);
         self.reply(code, text);
         if transfer.stop == Some(Stop::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));
@@ -372,7 +371,7 @@ impl Session {
         {
             self.actions.extend(file.map(Action::Release));
         }
-        self.close_data();
+        self.refuse_data();
     }
 
     fn set_stage(&mut self, stage: Stage) {

@@ -1,21 +1,21 @@
-//! Few logins at once: the others wait in a queue, where they take no thread.
+//! Few jobs of a kind at once: the others wait in a queue, where they take no thread.
 
 use async_channel::{Receiver, Sender};
 use async_executor::Executor;
 use wharf_host::{Done, Job};
 
-/// The queue of those who want to log in.
+/// The queue of those jobs.
 #[derive(Clone)]
-pub(crate) struct Logins(Sender<Waiting>);
+pub(crate) struct Queue(Sender<Waiting>);
 
-/// A login, and who wants to hear of it.
+/// A job, and who wants to hear of it.
 struct Waiting {
     job: Job,
     outcome: Sender<Done>,
 }
 
-impl Logins {
-    /// Starts as many tasks as logins may run at once; they end when the last of these is dropped.
+impl Queue {
+    /// Starts as many tasks as jobs may run at once; they end when the last of these is dropped.
     pub(crate) fn start(at_once: usize, executor: &Executor<'static>) -> Self {
         let (sender, queue) = async_channel::unbounded();
         for _ in 0..at_once.max(1) {
@@ -36,6 +36,8 @@ impl Logins {
 async fn work(queue: Receiver<Waiting>) {
     while let Ok(Waiting { job, outcome }) = queue.recv().await {
         if outcome.is_closed() {
+            // What it holds may be a file.
+            blocking::unblock(move || drop(job)).detach();
             continue;
         }
         let done = blocking::unblock(move || job.run()).await;

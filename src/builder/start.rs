@@ -1,0 +1,114 @@
+//! Starting a server that has been set up.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use wharf_host::core::TlsRequired;
+use wharf_host::{Accounts, Clock, Failures, Listener, Sessions, SimpleAccounts, Stop};
+
+use super::Builder;
+use crate::handle::Handle;
+
+/// How long failed logins of an address are added up.
+const FAILURES_WINDOW: Duration = Duration::from_secs(600);
+
+impl Builder {
+    /// Starts the server on threads of its own.
+    ///
+    /// Fails when a setting is missing or wrong, or an address cannot be listened on.
+    pub fn spawn(mut self) -> io::Result<Handle> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake);
+        }
+        let accounts = self.take_accounts()?;
+        self.set_up_tls()?;
+        if self.listen.is_empty() && self.listen_implicit.is_empty() {
+            self.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        }
+        let all = [&self.listen[..], &self.listen_implicit].concat();
+        let mut listeners = Vec::new();
+        for &address in &self.listen {
+            listeners.push(bind(address, &all)?);
+        }
+        for &address in &self.listen_implicit {
+            listeners.push(bind(address, &all)?.with_implicit_tls());
+        }
+        let mut addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let implicit_addresses = addresses.split_off(self.listen.len());
+        let server = Arc::new(wharf_host::Server {
+            session: Arc::new(self.session),
+            accounts,
+            hosts: self.hosts,
+            tls: self.tls.map(Arc::new),
+            sessions: Sessions::new(self.max_sessions, self.max_sessions_per_address),
+            failures: Failures::new(
+                self.login_failures_per_address,
+                FAILURES_WINDOW,
+                self.login_cool_down,
+            ),
+            logins_at_once: self.logins_at_once.max(1),
+            passive_ports: self.passive_ports,
+            site_handlers: self.site_handlers,
+            shutdown_grace: self.shutdown_grace,
+            clock: Clock::start(),
+        });
+        let stop = Stop::new()?;
+        let (backend, stopper) = (self.backend, stop.clone());
+        let thread = thread::Builder::new().name("wharf".into());
+        let thread = thread.spawn(move || backend.run(server, listeners, stopper))?;
+        Ok(Handle { addresses, implicit_addresses, stop, thread: Some(thread) })
+    }
+
+    fn set_up_tls(&mut self) -> io::Result<()> {
+        match self.tls.take() {
+            Some(tls) => {
+                self.tls = Some(tls.resumption(self.tls_policy.resumption));
+                self.session.tls = Some(self.tls_policy);
+                Ok(())
+            }
+            None if self.tls_policy.required != TlsRequired::None => {
+                mistake("TLS is required: call `tls` with a certificate")
+            }
+            None if !self.listen_implicit.is_empty() => {
+                mistake("implicit TLS needs a certificate: call `tls`")
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn take_accounts(&mut self) -> io::Result<Arc<dyn Accounts>> {
+        if let Some(accounts) = self.accounts.take() {
+            return Ok(accounts);
+        }
+        let Some(storage) = self.storage.take() else {
+            return mistake("nothing to serve: call `storage` or `accounts`");
+        };
+        if self.anonymous.is_none() && self.users.is_empty() {
+            return mistake("nobody could log in: call `anonymous`, `user` or `accounts`");
+        }
+        let mut accounts = SimpleAccounts::new(storage);
+        if let Some(permissions) = self.anonymous {
+            accounts = accounts.anonymous(permissions);
+        }
+        for (name, password, permissions) in self.users.drain(..) {
+            accounts = accounts.user(name, password, permissions);
+        }
+        Ok(Arc::new(accounts))
+    }
+}
+
+fn mistake<T>(text: &str) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
+/// Listens on one of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address of
+/// their own on the same port.
+fn bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<Listener> {
+    let dual = !all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+    Listener::bind(address, dual).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
