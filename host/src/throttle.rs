@@ -8,13 +8,16 @@ use wharf_core::Instant;
 /// How much time's worth of bytes may move at once: short enough to be even, and to show progress.
 const BURST: Duration = Duration::from_millis(250);
 
+/// How long it waits without looking at the clock again.
+const NAP: Duration = Duration::from_millis(500);
+
 /// A transfer's rate.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     rate: NonZeroU64,
     /// Up to when the bytes that have moved would have taken.
     paid: Instant,
-    /// No byte may move before then.
+    /// When to ask again, where no byte may move.
     next: Option<Instant>,
 }
 
@@ -37,7 +40,7 @@ impl Throttle {
         let budget = if ahead.is_zero() { budget.max(1) } else { budget };
         // Where half a burst is not even a byte, all that has moved has to be paid for first.
         let rest = if self.bytes_in(BURST / 2) > 0 { BURST / 2 } else { Duration::ZERO };
-        self.next = (budget == 0).then(|| now + ahead.saturating_sub(rest));
+        self.next = (budget == 0).then(|| now + ahead.saturating_sub(rest).min(NAP));
         budget
     }
 
@@ -48,7 +51,7 @@ impl Throttle {
         self.paid = self.paid + Duration::new(seconds, (nanoseconds % 1_000_000_000) as u32);
     }
 
-    /// Returns when bytes may move again, where none may now.
+    /// Returns when to ask again, where no byte may move now.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.next
     }

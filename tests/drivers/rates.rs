@@ -5,6 +5,8 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use wharf::{Account, Accounts, Attempt, Backend, Denial, Handle, Memory, Rates, SimpleAccounts};
 
 use crate::support::{Client, ClientTls, TlsStream, for_each_driver, noise, tls_server};
@@ -12,6 +14,7 @@ use crate::support::{Client, ClientTls, TlsStream, for_each_driver, noise, tls_s
 for_each_driver!(
     downloads_take_their_time,
     uploads_take_their_time,
+    what_expands_takes_its_time,
     a_slow_rate_holds_up_nobody_else,
     a_transfer_that_is_held_back_can_be_aborted,
 );
@@ -88,6 +91,25 @@ fn uploads_take_their_time(backend: Backend) {
     client.put_tls("STOR other", &content, &tls);
     assert!(start.elapsed() > AT_LEAST, "{:?}", start.elapsed());
     assert!(files.read("/other").unwrap() == content);
+}
+
+/// A few hundred bytes become as many thousand. Each portion of them takes longer than a client may
+/// stand still, which here nobody does.
+fn what_expands_takes_its_time(backend: Backend) {
+    let files = Memory::new();
+    let rates = Rates { download: None, upload: NonZeroU64::new(100_000) };
+    let accounts = SimpleAccounts::new(Arc::new(files.clone()));
+    let accounts = Limited { accounts: accounts.anonymous(wharf::Permissions::ALL), rates };
+    let server = tls_server(backend, files.clone()).accounts(accounts);
+    let server = server.data_timeout(Duration::from_secs(2)).spawn().unwrap();
+    let mut client = limited(&server, None);
+    client.ask("MODE Z", 200);
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&[0; 600_000]).unwrap();
+    let start = Instant::now();
+    client.put("STOR file", &encoder.finish().unwrap());
+    assert!(start.elapsed() > Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(files.read("/file").unwrap() == [0; 600_000]);
 }
 
 /// At this rate they would take an hour.

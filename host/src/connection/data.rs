@@ -363,7 +363,15 @@ impl DataChannel {
                 jobs.push_back(job);
                 true
             }
-            Step::Blocked | Step::Waiting => false,
+            Step::Blocked => {
+                // What is held back does not stand still.
+                if transfer.deadline().is_some() {
+                    let (id, bytes) = (transfer.id, transfer.bytes);
+                    session.handle(Event::Progress { id, bytes }, now);
+                }
+                false
+            }
+            Step::Waiting => false,
             Step::Sent => {
                 session.handle(Event::Sent { id: transfer.id }, now);
                 true

@@ -69,7 +69,11 @@ impl Transfer {
 
     fn move_bytes(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> Step {
         if let Some(throttle) = &mut self.throttle {
-            wire.set_budget(Some(throttle.budget(now.instant)));
+            let budget = throttle.budget(now.instant);
+            wire.set_budget(Some(budget));
+            if budget == 0 && self.pump.is_expanding() {
+                return Step::Blocked;
+            }
         }
         let step = self.pump.step(wire, socket);
         if let Step::Moved(count) = step {
@@ -110,7 +114,7 @@ impl Transfer {
         }
     }
 
-    /// Returns when it goes on, where it is held back.
+    /// Returns when to look again, where it is held back by its rate.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.throttle.as_ref()?.next()
     }

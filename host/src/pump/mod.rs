@@ -155,6 +155,11 @@ impl Pump {
         None
     }
 
+    /// Tells whether more is to be written of what has come already: MODE Z.
+    pub(crate) fn is_expanding(&self) -> bool {
+        matches!(self, Pump::Receive(receive) if receive.is_expanding())
+    }
+
     /// Tells what the next step waits for on the wire; nothing while it waits for a job.
     pub(crate) fn interest(&self) -> Readiness {
         let (readable, writable) = match self {

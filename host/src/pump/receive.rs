@@ -104,6 +104,11 @@ impl Receive {
         }
     }
 
+    /// Tells whether a buffer expands to more than has been written of it.
+    pub(super) fn is_expanding(&self) -> bool {
+        self.other.has_more
+    }
+
     /// Tells whether bytes from the client have a place to go.
     pub(super) fn wants_more(&self) -> bool {
         self.end.is_none() && (self.buffer.is_empty() || self.filled < self.buffer.len())
