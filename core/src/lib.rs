@@ -52,6 +52,7 @@ mod rights;
 mod session;
 mod storage;
 mod time;
+mod timestamp;
 mod tls;
 
 pub use action::{Action, Filter, Mode, Password, Plan, Proof};

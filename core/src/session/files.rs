@@ -6,13 +6,14 @@ use alloc::vec::Vec;
 
 use crate::action::Filter;
 use crate::event::RequestId;
-use crate::facts::{self, Role};
+use crate::facts::Role;
 use crate::listing::Style;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::storage::{Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
 use crate::time::Now;
+use crate::timestamp::timestamp;
 
 use super::Session;
 use super::failure::{failure, store_failure};
@@ -156,7 +157,7 @@ impl Session {
             (Then::ModificationTime(path), StorageAnswer::Metadata(metadata)) => {
                 if self.is_retrievable(&path, &metadata) {
                     let mut time = Vec::new();
-                    facts::timestamp(metadata.modified, &mut time);
+                    timestamp(metadata.modified, &mut time);
                     self.reply(213, Text::verbatim(time));
                 }
             }

@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 
-use crate::facts::{append, parse_timestamp, timestamp};
+use crate::facts::append;
 use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::storage::{Metadata, StorageRequest};
 use crate::time::WallTime;
+use crate::timestamp::{parse_timestamp, timestamp};
 
 use super::state::Then;
 use super::{LOG_IN_FIRST, Session};
