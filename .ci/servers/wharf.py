@@ -69,7 +69,7 @@ SETTINGS = [
     Setting(
         "strict",
         ("--tls-required", "all", "--tls-resumption", "require", "--login-delay", "0"),
-        ("--tls", "explicit", "--tls-required"),
+        ("--tls", "explicit", "--tls-required", "--tls-resumption-required"),
         ("rfc4217.required", "rfc4217.reuse"),
     ),
     Setting("ccc", ("--allow-ccc",), ("--ccc",), ("rfc4217.ccc",)),

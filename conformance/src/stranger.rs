@@ -56,6 +56,8 @@ pub struct Facts {
     pub ccc: bool,
     /// It requires TLS of everybody.
     pub tls_required: bool,
+    /// Data connections have to resume the TLS session of their control connection.
+    pub resumption_required: Option<bool>,
     /// How many sessions it allows, altogether and from one address.
     pub sessions: Option<[usize; 2]>,
     /// An address of this machine to be a stranger at.
@@ -87,6 +89,7 @@ impl Facts {
             large_file: None,
             ccc: false,
             tls_required: false,
+            resumption_required: None,
             sessions: None,
             bounce_address: None,
         }
@@ -255,6 +258,7 @@ impl Target for Stranger {
             atomic_uploads: facts.atomic_uploads,
             tls: self.offers_tls || profile == Profile::Implicit,
             tls_required: facts.tls_required,
+            resumption_required: facts.resumption_required,
             sessions: facts.sessions,
             host: facts.host.clone(),
             ..Settings::unknown()

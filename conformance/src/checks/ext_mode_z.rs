@@ -7,7 +7,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::rfc2389::features;
-use super::{Result, ensure, holds, quietly, same_bytes};
+use super::{Result, advise, ensure, holds, quietly, same_bytes};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::target::Profile;
@@ -136,6 +136,9 @@ fn no_streams(client: &mut Client) -> Result {
     let mut wrong = stream.clone();
     wrong.iter_mut().rev().take(4).for_each(|byte| *byte ^= 0xFF);
     refused(client, "a stream with a wrong checksum", &wrong)?;
+    let closing = client.upload("STOR wrong", &[&stream[..], b"more"].concat())?.closing;
+    // The draft does not say what they are.
+    advise!(client, closing.code >= 400, "bytes behind a stream: {}", closing.whole());
     refused(client, "what is no stream", b"These are bytes as they are.")?;
     // The session bears it.
     put(client, "STOR right", b"content")?;

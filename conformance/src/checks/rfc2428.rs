@@ -69,7 +69,7 @@ fn eprt(context: &mut Context<'_>) -> Result {
             context.advise(error.to_string())?;
         }
     }
-    refused(&mut client, SocketAddr::new(other_family(address.ip()), 2000))?;
+    of_another_family(&mut client)?;
     if let Some(other) = context.other_address(address.ip()) {
         let mut client = context.login()?;
         let offer = Offer::listen(other)?;
@@ -83,8 +83,7 @@ fn eprt(context: &mut Context<'_>) -> Result {
         client.put("file", b"content")?;
         let offer = client.active()?;
         retrieve_by(&mut client, &offer)?;
-        let foreign = SocketAddr::new(other_family(client.local()?.ip()), 2000);
-        refused(&mut client, foreign)?;
+        of_another_family(&mut client)?;
     }
     Ok(())
 }
@@ -103,6 +102,12 @@ fn refused(client: &mut Client, address: SocketAddr) -> Result {
     client.expect_reply(&[500, 501, 522]).map(drop)
 }
 
+/// Fails unless EPRT with an address of the other protocol is refused; 522 says which would do.
+fn of_another_family(client: &mut Client) -> Result {
+    let address = SocketAddr::new(other_family(client.local()?.ip()), 2000);
+    client.prefer(format!("EPRT {}", eprt_argument(address, '|')), &[522], &[500, 501]).map(drop)
+}
+
 fn epsv(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.put("file", b"content")?;
@@ -111,7 +116,8 @@ fn epsv(context: &mut Context<'_>) -> Result {
     let (own, other) = if v4 { ("1", "2") } else { ("2", "1") };
     client.offered("EPSV", &[229])?;
     client.expect(format!("EPSV {own}"), &[229])?;
-    client.expect(format!("EPSV {other}"), &[229, 522])?;
+    // The reply names a port alone, at the address that the client has reached (RFC 2428 section 3).
+    client.prefer(format!("EPSV {other}"), &[522], &[229])?;
     client.expect("EPSV 3", &[522])?;
     client.expect("EPSV no-number", &[500, 501, 522])?;
     holds(&mut client, "file", b"content")?;
@@ -139,7 +145,7 @@ fn epsv(context: &mut Context<'_>) -> Result {
         let mut client = context.login_to(Profile::Ipv6)?;
         client.put("file", b"content")?;
         client.expect("EPSV 2", &[229])?;
-        client.expect("EPSV 1", &[229, 522])?;
+        client.prefer("EPSV 1", &[522], &[229])?;
         client.expect("EPSV 3", &[522])?;
         holds(&mut client, "file", b"content")?;
     }

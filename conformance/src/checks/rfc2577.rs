@@ -277,6 +277,12 @@ fn port_stealing(context: &mut Context<'_>) -> Result {
     ensure!(small * 2 < steps.len(), "passive ports go up step by step: {ports:?}");
     let rising = steps.iter().filter(|step| **step > 0).count();
     ensure!((5..=34).contains(&rising), "passive ports go one way: {ports:?}");
+    // The same step each time, and round again, is as easy to guess. Others take ports meanwhile, so
+    // that it may be a little longer.
+    let mut kinds = steps.clone();
+    kinds.sort_unstable();
+    kinds.dedup_by_key(|step| *step / (i32::from(span) / 1000).max(1));
+    ensure!(kinds.len() >= 8, "passive ports are in steps of {kinds:?}: {ports:?}");
     client.note("40 passive ports in no order");
     Ok(())
 }

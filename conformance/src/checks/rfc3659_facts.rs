@@ -229,7 +229,7 @@ fn facts(context: &mut Context<'_>) -> Result {
     let folder = context.folder().to_owned();
     if has("perm") {
         perm_is(&mut client, &format!("{folder}/file"), "adfrw", "celmp")?;
-        perm_is(&mut client, &format!("{folder}/folder"), "cdeflm", "arw")?;
+        perm_is(&mut client, &format!("{folder}/folder"), "cdeflmp", "arw")?;
         perm_is(&mut client, "/", "el", "").and_then(|()| {
             perm_is(&mut client, "/", "", "df").or_else(|error| client.advise(error.to_string()))
         })?;

@@ -182,5 +182,19 @@ fn gmt(context: &mut Context<'_>) -> Result {
             advise!(client, same, "LIST {:?} {:?}, MDTM {stamp:?}", line.date, line.clock);
         }
     }
+    long_ago(&mut client)
+}
+
+/// LIST has no room for all of a time; one that is years back is shown with its year, as clients
+/// take a time of day for one of the last months.
+fn long_ago(client: &mut Client) -> Result {
+    if client.command("MFMT 20010203040506 file")?.code != 213 {
+        return Ok(());
+    }
+    for line in client.list("LIST file")? {
+        let line = LongLine::parse(&line)?;
+        let same = (line.date, line.clock) == ((2, 3), Clock::Year(2001));
+        advise!(client, same, "LIST {:?} {:?} of 3 February 2001", line.date, line.clock);
+    }
     Ok(())
 }

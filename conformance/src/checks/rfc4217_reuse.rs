@@ -32,8 +32,9 @@ fn reuse(context: &mut Context<'_>) -> Result {
             match context.settings(profile).resumption_required {
                 Some(true) => refused(context, &mut client, version, &tls)?,
                 Some(false) => optional(&mut client, &tls)?,
-                // It may be required or not.
-                None => {}
+                None => {
+                    context.skip("whether a new session is refused (--tls-resumption-required)")
+                }
             }
         }
     }

@@ -62,6 +62,7 @@ fn pass(context: &mut Context<'_>) -> Result {
     let known = full(context)?;
     let mut client = context.connect(Profile::Standard)?;
     client.expect(format!("PASS {}", known.password), &[503])?;
+    without_login(&mut client)?;
     if client.prefer(format!("USER {}", known.user), &[331], &[230])?.code == 230 {
         let why = "an account with a password: this one needs none";
         return Err(Failure::skip(Why::NeedsOption, why));
@@ -109,6 +110,24 @@ fn pass(context: &mut Context<'_>) -> Result {
         client.expect(format!("USER {}", anonymous.user), &[331])?;
         client.expect(format!("PASS {}", anonymous.password), &[230])?;
     }
+    Ok(())
+}
+
+/// Nobody is served who has not logged in.
+fn without_login(client: &mut Client) -> Result {
+    for line in ["PWD", "CWD /", "MKD stranger", "RMD stranger", "DELE stranger", "RNFR /"] {
+        client.expect(line, &[530])?;
+    }
+    // Others say first what else is missing.
+    for line in ["RETR stranger", "STOR stranger", "APPE stranger", "LIST", "NLST"] {
+        client.prefer(line, &[530], &[425, 500, 501, 503, 550, 553])?;
+    }
+    // A port that is opened or named for nobody is but a waste.
+    for line in ["PASV", "EPSV"] {
+        client.prefer(line, &[530], &[227, 229, 500, 501, 502, 503])?;
+    }
+    let status = client.prefer("STAT /", &[530], &[450, 500, 501, 502, 503, 504, 550])?;
+    ensure!(status.lines.len() == 1, "STAT lists files without a login: {}", status.whole());
     Ok(())
 }
 
@@ -210,6 +229,13 @@ fn rein(context: &mut Context<'_>) -> Result {
         client.note(&format!("as in a new session: {fresh}"));
     }
     ensure!(!offer.was_approached(), "the port given before REIN was used after it");
+
+    // The offset too is gone, with a data connection at hand.
+    let mut client = context.login()?;
+    client.prefer("REST 5", &[350], &[500, 501, 502])?;
+    client.expect("REIN", &[220])?;
+    context.enter(&mut client)?;
+    holds(&mut client, &file, b"0123456789")?;
 
     // A transfer under way finishes first.
     let mut client = context.login()?;

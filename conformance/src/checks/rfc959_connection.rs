@@ -6,6 +6,7 @@ use super::{Result, advise, ensure, holds, no_data_connection, same_bytes};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::data::{DeadPort, Dial, Offer, port_argument};
+use crate::reply::Reply;
 use crate::target::Profile;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -115,6 +116,16 @@ fn retrieve_from(client: &mut Client, address: SocketAddr) -> Result<Vec<u8>> {
     client.finish_download((opening, data))?.complete()
 }
 
+/// Fails when the server has agreed to another form, and sends the bytes of `file` as they are.
+pub(super) fn comes_otherwise(client: &mut Client, reply: &Reply) -> Result {
+    if reply.code != 200 {
+        return Ok(());
+    }
+    let bytes = client.download("RETR file")?.bytes;
+    ensure!(bytes != b"content", "{} is accepted, and changes nothing", reply.command);
+    Ok(())
+}
+
 fn stru(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.put("file", b"content")?;
@@ -130,7 +141,10 @@ fn stru(context: &mut Context<'_>) -> Result {
     ] {
         // Others may have records and pages, and read no further than the letter.
         let also: &[u16] = if code == 504 || argument == " FF" { &[200] } else { &[] };
-        client.prefer(format!("STRU{argument}"), &[code], also)?;
+        let reply = client.prefer(format!("STRU{argument}"), &[code], also)?;
+        if code == 504 {
+            comes_otherwise(&mut client, &reply)?;
+        }
     }
     client.expect("STRU F", &[200])?;
     holds(&mut client, "file", b"content")
@@ -150,7 +164,10 @@ fn mode(context: &mut Context<'_>) -> Result {
         ("", 501),
     ] {
         let also: &[u16] = if code == 504 || argument == " SS" { &[200] } else { &[] };
-        client.prefer(format!("MODE{argument}"), &[code], also)?;
+        let reply = client.prefer(format!("MODE{argument}"), &[code], also)?;
+        if code == 504 {
+            comes_otherwise(&mut client, &reply)?;
+        }
     }
     client.expect("MODE S", &[200])?;
     holds(&mut client, "file", b"content")

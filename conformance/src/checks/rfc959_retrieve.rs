@@ -1,5 +1,6 @@
 //! RFC 959: TYPE, RETR and REST.
 
+use super::rfc959_connection::comes_otherwise;
 use super::{
     Result, advise, denied, ensure, holds, pattern, quietly, same_bytes, stalled_download,
     wants_argument,
@@ -22,8 +23,13 @@ fn r#type(context: &mut Context<'_>) -> Result {
     for argument in ["L 8", "l 8"] {
         client.prefer(format!("TYPE {argument}"), &[200], &[501, 504])?;
     }
+    client.put("file", b"content")?;
     for argument in ["E", "E N", "A T", "A C"] {
-        client.prefer(format!("TYPE {argument}"), &[504], &[200])?;
+        let reply = client.prefer(format!("TYPE {argument}"), &[504], &[200])?;
+        if argument.starts_with('E') {
+            // In EBCDIC no letter has the code that it has in ASCII.
+            comes_otherwise(&mut client, &reply)?;
+        }
     }
     client.prefer("TYPE A X", &[504], &[200])?;
     for argument in ["L 7", "L 16", "X"] {
@@ -63,7 +69,7 @@ fn r#type(context: &mut Context<'_>) -> Result {
     // Down.
     client.put("binary", &stored)?;
     let (short, sent_short): (&[u8], &[u8]) = match context.is_strict() {
-        true => (b"\n\na\nlone\rCR, last", b"\r\n\r\na\r\nlone\rCR, last"),
+        true => (b"\n\na\nhas\r\nlone\rCR, last", b"\r\n\r\na\r\nhas\r\nlone\rCR, last"),
         false => (b"\n\na\nlast line without end", b"\r\n\r\na\r\nlast line without end"),
     };
     client.put("short", short)?;

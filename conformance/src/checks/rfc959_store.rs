@@ -49,14 +49,14 @@ fn stor(context: &mut Context<'_>) -> Result {
     cut_off(context, &mut client)
 }
 
-/// Cuts uploads off, and looks at the file during and after.
+/// Cuts uploads off, which is never a success, and looks at the file during and after.
 fn cut_off(context: &mut Context<'_>, client: &mut Client) -> Result {
+    let bytes = pattern(BIG);
+    upload_and_break(client, "cut", &bytes)?;
     if context.settings(Profile::Standard).atomic_uploads != Some(true) {
         context.skip("whether a reader sees an upload before it is whole (--atomic-uploads)");
         return Ok(());
     }
-    let bytes = pattern(BIG);
-    upload_and_break(client, "cut", &bytes)?;
     let left = quietly(client, |client| client.get("cut"))?;
     ensure!(!left.is_empty(), "nothing is left of a new file whose upload was cut off");
     ensure!(bytes.starts_with(&left), "what is left of the upload is not its beginning");

@@ -1,5 +1,7 @@
 //! What can be wrong with a server, and which checks have to see it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use wharf::Builder;
 
 use super::faulty::{Edit, Fault, Sent};
@@ -78,6 +80,20 @@ macro_rules! code {
     };
 }
 
+/// Cuts off what of the numbers of REST and RANG does not fit into 32 bits.
+fn in_32_bits(line: &[u8]) -> Sent {
+    if !is(line, "REST") && !is(line, "RANG") {
+        return pass(line);
+    }
+    let cut = |word: &str| match word.parse::<u64>() {
+        Ok(number) => (number as u32).to_string(),
+        Err(_) => word.to_owned(),
+    };
+    let line = String::from_utf8_lossy(line);
+    let words: Vec<_> = line.split(' ').map(cut).collect();
+    Sent::Pass(words.join(" ").into_bytes())
+}
+
 /// Edits what comes over data connections for a command.
 macro_rules! edits {
     ($command:literal, $edit:expr) => {
@@ -118,7 +134,11 @@ fn replies() -> Vec<Mutation> {
         reply("DELE: 200 for 250", &["rfc959.dele"], code!("DELE", "250" => "200")),
         reply("RNFR: 250 for 350", &["rfc959.rnfr"], code!("RNFR", "350" => "250")),
         reply("RETR of nothing: 226 for 550", &["rfc959.retr"], code!("RETR", "550" => "226")),
-        reply("no 554", &["rfc1123.rest-554"], code!("RETR", "554" => "550")),
+        reply(
+            "RETR behind the end: 200 for 554",
+            &["rfc1123.rest-554"],
+            code!("RETR", "554" => "200"),
+        ),
         reply("PORT: 225 for 200", &["rfc959.port"], code!("PORT", "200" => "225")),
         reply("MDTM: 200 for 213", &["rfc3659.mdtm"], code!("MDTM", "213" => "200")),
         reply("no 1xx before a transfer", &["rfc959.retr", "rfc959.stor"], |_, line| {
@@ -169,6 +189,17 @@ fn replies() -> Vec<Mutation> {
                 _ => line,
             }
         }),
+        reply("MLST: no p for a directory", &["rfc3659.facts"], |to, line| {
+            if to.starts_with("MLST") {
+                line.replace("perm=cdeflmp;", "perm=cdeflm;")
+            } else {
+                line
+            }
+        }),
+        reply("FEAT without SIZE", &["rfc2389.feat"], |to, line| {
+            if to == "FEAT" && line.trim() == "SIZE" { String::new() } else { line }
+        }),
+        reply("STOR: 226 for 426", &["rfc959.stor"], code!("STOR", "426" => "226")),
         reply("ABOR: one reply, not two", &["rfc959.abor"], |to, line| {
             let second = to.ends_with("ABOR") && line.starts_with("226");
             if second { String::new() } else { line }
@@ -190,6 +221,12 @@ fn behaviours() -> Vec<Mutation> {
             &["rfc959.rest", "rfc3659.rest", "rfc1123.rest-554"],
             answers!("REST", "350 Restarting"),
         ),
+        command("REST counts in 32 bits", &["rfc1123.rest-554"], in_32_bits),
+        command("RANG counts in 32 bits", &["ext.rang"], in_32_bits),
+        command("MKD without a login", &["rfc959.pass"], answers!("MKD STRANGER", "257 \"/s\"")),
+        command("MODE B is MODE S", &["rfc959.mode"], answers!("MODE B", "200 Mode B")),
+        command("STRU R is STRU F", &["rfc959.stru"], answers!("STRU R", "200 Structure R")),
+        command("TYPE E is TYPE I", &["rfc959.type"], answers!("TYPE E", "200 Type E")),
         command("RNTO without RNFR", &["rfc959.rnto"], answers!("RNTO OTHER", "250 Renamed")),
         command("RNTO does nothing", &["rfc959.rnto"], answers!("RNTO", "250 Renamed")),
         command("DELE does nothing", &["rfc959.dele"], answers!("DELE", "250 Deleted")),
@@ -281,6 +318,14 @@ fn security() -> Vec<Mutation> {
         }),
         reply("the passive port is always the same", &["rfc2577.port-stealing"], |to, line| {
             if to == "EPSV" { "229 Entering (|||40000|)\r\n".to_owned() } else { line }
+        }),
+        reply("passive ports in even steps", &["rfc2577.port-stealing"], |to, line| {
+            static ASKED: AtomicU32 = AtomicU32::new(0);
+            if to != "EPSV" {
+                return line;
+            }
+            let step = ASKED.fetch_add(1, Ordering::Relaxed);
+            format!("229 Entering (|||{}|)\r\n", 40_000 + step * 7_919 % 20_000)
         }),
         command("a login without a password", &["rfc959.pass"], |line| {
             if is(line, "PASS WRONG") { pass(b"PASS password") } else { pass(line) }

@@ -215,6 +215,10 @@ struct Known {
     #[arg(long, requires = "tls")]
     tls_required: bool,
 
+    /// Data connections have to resume the TLS session; --tls-required goes with it
+    #[arg(long, requires = "tls_required")]
+    tls_resumption_required: bool,
+
     /// How many sessions there may be, altogether and from one address
     #[arg(long, value_name = "ALL:EACH", value_parser = sessions)]
     max_sessions: Option<[usize; 2]>,
@@ -283,6 +287,7 @@ impl Options {
             large_file: known.large_file.clone(),
             ccc: known.ccc,
             tls_required: known.tls_required,
+            resumption_required: known.tls_resumption_required.then_some(true),
             sessions: known.max_sessions,
             bounce_address: known.bounce_address,
             ..Facts::new(server, account)
