@@ -111,7 +111,7 @@ fn epsv(context: &mut Context<'_>) -> Result {
     let (own, other) = if v4 { ("1", "2") } else { ("2", "1") };
     client.offered("EPSV", &[229])?;
     client.expect(format!("EPSV {own}"), &[229])?;
-    client.expect(format!("EPSV {other}"), &[229, 522])?;
+    client.prefer(format!("EPSV {other}"), &[229, 522], &[425])?;
     client.expect("EPSV 3", &[522])?;
     client.expect("EPSV no-number", &[500, 501, 522])?;
     holds(&mut client, "file", b"content")?;
