@@ -73,12 +73,20 @@ fn names(client: &mut Client) -> Result<BTreeSet<Vec<u8>>, Failure> {
 }
 
 fn lines(client: &mut Client, command: &str) -> Result<Option<Vec<Vec<u8>>>, Failure> {
-    let mut data = client.passive()?;
-    if client.command(command)?.code >= 200 {
-        return Ok(None);
-    }
-    let (bytes, _) = data.receive();
-    drop(data);
+    let bytes = match client.passive() {
+        Ok(mut data) => match client.command(command)?.code {
+            200.. => return Ok(None),
+            _ => data.receive().0,
+        },
+        // A server that has run out of ports.
+        Err(_) => {
+            let offer = client.active()?;
+            match client.command(command)?.code {
+                200.. => return Ok(None),
+                _ => offer.accept()?.receive().0,
+            }
+        }
+    };
     client.reply()?;
     let lines = bytes
         .split(|&byte| byte == b'\n')

@@ -116,12 +116,15 @@ fn run_in_context(target: &dyn Target, check: &Check) -> (Outcome, bool) {
     (outcome, is_gone)
 }
 
-/// What a server MUST have it cannot leave out, and where the checks are strict neither what it
-/// SHOULD have.
+/// What a server MUST have by RFC 959 and RFC 1123 it cannot leave out. The other documents are
+/// extensions, none of which a server has to have (RFC 5797): their MUST is for those that have them.
+/// Where the checks are strict neither that can be left out, nor what a server SHOULD have.
 fn verdict(target: &dyn Target, id: &str, skipped: Option<Why>, message: String) -> Verdict {
-    let level = requirements().iter().find(|row| row.id == id).map(|row| row.level.as_str());
+    let row = requirements().iter().find(|row| row.id == id);
+    let level = row.map(|row| row.level.as_str());
+    let is_base = row.is_some_and(|row| ["RFC 959", "RFC 1123"].contains(&row.section.as_str()));
     let needed = match level {
-        Some("MUST") => true,
+        Some("MUST") => is_base || target.is_strict(),
         Some("SHOULD") => target.is_strict(),
         _ => false,
     };

@@ -138,7 +138,9 @@ impl Stranger {
         client.expect(format!("MKD {folder}"), &[257]).map_err(|error| {
             Failure::new(format!("no folder can be made in {here}, see --root: {error}"))
         })?;
-        client.expect(format!("RMD {folder}"), &[200, 250])?;
+        client.expect(format!("RMD {folder}"), &[200, 250]).map_err(|error| {
+            Failure::new(format!("a folder cannot be removed again, {folder} is left: {error}"))
+        })?;
         let _ = client.command("QUIT");
 
         let offers_tls = match facts.protection {

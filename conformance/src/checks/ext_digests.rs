@@ -131,7 +131,7 @@ fn hash(context: &mut Context<'_>) -> Result {
 
     client.expect("HASH missing", &[550])?;
     client.expect("HASH folder", &[550, 553])?;
-    wants_argument(&mut client, "HASH")?;
+    wants_argument(context, &mut client, "HASH")?;
     // The digest is that of what TYPE I would send.
     client.put("lines", b"a\nb\n")?;
     let binary = hashed(&mut client, "lines")?.digest;
@@ -232,7 +232,7 @@ fn xhash(context: &mut Context<'_>) -> Result {
         client.expect(format!("{command} \"abc\" x y"), &[501, 550, 554])?;
         client.expect(format!("{command} missing"), &[550])?;
         client.expect(format!("{command} folder"), &[550, 553])?;
-        wants_argument(&mut client, command)?;
+        wants_argument(context, &mut client, command)?;
         denied(context, Account::Powerless, &format!("{command} {}", context.path("abc")), &[550])?;
         context.connect(Profile::Standard)?.expect(format!("{command} abc"), &[530])?;
     }

@@ -247,6 +247,13 @@ fn site(client: &mut Client, name: &str, arguments: &str) -> Result {
     if !is_listed && [500, 501, 502, 504].contains(&reply.code) {
         return Err(Failure::skip(Why::NotOffered, format!("SITE {name}: {}", reply.whole())));
     }
+    let text = reply.text().to_lowercase();
+    let forbids = ["privilege", "permission", "denied"].iter().any(|word| text.contains(word));
+    if reply.code == 550 && forbids && !client.is_strict() {
+        // It is this account's own file.
+        let why = format!("SITE {name}, not allowed: {}", reply.whole());
+        return Err(Failure::skip(Why::NotOffered, why));
+    }
     advise!(client, is_listed, "SITE HELP does not list {name}: {}", help.whole());
     reply.expect(&[200, 213, 250]).map(drop)
 }

@@ -25,7 +25,7 @@ fn rang(context: &mut Context<'_>) -> Result {
     for wrong in ["5 4", "2 0", "5", "x y", "1 2 3", "-1 5", "100000000000000000000000 1"] {
         client.expect(format!("RANG {wrong}"), &[501])?;
     }
-    wants_argument(&mut client, "RANG")?;
+    wants_argument(context, &mut client, "RANG")?;
     client.put("file", CONTENT)?;
     retrieve(context, &mut client)?;
     store(context, &mut client)

@@ -27,11 +27,12 @@ mod rfc959_lists;
 mod rfc959_retrieve;
 mod rfc959_store;
 
-use crate::check::{Check, Context, Failure, advise, ensure};
+use crate::check::{Check, Context, Failure, Why, advise, ensure};
 use crate::client::{Client, Detail};
 use crate::data::Data;
+use crate::listing::LongLine;
 use crate::reply::Reply;
-use crate::target::Account;
+use crate::target::{Account, Credentials, Profile};
 use crate::wire::excerpt;
 
 /// Returns all checks.
@@ -129,11 +130,51 @@ fn is_missing(client: &mut Client, name: &str) -> Result {
     client.expect(format!("CWD {name}"), &[550]).map(drop)
 }
 
-/// Fails unless a command is refused that came without its argument.
-fn wants_argument(client: &mut Client, command: &str) -> Result {
-    let reply = client.command(command)?;
+/// Ends a check that is about passwords where the account has none.
+fn wants_password(context: &mut Context<'_>, known: &Credentials) -> Result {
+    if context.is_strict() {
+        return Ok(());
+    }
+    let mut client = context.connect_quietly(Profile::Standard)?;
+    match client.command(format!("USER {}", known.user))?.code {
+        230 => {
+            Err(Failure::skip(Why::NeedsOption, "an account with a password: this one needs none"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails unless a command is refused that came without its argument. What else a server makes of
+/// that is no matter of the command: some end the session.
+fn wants_argument(context: &mut Context<'_>, client: &mut Client, command: &str) -> Result {
+    let reply = match context.is_strict() {
+        true => client.command(command)?,
+        false => context.login()?.command(command)?,
+    };
     ensure!(reply.code >= 400, "{command} without an argument: {}", reply.whole());
     Ok(())
+}
+
+/// Reads the lines of a LIST, or of a STAT with a path, without a line `total n` and without `.` and
+/// `..`. No RFC says what the lines look like: where all of them look like something else, the check
+/// ends and is no failure.
+fn long_lines(client: &Client, lines: &[Vec<u8>]) -> Result<Vec<LongLine>> {
+    let lines = lines.iter().filter(|line| !line.starts_with(b"total "));
+    // An empty directory is an empty line to some.
+    let lines: Vec<_> = lines.filter(|line| client.is_strict() || !line.is_empty()).collect();
+    let (read, wrong): (Vec<_>, Vec<_>) =
+        lines.iter().map(|line| LongLine::parse(line)).partition(Result::is_ok);
+    let mut read: Vec<_> = read.into_iter().flatten().collect();
+    if let Some(Err(error)) = wrong.into_iter().next() {
+        return Err(match read.is_empty() && !client.is_strict() {
+            true => {
+                Failure::skip(Why::DoesNotApply, format!("lists in a form of its own, {error}"))
+            }
+            false => error,
+        });
+    }
+    read.retain(|entry| entry.name != b"." && entry.name != b"..");
+    Ok(read)
 }
 
 /// Fails when a transfer succeeds for which there is no data connection. A server that waits for one

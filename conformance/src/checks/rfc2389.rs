@@ -137,7 +137,7 @@ fn opts(context: &mut Context<'_>) -> Result {
         client.expect("OPTS HASH", &[200])?;
     }
     for wrong in ["NOSUCH", "NOSUCH ON"] {
-        client.expect(format!("OPTS {wrong}"), &[501])?;
+        client.prefer(format!("OPTS {wrong}"), &[501], &[451])?;
     }
-    wants_argument(&mut client, "OPTS")
+    wants_argument(context, &mut client, "OPTS")
 }

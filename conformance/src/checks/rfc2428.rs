@@ -117,7 +117,7 @@ fn epsv(context: &mut Context<'_>) -> Result {
     client.offered("EPSV", &[229])?;
     client.expect(format!("EPSV {own}"), &[229])?;
     // The reply names a port alone, at the address that the client has reached (RFC 2428 section 3).
-    client.prefer(format!("EPSV {other}"), &[522], &[229])?;
+    client.prefer(format!("EPSV {other}"), &[522], &[229, 425])?;
     client.expect("EPSV 3", &[522])?;
     client.expect("EPSV no-number", &[500, 501, 522])?;
     holds(&mut client, "file", b"content")?;

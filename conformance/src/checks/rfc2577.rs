@@ -131,14 +131,22 @@ fn sent_away(stranger: Option<Data>) -> Result {
 fn privileged(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     let ip = client.local()?.ip();
+    if let Err(error) = context.login()?.active() {
+        return Err(match context.is_strict() {
+            true => error,
+            false => Failure::skip(Why::DoesNotApply, format!("no active mode: {error}")),
+        });
+    }
     for port in [1, 20, 22, 80, 1023] {
         client.offer(SocketAddr::new(ip, port), &[500, 501])?;
         eprt(&mut client, SocketAddr::new(ip, port), &[500, 501, 522])?;
     }
     // From there on they are accepted; a server may connect at once, and find nobody.
+    // RFC 2577 says nothing of those, and some refuse a few more.
+    let codes: &[u16] = if context.is_strict() { &[200, 425] } else { &[200, 425, 500, 501] };
     for port in [1024, 65535] {
-        client.offer(SocketAddr::new(ip, port), &[200, 425])?;
-        eprt(&mut client, SocketAddr::new(ip, port), &[200, 425])?;
+        client.offer(SocketAddr::new(ip, port), codes)?;
+        eprt(&mut client, SocketAddr::new(ip, port), codes)?;
     }
     Ok(())
 }
@@ -150,6 +158,7 @@ fn eprt(client: &mut Client, address: SocketAddr, codes: &[u16]) -> Result {
 fn attempts(context: &mut Context<'_>) -> Result {
     let known = context.credentials(Account::Full);
     let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
+    super::wants_password(context, &known)?;
     let limit = context.settings(Profile::Standard).login_attempts;
     if limit.is_none() {
         // Each failure may be answered later than the one before.
@@ -168,7 +177,7 @@ fn attempts(context: &mut Context<'_>) -> Result {
         }
     }
     // The next connection starts anew.
-    context.login()?.expect("NOOP", &[200]).map(drop)
+    context.login()?.is_alive().map(drop)
 }
 
 /// Fails unless the session ends after exactly this many failed logins.
@@ -239,7 +248,7 @@ fn waits_alone(context: &mut Context<'_>, delay: Duration) -> Result<bool> {
         client.send("PASS wrong")?;
         waiting.push((client, begin));
     }
-    quietly(&mut bystander, |client| client.expect("NOOP", &[200]))?;
+    quietly(&mut bystander, |client| client.is_alive())?;
     let mut in_time = true;
     for (client, begin) in &mut waiting {
         let answered = client.has_reply()?;
@@ -263,6 +272,13 @@ fn port_stealing(context: &mut Context<'_>) -> Result {
     let mut distinct = ports.clone();
     distinct.sort_unstable();
     distinct.dedup();
+    if distinct.len() == 1 && !context.is_strict() {
+        let other = context.login_quietly(Profile::Standard)?.passive_port()?.port();
+        if other != ports[0] {
+            let why = "each session keeps to a port of its own";
+            return Err(Failure::skip(Why::DoesNotApply, why));
+        }
+    }
     ensure!(distinct.len() > 1, "the passive port is always {}", ports[0]);
     let span = distinct[distinct.len() - 1] - distinct[0];
     if span < 32 {
@@ -300,7 +316,7 @@ fn per_ip(context: &mut Context<'_>) -> Result {
     }
     turned_away(context, None)?;
     // Who has come in is not disturbed, and nor is another address, until there is no room at all.
-    inside.iter_mut().try_for_each(|client| client.expect("NOOP", &[200]).map(drop))?;
+    inside.iter_mut().try_for_each(|client| client.is_alive().map(drop))?;
     if let Some(other) = context.other_address(inside[0].local()?.ip()) {
         for _ in each..all {
             inside.push(enter_from(context, Some(other))?);

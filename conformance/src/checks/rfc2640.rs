@@ -1,9 +1,9 @@
 //! RFC 2640: names are bytes, and replies in several languages.
 
-use super::{Result, advise, ensure, quietly};
+use super::{Result, advise, ensure, long_lines, quietly};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
-use crate::listing::{FactLine, LongLine};
+use crate::listing::FactLine;
 use crate::reply::Reply;
 use crate::target::Profile;
 use crate::wire::{decode_name, encode_name};
@@ -95,8 +95,7 @@ fn travel(client: &mut Client, mut names: Vec<&[u8]>, has_facts: bool) -> Result
         ensure!(listed == names, "MLSD: {}", difference(&listed, &names));
     }
     let lines = client.list("LIST")?;
-    let entries = lines.iter().filter(|line| !line.starts_with(b"total "));
-    let entries = entries.map(|line| LongLine::parse(line)).collect::<Result<Vec<_>>>()?;
+    let entries = long_lines(client, &lines)?;
     let listed = sorted(entries.iter().map(|entry| decode_name(&entry.name)));
     ensure!(listed == names, "LIST: {}", difference(&listed, &names));
 
@@ -118,10 +117,15 @@ fn travel(client: &mut Client, mut names: Vec<&[u8]>, has_facts: bool) -> Result
 fn as_directory(client: &mut Client, name: &[u8], has_facts: bool) -> Result {
     let parent = client.expect("PWD", &[257])?.quoted()?;
     let expected = [&parent[..], b"/", name].concat();
-    let made = decode_name(&client.expect(line("MKD ", name), &[257])?.quoted()?);
-    // That it is the whole path is a matter of the check for MKD.
-    advise!(client, made == expected, "MKD names {}", made.escape_ascii());
-    ensure!(made.ends_with(name), "MKD names {}", made.escape_ascii());
+    // That it is the whole path, and in quotes, is a matter of the check for MKD.
+    let made = client.expect(line("MKD ", name), &[257])?;
+    match made.quoted().map(|path| decode_name(&path)) {
+        Ok(path) => {
+            advise!(client, path == expected, "MKD names {}", path.escape_ascii());
+            ensure!(path.ends_with(name), "MKD names {}", path.escape_ascii());
+        }
+        Err(error) => client.advise(error.to_string())?,
+    }
     client.expect(line("CWD ", name), &[250])?;
     let here = decode_name(&client.expect("PWD", &[257])?.quoted()?);
     ensure!(here == expected, "PWD names {}", here.escape_ascii());
@@ -166,10 +170,13 @@ struct Languages {
 
 /// LANG may come at any time, best before the login (section 4.1).
 fn lang(context: &mut Context<'_>) -> Result {
+    let absent = || Failure::skip(Why::NotOffered, "FEAT does not list LANG");
+    // Not everyone answers FEAT before the login.
+    if !context.is_strict() && languages(&mut context.login()?)?.is_none() {
+        return Err(absent());
+    }
     let mut client = context.connect(Profile::Standard)?;
-    let Some(offered) = languages(&mut client)? else {
-        return Err(Failure::skip(Why::NotOffered, "FEAT does not list LANG"));
-    };
+    let offered = languages(&mut client)?.ok_or_else(absent)?;
     if offered.tags.len() == 1 {
         context.skip("there is no second language");
     }

@@ -236,7 +236,7 @@ fn in_clear(context: &mut Context<'_>) -> Result {
         client.expect(format!("PASS {}", known.password), &[503, 530, 534])?;
         client.expect("PWD", &[530])?;
     }
-    client.expect("NOOP", &[200])?;
+    client.is_alive()?;
     client.expect("HELP", &[211, 214])?;
     client.expect("FEAT", &[211])?;
     client.auth(&Tls::new())?;

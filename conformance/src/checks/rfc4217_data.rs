@@ -138,7 +138,7 @@ fn answered_in_clear(context: &Context<'_>, client: &mut Client) -> Result {
         let reply = client.reply()?;
         ensure!(reply.code >= 400, "{command}, and clear text: {}", reply.whole());
     }
-    client.expect("NOOP", &[200])?;
+    client.is_alive()?;
     let new = quietly(client, |client| {
         let transfer = client.attempt("RETR new")?;
         Ok(if transfer.code < 300 { client.get("new")? } else { Vec::new() })

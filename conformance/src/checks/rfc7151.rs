@@ -70,7 +70,7 @@ fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
             client.expect(format!("HOST {name}"), &[220])?;
         }
         client.auth(tls)?;
-        client.expect("NOOP", &[200])?;
+        client.is_alive()?;
         client.certificate().ok_or_else(|| Failure::new("the server showed no certificate"))
     };
     for version in versions {

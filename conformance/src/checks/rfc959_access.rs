@@ -1,7 +1,7 @@
 //! RFC 959 section 4.1.1: access control commands.
 
 use super::{Result, advise, both_replies, ensure, holds, is_in, quietly};
-use crate::check::{Check, Context, Failure, Why};
+use crate::check::{Check, Context, Failure};
 use crate::client::Client;
 use crate::data::Data;
 use crate::target::{Account, Credentials, Profile};
@@ -27,6 +27,10 @@ fn user(context: &mut Context<'_>) -> Result {
     // RFC 959 has 230 for who needs no password, and 530 for who is not let in at all.
     client.prefer(format!("USER {}", known.user), &[331], &[230, 332])?;
     for name in ["nobody-of-this-name", "anonymous", "two words"] {
+        if !context.is_strict() {
+            // A second name is another matter: see below.
+            client = context.connect(Profile::Standard)?;
+        }
         client.prefer(format!("USER {name}"), &[331], &[230, 332, 421, 501, 530])?;
     }
 
@@ -60,13 +64,11 @@ fn user(context: &mut Context<'_>) -> Result {
 
 fn pass(context: &mut Context<'_>) -> Result {
     let known = full(context)?;
+    super::wants_password(context, &known)?;
     let mut client = context.connect(Profile::Standard)?;
     client.expect(format!("PASS {}", known.password), &[503])?;
     without_login(&mut client)?;
-    if client.prefer(format!("USER {}", known.user), &[331], &[230])?.code == 230 {
-        let why = "an account with a password: this one needs none";
-        return Err(Failure::skip(Why::NeedsOption, why));
-    }
+    client.expect(format!("USER {}", known.user), &[331])?;
     client.expect(format!("PASS {}", known.password), &[230])?;
     client.prefer(format!("PASS {}", known.password), &[202, 230], &[503, 530])?;
     client.expect("PWD", &[257])?;
@@ -137,8 +139,8 @@ fn acct(context: &mut Context<'_>) -> Result {
     let mut client = context.login()?;
     client.offered("ACCT something", &[202, 230, 503])?;
     client.judge(before, &[503], &[202, 230])?;
-    client.prefer("ACCT", &[501], &[202, 230])?;
-    client.expect("NOOP", &[200]).map(drop)
+    client.prefer("ACCT", &[501], &[202, 230, 530])?;
+    client.is_alive().map(drop)
 }
 
 fn cwd(context: &mut Context<'_>) -> Result {

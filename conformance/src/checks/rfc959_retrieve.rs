@@ -35,7 +35,7 @@ fn r#type(context: &mut Context<'_>) -> Result {
     for argument in ["L 7", "L 16", "X"] {
         client.expect(format!("TYPE {argument}"), &[504])?;
     }
-    wants_argument(&mut client, "TYPE")?;
+    wants_argument(context, &mut client, "TYPE")?;
 
     // Up: CRLF becomes the server's line end, and all else stays. A byte at a time, with a word to
     // the server in another session after each, most are read alone; and of very many lines some
@@ -55,7 +55,7 @@ fn r#type(context: &mut Context<'_>) -> Result {
     let (_, mut data) = client.open("STOR words")?;
     for byte in words {
         data.send(&[*byte])?;
-        quietly(&mut bystander, |client| client.expect("NOOP", &[200]))?;
+        quietly(&mut bystander, |client| client.is_alive())?;
     }
     data.finish();
     client.expect_reply(&[226, 250])?;
@@ -112,14 +112,14 @@ fn retr(context: &mut Context<'_>) -> Result {
     for wrong in ["missing", "folder", "missing/file", "file/file", "/"] {
         client.refused(format!("RETR {wrong}"), &[550])?;
     }
-    wants_argument(&mut client, "RETR")?;
+    wants_argument(context, &mut client, "RETR")?;
     denied(context, Account::Powerless, &format!("RETR {}", context.path("file")), &[550])?;
 
     // No data connection was spoken of, or nobody comes.
     let mut client = context.login()?;
     // Without a word, the client's end of the control connection is the data port (RFC 959 section
     // 3.2), and nobody is there.
-    if client.prefer("RETR file", &[425], &[125, 150])?.code < 200 {
+    if client.prefer("RETR file", &[425], &[125, 150, 500, 503, 550, 551])?.code < 200 {
         client.expect_reply(&[425])?;
     }
     let known = context.settings(Profile::Impatient).patience();
@@ -143,7 +143,7 @@ fn retr(context: &mut Context<'_>) -> Result {
         data.receive_exactly(1)?;
     }
     data.reset()?;
-    client.expect_reply(&[426])?;
+    client.prefer_reply(&[426], &[550, 551])?;
     client.note("after the reset");
     holds(&mut client, "file", &bytes)
 }
@@ -191,7 +191,7 @@ fn rest(context: &mut Context<'_>) -> Result {
     // With another command in between: kept or dropped, but nothing else.
     let data = client.passive()?;
     client.expect("REST 4", &[350])?;
-    client.expect("NOOP", &[200])?;
+    client.is_alive()?;
     let opening = client.expect("RETR file", &[125, 150])?;
     let transfer = client.finish_download((opening, data))?;
     ensure!(transfer.end == End::Eof, "the data ended with {:?}", transfer.end);

@@ -35,7 +35,7 @@ fn stor(context: &mut Context<'_>) -> Result {
         client.refused(format!("STOR {wrong}"), &[550, 553])?;
     }
     holds(&mut client, "folder/inside", b"kept")?;
-    wants_argument(&mut client, "STOR")?;
+    wants_argument(context, &mut client, "STOR")?;
     is_missing(&mut client, "new")?;
 
     for account in [Account::Anonymous, Account::Powerless] {
@@ -150,7 +150,7 @@ fn appe(context: &mut Context<'_>) -> Result {
     for wrong in ["folder", "missing/file", "/"] {
         client.refused(format!("APPE {wrong}"), &[550, 553])?;
     }
-    wants_argument(&mut client, "APPE")?;
+    wants_argument(context, &mut client, "APPE")?;
     for account in [Account::Anonymous, Account::Powerless] {
         denied(context, account, &format!("APPE {}", context.path("new")), &[550, 553])?;
     }

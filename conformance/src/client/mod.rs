@@ -32,9 +32,9 @@ fn refusals_like(code: u16) -> &'static [u16] {
         }
         431 | 533 | 534 => &[431, 500, 502, 503, 504, 530, 533, 534],
         503 => &[332, 425, 500, 501, 502, 503, 504, 530, 533, 534, 536, 550],
-        530 | 532 => &[332, 500, 503, 530, 532, 534, 550],
+        530 | 532 => &[332, 500, 502, 503, 530, 532, 534, 550],
         // It cannot be done to this file.
-        450..=452 | 550..=554 => &[450, 451, 452, 501, 521, 550, 551, 552, 553, 554],
+        450..=452 | 550..=554 => &[426, 450, 451, 452, 501, 521, 550, 551, 552, 553, 554],
         425 | 426 => &[425, 426, 450, 451],
         _ => &[],
     }
@@ -125,6 +125,11 @@ impl Client {
         self.is_strict = is_strict;
     }
 
+    /// Tells whether only the best is good enough.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.is_strict
+    }
+
     /// Fails where only the best will do, and else writes down what would be better.
     pub fn advise(&self, what: impl Into<String>) -> Result<(), Failure> {
         advise_or_fail(&self.journal, self.is_strict, what.into())
@@ -137,11 +142,12 @@ impl Client {
         }
     }
 
-    // The control connection.
-
     /// Sends a command line and waits for its reply. `line` has neither CRLF nor Telnet commands
     /// added: see [`encode_name`](crate::encode_name).
     pub fn command(&mut self, line: impl AsRef<[u8]>) -> Result<Reply, Failure> {
+        if !self.is_strict && self.has_reply()? {
+            self.fail_for_one_more()?;
+        }
         self.send(line)?;
         self.reply()
     }
@@ -164,6 +170,14 @@ impl Client {
     ) -> Result<Reply, Failure> {
         let reply = self.command(line)?;
         self.judge(reply, codes, also)
+    }
+
+    /// Asks for a reply, with NOOP, and fails unless it is the one to NOOP. That there is no NOOP is
+    /// for its own check to say.
+    pub(crate) fn is_alive(&mut self) -> Result<Reply, Failure> {
+        let reply = self.command("NOOP")?;
+        let also: &[u16] = if codes_of_the_unknown(reply.code) { &[reply.code] } else { &[] };
+        self.judge(reply, &[200], also)
     }
 
     /// As [`prefer`](Self::prefer), for the next reply.
@@ -291,6 +305,10 @@ impl Client {
             Err(End::Eof) => {
                 self.note("closed by the server");
                 Ok(())
+            }
+            // Everything has been said, so nothing is lost.
+            Err(End::Reset) => {
+                self.advise("the server resets the connection, and does not close it")
             }
             Err(end) => Err(Failure::new(format!("expected the server to close, got {end}"))),
             Ok(line) => Err(Failure::new(format!(

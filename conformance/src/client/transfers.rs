@@ -91,12 +91,29 @@ impl Client {
         self.expect_reply(codes)
     }
 
+    /// Fails for a reply that would be taken for the answer to the next command.
+    pub(super) fn fail_for_one_more(&mut self) -> Result<(), Failure> {
+        let last = self.last_command.clone();
+        match self.reply_or_end()? {
+            Ok(reply) => Err(Failure::new(format!("one more reply to {last}: {}", reply.whole()))),
+            Err(_) => Ok(()),
+        }
+    }
+
     // Transfers. Each makes a passive data connection of its own.
 
     /// Starts a transfer: returns the 1xx reply and the data connection.
     pub fn open(&mut self, line: impl AsRef<[u8]>) -> Result<(Reply, Data), Failure> {
-        let data = self.passive()?;
-        Ok((self.expect(line, &[125, 150])?, data))
+        let mut data = self.passive()?;
+        self.send(line)?;
+        if !self.is_strict && self.data_tls.is_some() {
+            // RFC 4217 has no order of the handshake and the reply: some wait for the client's.
+            self.waits_for_reply()?;
+            if !self.has_reply()? {
+                data.handshake()?;
+            }
+        }
+        Ok((self.expect_reply(&[125, 150])?, data))
     }
 
     /// As [`open`](Self::open), with so small a receive buffer that the server soon has to wait.
@@ -155,13 +172,26 @@ impl Client {
         self.upload(format!("STOR {path}"), bytes)?.closing.expect(&[226, 250]).map(drop)
     }
 
-    /// Returns the lines of a listing, and fails when one does not end in CRLF.
+    /// Returns the lines of a listing. In TYPE I they may end in LF alone: RFC 959 section 4.1.3 has
+    /// it that the client sees to TYPE A, and that it is implied is for its own check to say.
     pub fn list(&mut self, line: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>, Failure> {
+        self.listed(line, !self.is_strict)
+    }
+
+    /// As [`list`](Self::list), and fails when a line does not end in CRLF.
+    pub(crate) fn list_ascii(&mut self, line: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>, Failure> {
+        self.listed(line, false)
+    }
+
+    fn listed(&mut self, line: impl AsRef<[u8]>, lf_alone: bool) -> Result<Vec<Vec<u8>>, Failure> {
         let (opening, mut data) = self.open(line)?;
         let (bytes, end) = data.receive();
         let handshake = data.handshake()?;
         drop(data);
-        let lines = split_lines(&bytes, &opening.command)?;
+        let lines = match lf_alone && !bytes.contains(&b'\r') {
+            true => split_lines(&with_cr(&bytes), &opening.command)?,
+            false => split_lines(&bytes, &opening.command)?,
+        };
         if self.detail != Detail::None {
             let shown = |line: &Vec<u8>| format!("{}:   {}", self.number, shown(line));
             self.journal.record_unordered(&lines.iter().map(shown).collect::<Vec<_>>());
@@ -195,4 +225,15 @@ impl Client {
         let reply = self.attempt(line)?;
         self.judge(reply, codes, &[])
     }
+}
+
+/// Returns the bytes with a CR before each LF.
+fn with_cr(bytes: &[u8]) -> Vec<u8> {
+    bytes.split_inclusive(|&byte| byte == b'\n').fold(Vec::new(), |mut all, line| {
+        match line.strip_suffix(b"\n") {
+            Some(text) => all.extend([text, b"\r\n"].concat()),
+            None => all.extend(line),
+        }
+        all
+    })
 }

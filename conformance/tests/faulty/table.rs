@@ -135,9 +135,9 @@ fn replies() -> Vec<Mutation> {
         reply("RNFR: 250 for 350", &["rfc959.rnfr"], code!("RNFR", "350" => "250")),
         reply("RETR of nothing: 226 for 550", &["rfc959.retr"], code!("RETR", "550" => "226")),
         reply(
-            "RETR behind the end: 200 for 554",
+            "RETR behind the end: 226 for 554",
             &["rfc1123.rest-554"],
-            code!("RETR", "554" => "200"),
+            code!("RETR", "554" => "226"),
         ),
         reply("PORT: 225 for 200", &["rfc959.port"], code!("PORT", "200" => "225")),
         reply("MDTM: 200 for 213", &["rfc3659.mdtm"], code!("MDTM", "213" => "200")),
@@ -264,13 +264,13 @@ fn transfers() -> Vec<Mutation> {
         data("an upload without its last byte", &["rfc959.stor"], edits!("STOR", shortened)),
         data(
             "LIST ends lines in LF",
-            &["rfc959.list", "rfc1123.list-type"],
+            &["rfc1123.list-type"],
             edits!("LIST", |bytes| without(bytes, b'\r')),
         ),
         data(
-            "LIST is no ls -l",
+            "LIST is no ls -l for files",
             &["rfc959.list"],
-            edits!("LIST", |bytes| replaced(bytes, "-", "?")),
+            edits!("LIST", |bytes| replaced(bytes, "-rw", "?rw")),
         ),
         data("NLST loses a line end", &["rfc959.nlst"], edits!("NLST", shortened)),
         data(
