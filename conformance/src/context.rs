@@ -1,5 +1,6 @@
 //! What a check has to work with.
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,10 @@ pub struct Context<'a> {
     journal: Journal,
     folder: String,
     clients: usize,
-    is_gone: bool,
+    /// The folder may be there.
+    has_folder: Cell<bool>,
+    /// The server did not answer when this run last connected or logged in.
+    is_gone: Cell<bool>,
 }
 
 impl fmt::Debug for Context<'_> {
@@ -33,21 +37,23 @@ impl<'a> Context<'a> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = format!("check-{}-{}-{count}-{id}", std::process::id(), since.as_nanos());
+        let name = format!("{}{}-{count}-{id}", folder_prefix(), since.as_nanos());
         let journal = Journal::new();
         journal.hide(&name, "FOLDER");
         let folder = format!("{}/{name}", target.root());
-        let root = target.root();
-        if !root.is_empty() {
-            journal.hide(&root, "");
-        }
         patience::begin(target.limit());
-        Self { target, journal, folder, clients: 0, is_gone: false }
+        let (has_folder, is_gone) = (Cell::new(false), Cell::new(false));
+        Self { target, journal, folder, clients: 0, has_folder, is_gone }
     }
 
     /// Returns the path of a folder that belongs to this run alone. The first login makes it.
     pub fn folder(&self) -> &str {
         &self.folder
+    }
+
+    /// Returns the folder's name.
+    pub(crate) fn name(&self) -> &str {
+        self.folder.rsplit_once('/').map_or(&self.folder, |(_, name)| name)
     }
 
     /// Returns the path of a name in [`folder`](Self::folder).
@@ -157,9 +163,16 @@ impl<'a> Context<'a> {
         let mut client = self.connect_quietly(profile)?;
         let credentials = self.target.credentials(Account::Full);
         let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
-        login(&mut client, &credentials)?;
-        client.expect("TYPE I", &[200])?;
+        self.log_in(&mut client, &credentials)?;
         Ok(client)
+    }
+
+    /// Logs a fresh connection in, with TYPE I.
+    fn log_in(&self, client: &mut Client, credentials: &Credentials) -> Result<(), Failure> {
+        let done = login(client, credentials);
+        self.is_gone.set(done.is_err() && client.was_ignored());
+        done?;
+        client.expect("TYPE I", &[200]).map(drop)
     }
 
     /// Tells whether this run has made a connection.
@@ -167,9 +180,14 @@ impl<'a> Context<'a> {
         self.clients > 0
     }
 
-    /// Tells whether the server did not answer when this run last connected.
+    /// Tells whether the folder may have been made.
+    pub(crate) fn has_folder(&self) -> bool {
+        self.has_folder.get()
+    }
+
+    /// Tells whether the server did not answer when this run last connected or logged in.
     pub(crate) fn is_gone(&self) -> bool {
-        self.is_gone
+        self.is_gone.get()
     }
 
     /// Tells whether a check that needs to speak in clear can do so, and ends it where not.
@@ -267,13 +285,13 @@ impl<'a> Context<'a> {
     /// that has no room yet, as it still has to close earlier sessions, is asked again.
     fn greeted(&mut self, profile: Profile, tls: Option<&Tls>) -> Result<Client, Failure> {
         let deadline = Deadline::new();
-        self.is_gone = true;
+        self.is_gone.set(true);
         loop {
             let mut client = self.dial(profile)?;
             if let Some(tls) = tls {
                 let done = client.start_tls(tls);
                 // It is there, and speaks another TLS.
-                self.is_gone &= done.is_ok();
+                self.is_gone.set(done.is_ok());
                 done?;
             }
             match client.expect_reply(&[120, 220, 421])?.code {
@@ -288,7 +306,7 @@ impl<'a> Context<'a> {
                 }
                 _ => {}
             }
-            self.is_gone = false;
+            self.is_gone.set(false);
             return Ok(client);
         }
     }
@@ -363,8 +381,8 @@ impl<'a> Context<'a> {
     pub fn enter(&self, client: &mut Client) -> Result<(), Failure> {
         let credentials = self.credentials(Account::Full);
         let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
-        login(client, &credentials)?;
-        client.expect("TYPE I", &[200])?;
+        self.log_in(client, &credentials)?;
+        self.has_folder.set(true);
         let made = client.command(format!("MKD {}", self.folder))?;
         let entered = client.expect(format!("CWD {}", self.folder), &[200, 250]);
         entered.map(drop).map_err(|error| match made.code {
@@ -378,12 +396,16 @@ impl<'a> Context<'a> {
     pub fn login_as(&mut self, account: Account) -> Result<Option<Client>, Failure> {
         let Some(credentials) = self.credentials(account) else { return Ok(None) };
         let mut client = self.connect_quietly(Profile::Standard)?;
-        login(&mut client, &credentials)?;
-        client.expect("TYPE I", &[200])?;
+        self.log_in(&mut client, &credentials)?;
         client.keep(Detail::Full);
         client.note(&format!("logged in, {account:?}"));
         Ok(Some(client))
     }
+}
+
+/// Returns how the names of the folders begin that this process makes.
+pub fn folder_prefix() -> String {
+    format!("check-{}-", std::process::id())
 }
 
 /// Logs a fresh connection in.

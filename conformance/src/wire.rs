@@ -77,6 +77,44 @@ pub fn decode_name(wire: &[u8]) -> Vec<u8> {
     name
 }
 
+/// Stands for a password.
+const SECRET: &[u8] = b"***";
+
+/// The password that checks make up where one has to be wrong. It is nobody's secret.
+const MADE_UP: &[u8] = b"wrong";
+
+/// Returns what may be shown of command lines, and the passwords that may not.
+pub(crate) fn without_passwords(bytes: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (mut public, mut secrets) = (Vec::with_capacity(bytes.len()), Vec::new());
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let bare = line.trim_ascii_end();
+        let is_password = bare.get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"PASS "));
+        if !is_password || &bare[5..] == MADE_UP {
+            public.extend_from_slice(line);
+            continue;
+        }
+        secrets.push(bare[5..].to_vec());
+        public.extend([&bare[..5], SECRET, &line[bare.len()..]].concat());
+    }
+    (public, secrets)
+}
+
+/// Returns a line of the server's, which may repeat a password, without it.
+pub(crate) fn without(mut line: Vec<u8>, secrets: &[Vec<u8>]) -> Vec<u8> {
+    for secret in secrets {
+        let mut from = 0;
+        let find = |line: &[u8], from: usize| {
+            let mut windows = line[from..].windows(secret.len());
+            windows.position(|window| window == secret).map(|at| from + at)
+        };
+        while let Some(at) = find(&line, from) {
+            line.splice(at..at + secret.len(), SECRET.iter().copied());
+            from = at + SECRET.len();
+        }
+    }
+    line
+}
+
 /// Writes bytes for people: printable ASCII as it is, all else escaped.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
@@ -101,6 +139,24 @@ mod tests {
         let wire = encode_name(name);
         assert_eq!(wire, b"a\0b\r\0c\r\0\0d\xff\xff");
         assert_eq!(decode_name(&wire[..wire.len() - 1]), name);
+    }
+
+    #[test]
+    fn passwords_are_taken_out() {
+        for (sent, shown, secret) in [
+            ("PASS a b", "PASS ***", "a b"),
+            ("USER u\r\npass xyz\r\nMKD a\r\n", "USER u\r\npass ***\r\nMKD a\r\n", "xyz"),
+        ] {
+            let (public, secrets) = without_passwords(sent.as_bytes());
+            assert_eq!(public, shown.as_bytes());
+            assert_eq!(secrets, [secret.as_bytes()]);
+        }
+        for sent in ["PASS wrong", "PASSX a", "PASS", "USER PASS a"] {
+            assert_eq!(without_passwords(sent.as_bytes()), (sent.into(), Vec::new()));
+        }
+        let echo = without(b"500 PASS xyz, xyz?".to_vec(), &[b"xyz".to_vec()]);
+        assert_eq!(echo, b"500 PASS ***, ***?");
+        assert_eq!(without(b"a".to_vec(), &[b"***".to_vec()]), b"a");
     }
 
     #[test]

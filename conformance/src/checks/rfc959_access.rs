@@ -4,6 +4,7 @@ use super::{Result, advise, both_replies, ensure, holds, is_in, quietly};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::Client;
 use crate::data::Data;
+use crate::reply::Reply;
 use crate::target::{Account, Credentials, Profile};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -90,9 +91,11 @@ fn pass(context: &mut Context<'_>) -> Result {
     if known.password.to_uppercase() != known.password {
         failure(&known.user, &known.password.to_uppercase())?;
     }
+    // What is left of a reply that repeats the password.
+    let answer = |reply: &Reply| reply.whole().replace(&known.password, "***");
     advise!(
         context,
-        wrong.lines == unknown.lines && wrong.lines == borrowed.lines,
+        answer(&wrong) == answer(&unknown) && answer(&wrong) == answer(&borrowed),
         "the reply tells a known name from an unknown one: {:?}, {:?}",
         wrong.whole(),
         unknown.whole()
@@ -237,7 +240,7 @@ fn first_steps(client: &mut Client, known: &Credentials, file: &str) -> Result<V
         format!("RETR {file}"),
     ] {
         let reply = client.command(&line)?;
-        answers.push(format!("{} {}", line.replace(file, "FILE"), reply.code));
+        answers.push(format!("{} {}", reply.command.replace(file, "FILE"), reply.code));
         if line == "PWD" {
             answers.push(reply.whole());
         }

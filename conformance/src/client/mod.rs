@@ -3,7 +3,7 @@
 mod protection;
 mod transfers;
 
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::journal::Journal;
 use crate::patience::{self, Deadline};
 use crate::reply::{Assembly, Reply, Telnet};
 use crate::tls::Tls;
-use crate::wire::{excerpt, shown};
+use crate::wire::{excerpt, shown, without, without_passwords};
 
 /// Tells whether a command that is answered so is not known or not implemented.
 fn codes_of_the_unknown(code: u16) -> bool {
@@ -65,6 +65,8 @@ pub struct Client {
     number: usize,
     detail: Detail,
     last_command: String,
+    /// The passwords that were sent last, which a server may repeat.
+    secrets: Vec<Vec<u8>>,
     /// What protects the control connection, or did last.
     tls: Option<Tls>,
     /// What protects the data connections.
@@ -75,6 +77,8 @@ pub struct Client {
     is_strict: bool,
     /// The server knows EPSV, or it was not asked yet.
     knows_epsv: bool,
+    /// What came last was no reply but an end, or nothing.
+    was_ignored: bool,
 }
 
 impl Client {
@@ -88,7 +92,6 @@ impl Client {
     ) -> Result<Self, Failure> {
         let stream = connect(address, from, |_| Ok(()))?;
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(patience::limit()))?;
         Ok(Self {
             channel: Channel::new(stream),
             telnet: Telnet::default(),
@@ -97,11 +100,13 @@ impl Client {
             number,
             detail: Detail::Full,
             last_command: "connecting".to_owned(),
+            secrets: Vec::new(),
             tls: None,
             data_tls: None,
             protects_later: false,
             is_strict: true,
             knows_epsv: true,
+            was_ignored: false,
         })
     }
 
@@ -214,25 +219,35 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a command line, and does not wait.
+    /// Sends a command line, and does not wait. A password is sent and never shown.
     pub fn send(&mut self, line: impl AsRef<[u8]>) -> Result<(), Failure> {
         let line = line.as_ref();
-        let shown = shown(line);
-        self.send_as(line, &shown)
+        self.last_command = self.public(line);
+        self.note(&format!("> {}", self.last_command));
+        self.write(&[line, b"\r\n"].concat())
     }
 
-    /// Sends a command line that appears in the journal as `shown`.
+    /// Sends a command line without a password that appears in the journal as `shown`.
     pub fn send_as(&mut self, line: impl AsRef<[u8]>, shown: &str) -> Result<(), Failure> {
+        self.secrets.clear();
         shown.clone_into(&mut self.last_command);
         self.note(&format!("> {shown}"));
         self.write(&[line.as_ref(), b"\r\n"].concat())
     }
 
-    /// Sends bytes as they are: half a line, several lines, anything.
+    /// Sends bytes as they are: half a line, several lines, anything. Whole passwords in them are
+    /// never shown.
     pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.last_command = shown(bytes);
+        self.last_command = self.public(bytes);
         self.note(&format!("> raw {}", self.last_command));
         self.write(bytes)
+    }
+
+    /// Returns what may be shown of what is sent, and keeps in mind what may not.
+    fn public(&mut self, bytes: &[u8]) -> String {
+        let (public, secrets) = without_passwords(bytes);
+        self.secrets = secrets;
+        shown(&public)
     }
 
     /// Sends bytes of which the last is TCP urgent data.
@@ -267,21 +282,32 @@ impl Client {
 
     /// Waits for the next reply, or for the end of the connection, or in vain.
     pub fn reply_or_end(&mut self) -> Result<Result<Reply, End>, Failure> {
+        if patience::is_over() {
+            let last = &self.last_command;
+            return Err(Failure::new(format!("{last}: no time is left to wait for a reply")));
+        }
         let mut assembly = Assembly::default();
         let deadline = Deadline::new();
         loop {
             let line = match self.line(deadline)? {
                 Ok(line) => line,
                 Err(end) => {
+                    self.was_ignored = true;
                     self.note(&format!("{end}"));
                     return Ok(Err(end));
                 }
             };
             if let Some(reply) = assembly.push(line, &self.last_command)? {
+                self.was_ignored = false;
                 self.record_reply(&reply);
                 return Ok(Ok(reply));
             }
         }
+    }
+
+    /// Tells whether the last command was not answered.
+    pub(crate) fn was_ignored(&self) -> bool {
+        self.was_ignored
     }
 
     /// Waits until the server closes the control connection in order, and fails when it sends
@@ -332,18 +358,14 @@ impl Client {
                 if line.pop() != Some(b'\r') {
                     return Err(Failure::new("a reply line ends in a bare LF"));
                 }
-                return Ok(Ok(line));
+                return Ok(Ok(without(line, &self.secrets)));
             }
             if self.pending.len() > LONGEST_LINE {
-                let start = excerpt(&self.pending);
+                let start = excerpt(&without(self.pending.clone(), &self.secrets));
                 return Err(Failure::new(format!("a reply line without an end: {start}")));
             }
-            if deadline.has_passed() {
-                return Ok(Err(End::Timeout));
-            }
             let mut bytes = [0; 4096];
-            self.channel.socket().set_read_timeout(Some(deadline.left()))?;
-            match self.channel.read(&mut bytes) {
+            match self.channel.read(&mut bytes, deadline) {
                 Ok(0) if self.pending.is_empty() => return Ok(Err(End::Eof)),
                 Ok(0) => return Err(Failure::new("the server closed in the middle of a line")),
                 Ok(count) => {
@@ -365,7 +387,7 @@ impl Client {
             // Directories have no order, and so the lines inside a reply need not have one.
             (Detail::Full, [first, inner @ .., last]) => {
                 self.journal.record(&shown(first));
-                self.journal.record_unordered(&inner.iter().map(shown).collect::<Vec<_>>());
+                self.journal.record_unordered(inner.iter().map(shown).collect());
                 self.journal.record(&shown(last));
             }
             (Detail::Full, lines) => {

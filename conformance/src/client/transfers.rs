@@ -164,7 +164,7 @@ impl Client {
         let lines = split_lines(&bytes, &opening.command)?;
         if self.detail != Detail::None {
             let shown = |line: &Vec<u8>| format!("{}:   {}", self.number, shown(line));
-            self.journal.record_unordered(&lines.iter().map(shown).collect::<Vec<_>>());
+            self.journal.record_unordered(lines.iter().map(shown).collect());
         }
         let closing = self.reply()?;
         let transfer = Transfer { opening, bytes, end, handshake, closing };

@@ -83,6 +83,6 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &Requirement, outcome: &Outcome) -
         }
     }
     // What was left out is told once for all of them.
-    let advice = outcome.notes.iter().filter(|note| matches!(note, Note::Advice(_)));
-    advice.into_iter().try_for_each(|note| say(&format!("({note})")))
+    let others = outcome.notes.iter().filter(|note| !matches!(note, Note::NotChecked(_)));
+    others.into_iter().try_for_each(|note| say(&format!("({note})")))
 }
