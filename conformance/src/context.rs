@@ -85,9 +85,20 @@ impl<'a> Context<'a> {
     pub fn has_tls(&self, profile: Profile) -> bool {
         let has = self.has(profile);
         if has && !self.settings(profile).tls {
-            self.skip("no TLS");
+            self.skip(self.target.hides_tls().unwrap_or("no TLS"));
         }
         has && self.settings(profile).tls
+    }
+
+    /// Ends a check whose rest is about sessions within TLS, where there are none.
+    pub(crate) fn needs_tls(&self) -> Result<(), Failure> {
+        if self.settings(Profile::Standard).tls {
+            return Ok(());
+        }
+        Err(match self.target.hides_tls() {
+            Some(why) => Failure::skip(Why::NeedsOption, why),
+            None => Failure::skip(Why::NotOffered, "no AUTH TLS"),
+        })
     }
 
     /// Returns the path of a file of more than 4 GiB, and writes down when there is none.
@@ -269,9 +280,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Tells whether sessions begin in clear, whatever becomes of them then.
+    pub(crate) fn begins_in_clear(&self) -> bool {
+        self.target.protection() != Protection::Implicit
+    }
+
     /// As [`connect`](Self::connect), and never protected.
     pub fn connect_in_clear(&mut self, profile: Profile) -> Result<Client, Failure> {
-        if self.target.protection() == Protection::Implicit {
+        if !self.begins_in_clear() {
             let why = "a port where sessions begin in clear: run without --tls implicit";
             return Err(Failure::skip(Why::NeedsOption, why));
         }

@@ -22,26 +22,37 @@ pub(crate) fn split_lines(bytes: &[u8], command: &str) -> Result<Vec<Vec<u8>>, F
     Ok(lines)
 }
 
-/// Returns the port of a reply to EPSV.
-pub(crate) fn parse_epsv(reply: &Reply) -> Result<u16, Failure> {
+/// Returns the port of a reply to EPSV, and whether it has the usual form. Any character may stand
+/// for the `|` (RFC 2428 section 3).
+pub(crate) fn parse_epsv(reply: &Reply) -> Result<(u16, bool), Failure> {
     let text = reply.text();
     let wrong = || Failure::new(format!("not of the form (|||port|): {text}"));
-    let (_, tail) = text.split_once("(|||").ok_or_else(wrong)?;
-    let (port, _) = tail.split_once("|)").ok_or_else(wrong)?;
-    let port = port.parse().map_err(|_| wrong())?;
-    if port == 0 { Err(wrong()) } else { Ok(port) }
+    let (_, tail) = text.split_once('(').ok_or_else(wrong)?;
+    let delimiter = tail.chars().next().filter(char::is_ascii_graphic).ok_or_else(wrong)?;
+    let mut fields = tail.split(delimiter);
+    let three = [fields.next(), fields.next(), fields.next()] == [Some(""); 3];
+    let port = fields.next().and_then(|port| port.parse().ok()).filter(|&port| port != 0);
+    let ends = fields.next().is_some_and(|end| end.starts_with(')'));
+    let port = port.filter(|_| three && ends).ok_or_else(wrong)?;
+    Ok((port, delimiter == '|'))
 }
 
-/// Returns the address of a reply to PASV.
-pub(crate) fn parse_pasv(reply: &Reply) -> Result<SocketAddr, Failure> {
+/// Returns the address of a reply to PASV, and whether it has the usual form. Clients look for the
+/// first digit (RFC 1123 section 4.1.2.6).
+pub(crate) fn parse_pasv(reply: &Reply) -> Result<(SocketAddr, bool), Failure> {
     let text = reply.text();
     let wrong = || Failure::new(format!("not of the form (h1,h2,h3,h4,p1,p2): {text}"));
-    let (_, tail) = text.split_once('(').ok_or_else(wrong)?;
-    let (numbers, _) = tail.split_once(')').ok_or_else(wrong)?;
-    let numbers: Result<Vec<u8>, _> = numbers.split(',').map(str::parse).collect();
+    let in_brackets = text.split_once('(').and_then(|(_, tail)| tail.split_once(')'));
+    let numbers = in_brackets.map(|(numbers, _)| numbers).or_else(|| {
+        let tail = &text[text.find(|c: char| c.is_ascii_digit())?..];
+        tail.split(|c: char| !c.is_ascii_digit() && c != ',').next()
+    });
+    let numbers: Result<Vec<u8>, _> =
+        numbers.ok_or_else(wrong)?.split(',').map(str::parse).collect();
     match numbers.map_err(|_| wrong())?[..] {
         [a, b, c, d, high, low] if (high, low) != (0, 0) => {
-            Ok(SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low]))))
+            let address = SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low])));
+            Ok((address, in_brackets.is_some()))
         }
         _ => Err(wrong()),
     }
@@ -166,12 +177,17 @@ mod tests {
             lines: vec![format!("{code} {text}").into_bytes()],
             command: String::new(),
         };
-        assert_eq!(parse_epsv(&reply(229, "x (|||4660|)")).unwrap(), 0x1234);
-        assert!(parse_epsv(&reply(229, "x (||4660|)")).is_err());
-        let address = parse_pasv(&reply(227, "x (127,0,0,1,18,52).")).unwrap();
-        assert_eq!(address, "127.0.0.1:4660".parse().unwrap());
-        for wrong in ["127,0,0,1,18,52", "(127,0,0,1,18)", "(127,0,0,1,18,256)"] {
-            assert!(parse_pasv(&reply(227, wrong)).is_err());
+        assert_eq!(parse_epsv(&reply(229, "x (|||4660|)")).unwrap(), (0x1234, true));
+        assert_eq!(parse_epsv(&reply(229, "x (!!!4660!).")).unwrap(), (0x1234, false));
+        for wrong in ["(||4660|)", "(|||4660)", "(|||4660|", "(|||0|)", "(   1 )", "|||4660|"] {
+            assert!(parse_epsv(&reply(229, wrong)).is_err(), "{wrong}");
+        }
+        let address = "127.0.0.1:4660".parse().unwrap();
+        for (text, is_usual) in [("x (127,0,0,1,18,52).", true), ("x 127,0,0,1,18,52.", false)] {
+            assert_eq!(parse_pasv(&reply(227, text)).unwrap(), (address, is_usual));
+        }
+        for wrong in ["127.0.0.1.18.52", "(127,0,0,1,18)", "(127,0,0,1,18,256)", "1,2,3,4,5,", ""] {
+            assert!(parse_pasv(&reply(227, wrong)).is_err(), "{wrong}");
         }
     }
 

@@ -100,7 +100,7 @@ fn retrieve_by(client: &mut Client, offer: &Offer) -> Result {
 fn refused(client: &mut Client, address: SocketAddr) -> Result {
     let line = format!("EPRT {}", eprt_argument(address, '|'));
     client.send_as(line, &format!("EPRT {}", address.ip()))?;
-    client.expect_reply(&[500, 501, 522]).map(drop)
+    client.expect_reply(&[500, 501, 504, 522]).map(drop)
 }
 
 fn epsv(context: &mut Context<'_>) -> Result {

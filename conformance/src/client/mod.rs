@@ -159,6 +159,12 @@ impl Client {
         self.judge(reply, codes, &[])
     }
 
+    /// Sends REIN, and returns its last reply: RFC 959 section 5.4 has 120 before 220.
+    pub(crate) fn reinitialise(&mut self) -> Result<Reply, Failure> {
+        let reply = self.command("REIN")?;
+        if reply.code == 120 { self.reply() } else { Ok(reply) }
+    }
+
     /// As [`expect`](Self::expect), with replies that the RFC allows too, or that clients take for
     /// the same, though another would be better: a failure only where the checks are strict.
     pub fn prefer(

@@ -118,7 +118,7 @@ fn replies() -> Vec<Mutation> {
         reply("DELE: 200 for 250", &["rfc959.dele"], code!("DELE", "250" => "200")),
         reply("RNFR: 250 for 350", &["rfc959.rnfr"], code!("RNFR", "350" => "250")),
         reply("RETR of nothing: 226 for 550", &["rfc959.retr"], code!("RETR", "550" => "226")),
-        reply("no 554", &["rfc1123.rest-554"], code!("RETR", "554" => "550")),
+        reply("no 554", &["rfc1123.rest-554"], code!("RETR", "554" => "226")),
         reply("PORT: 225 for 200", &["rfc959.port"], code!("PORT", "200" => "225")),
         reply("MDTM: 200 for 213", &["rfc3659.mdtm"], code!("MDTM", "213" => "200")),
         reply("no 1xx before a transfer", &["rfc959.retr", "rfc959.stor"], |_, line| {
@@ -147,7 +147,7 @@ fn replies() -> Vec<Mutation> {
         }),
         reply("EPSV: another form", &["rfc2428.epsv"], |_, line| line.replace("(|||", "(||")),
         reply("PASV: another form", &["rfc959.pasv"], |to, line| {
-            if to == "PASV" { line.replace(['(', ')'], "") } else { line }
+            if to == "PASV" { line.replace(',', ".") } else { line }
         }),
         reply("STOU does not name the file", &["rfc1123.stou-format"], |_, line| {
             line.replace("FILE: ", "file ")
