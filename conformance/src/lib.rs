@@ -81,4 +81,4 @@ pub use run::{run, run_checks, run_one};
 pub use stranger::{Facts, Stranger};
 pub use target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
 pub use tls::{Handshake, Tls, TlsVersion};
-pub use wire::{decode_name, encode_name};
+pub use wire::{decode_name, encode_name, escaped};

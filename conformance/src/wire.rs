@@ -131,6 +131,20 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }
 
+/// Writes a text for a terminal, line by line: control characters, which could do anything to one,
+/// are escaped.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
 /// Writes bytes for a message, shortened.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
     let mut text = bytes[..bytes.len().min(60)].escape_ascii().to_string();
@@ -189,6 +203,11 @@ mod tests {
         for wrong in ["127.0.0.1.18.52", "(127,0,0,1,18)", "(127,0,0,1,18,256)", "1,2,3,4,5,", ""] {
             assert!(parse_pasv(&reply(227, wrong)).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_terminal_is_not_told_what_to_do() {
+        assert_eq!(escaped("\x1b[2J\r\n\u{9b}K \u{e4}"), "\\u{1b}[2J\\r\n\\u{9b}K \u{e4}");
     }
 
     #[test]

@@ -75,6 +75,7 @@ fn passes_a_server_that_is_right_and_leaves_nothing_behind() {
 #[test]
 fn goes_through_tls_when_asked_to() {
     let server = secure().listen_implicit("127.0.0.1:0").spawn().expect("the server starts");
+    let unasked = ["rfc4217.auth", "rfc4217.prot", "rfc2228.auth", "rfc2228.pbsz"];
     let (plain, implicit) = (server.addresses()[0], server.implicit_addresses()[0]);
     let port = implicit.port().to_string();
     for (address, options) in [
@@ -86,6 +87,17 @@ fn goes_through_tls_when_asked_to() {
         let options = [options, &["--jobs", "4", "--timeout", "20"]].concat();
         let (code, report, errors) = against(address, &options);
         assert_eq!((code, errors.as_str()), (0, ""), "{options:?}: {report}");
+    }
+    // What the user has ruled out is not for the server to answer for.
+    for (address, mode) in [(plain, "none"), (implicit, "implicit")] {
+        let only = unasked.iter().flat_map(|id| ["--only", id]);
+        let options: Vec<_> = ["--tls", mode, "--strict"].into_iter().chain(only).collect();
+        let (code, report, _) = against(address, &options);
+        assert_eq!(code, 0, "{mode}: {report}");
+        assert!(report.contains(&format!("run without --tls {mode}")), "{report}");
+        assert!(!report.contains("not offered"), "{report}");
+        // What can be looked at within implicit TLS is.
+        assert_eq!(report.contains("pass  rfc4217.prot"), mode == "implicit", "{report}");
     }
 }
 
@@ -181,10 +193,32 @@ fn says_what_hinders_it() {
         ("reader", &[], "no folder can be made"),
         ("user", &["--root", "/nowhere"], "550"),
         ("user", &["--tls", "explicit"], "AUTH TLS"),
+        ("user", &["--tls", "none", "--ccc"], "--ccc is about TLS"),
+        ("user", &["--json", "-", "--junit", "-"], "takes one of"),
+        ("user", &["--json", "/no/such/folder/report.json"], "/no/such/folder/report.json"),
+        ("user", &["--bounce-address", "::1"], "--bounce-address ::1: not of the family"),
+        ("user", &["--bounce-address", "192.0.2.1"], "not an address of this machine"),
+        ("user", &["--bounce-address", "127.0.0.1"], "it has to be another"),
+        ("user", &["--password-file", "/dev/null"], "--password-file: /dev/null: no password"),
+        ("user", &["--jobs", "0"], "--jobs"),
+        ("user", &["--login-attempts", "0"], "--login-attempts"),
+        ("user", &["--idle-timeout", "0"], "--idle-timeout"),
     ] {
         let (code, errors) = run(user, more);
         assert_eq!(code, Some(2), "{errors}");
         assert!(errors.contains(words), "{user} {more:?}: {errors}");
+    }
+    for (server, words) in [
+        ("127.0.0.1:99999", "--server 127.0.0.1:99999: the port has to be"),
+        (
+            "no-such-host.invalid",
+            "--server no-such-host.invalid: no-such-host.invalid cannot be found",
+        ),
+    ] {
+        let output = ftpspec(&["--server", server, "--user", "user"]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(errors.contains(words), "{errors}");
     }
     drop(server);
     let (code, errors) = run("user", &[]);

@@ -136,18 +136,19 @@ fn a_missing_close_notify_is_seen() {
     }
 }
 
-/// Returns ports in a row that are free at 127.0.0.1, taken there, and at 127.0.0.2, not taken.
+/// Returns ports in a row that are free at 127.0.0.1, taken there, and at 127.0.0.2, not taken. They
+/// are below those that connections are given, of which many may be in use.
 fn ports() -> (Vec<TcpListener>, PassivePorts) {
     const COUNT: u16 = 16;
-    for _ in 0..100 {
-        let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let number = first.local_addr().expect("it is bound").port();
-        let Some(last) = number.checked_add(COUNT) else { continue };
-        let others = (number + 1..=last).map(|port| TcpListener::bind(("127.0.0.1", port)));
-        let Ok(mut listeners) = others.collect::<Result<Vec<_>, _>>() else { continue };
-        listeners.push(first);
-        if (number..=last).all(|port| TcpListener::bind(("127.0.0.2", port)).is_ok()) {
-            return (listeners, PassivePorts::range(number..=last).expect("a range of ports"));
+    let rows = (16_384..32_768).step_by(usize::from(COUNT));
+    // Somebody else may look for ports in a row too.
+    let begin = std::process::id() as usize % rows.len();
+    for first in rows.clone().cycle().skip(begin).take(rows.len()) {
+        let row = first..=first + COUNT - 1;
+        let listeners = row.clone().map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let Ok(listeners) = listeners.collect::<Result<Vec<_>, _>>() else { continue };
+        if row.clone().all(|port| TcpListener::bind(("127.0.0.2", port)).is_ok()) {
+            return (listeners, PassivePorts::range(row).expect("a range of ports"));
         }
     }
     panic!("no {COUNT} free ports in a row");

@@ -70,12 +70,13 @@ impl Outcome {
 }
 
 impl Verdict {
-    /// Returns one word or two, as they stand in a table.
+    /// Returns a word or a few, as they stand in a table.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Passed => "pass",
             Self::Failed(_) => "fail",
-            Self::Skipped(Why::NotOffered | Why::DoesNotApply, _) => "not offered",
+            Self::Skipped(Why::NotOffered, _) => "not offered",
+            Self::Skipped(Why::DoesNotApply, _) => "does not apply",
             Self::Skipped(..) => "not checked",
         }
     }
