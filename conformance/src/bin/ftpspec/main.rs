@@ -1,6 +1,7 @@
 //! `ftpspec`: tests any FTP server by what the RFCs say.
 
 mod options;
+mod values;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
