@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
-use ftpspec::{against, file, ftpspec, secure, start};
+use ftpspec::{against, builder, file, ftpspec, secure, start};
+use wharf::Permissions;
 use wharf_conformance::{Saved, all};
 
 #[test]
@@ -176,6 +177,18 @@ fn says_what_hinders_it() {
     let (code, errors) = run("user", &[]);
     assert_eq!(code, Some(2));
     assert!(errors.contains("refused"), "{errors}");
+}
+
+#[test]
+fn asks_nothing_of_a_password_that_may_be_any() {
+    let server = builder().anonymous(Permissions::ALL).spawn().expect("the server starts");
+    let address = server.addresses()[0].to_string();
+    let only =
+        ["--only", "rfc959.pass", "--only", "rfc2577.attempts", "--only", "rfc2577.usernames"];
+    let base = ["--server", &address, "--user", "anonymous"];
+    let output = ftpspec(&[&base[..], &only].concat());
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("3 skipped (3 does not apply)"), "{report}");
 }
 
 #[test]

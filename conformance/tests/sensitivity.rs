@@ -5,12 +5,13 @@ mod faulty;
 #[path = "faulty/table.rs"]
 mod table;
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use faulty::{Edit, Fault, proxy, without_close_notify};
+use faulty::{Edit, Fault, Sent, proxy, without_close_notify};
 use table::{Mutation, mutations};
 use wharf::{
     Backend, Builder, Certificate, Handle, Memory, PassivePorts, Permissions, Server, Tls,
@@ -109,6 +110,35 @@ fn nothing_is_seen_where_nothing_is_broken() {
             assert!(fine, "{id}: {verdict}");
         }
     }
+}
+
+#[test]
+fn what_cannot_be_removed_is_named() {
+    let (_server, address) = start(builder());
+    let keep: fn(&[u8]) -> Sent = |line| match line.starts_with(b"RMD") {
+        true => Sent::Answer("550 No"),
+        false => Sent::Pass(line.to_vec()),
+    };
+    // The replies that RFC 959 has for CWD, and one that is no less a success.
+    let other_code: fn(&str, String) -> String = |to, line| match to.starts_with("CWD") {
+        true => line.replacen("250", "200", 1),
+        false => line,
+    };
+    let check = all().find(|check| check.id == "rfc959.rnto").expect("a check");
+    let run = |fault| {
+        let outcome = run_one(&meet(address, LIMIT).at(proxy(address, fault)), &check);
+        outcome.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let notes = run(Fault { command: keep, ..Fault::default() });
+    assert!(notes.iter().any(|note| note.starts_with("left behind: /check-")), "{notes:?}");
+    let notes = run(Fault { reply: other_code, ..Fault::default() });
+    assert!(!notes.iter().any(|note| note.starts_with("left behind")), "{notes:?}");
+    // Of the two folders the first is left, as it was told to be.
+    let mut client = TcpStream::connect(address).expect("the server is there");
+    let mut left = String::new();
+    client.write_all(b"USER user\r\nPASS password\r\nSTAT /\r\nQUIT\r\n").expect("it listens");
+    client.read_to_string(&mut left).expect("it answers");
+    assert_eq!(left.matches("check-").count(), 1, "{left}");
 }
 
 #[test]
