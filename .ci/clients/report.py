@@ -28,6 +28,8 @@ class Run:
     """All that happened on one backend."""
 
     backend: str
+    # The transport, where this is a part of a run.
+    over: str = ""
     outcomes: list = field(default_factory=list)
     notes: list = field(default_factory=list)
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from ftplib import FTP
 from pathlib import Path
 
@@ -91,11 +92,14 @@ def drive(clients: list, work: Path, options) -> list:
         parts = []
         for transport in transports:
             for run, place in zip(runs, places):
-                part = report.Run(run.backend)
+                part = report.Run(run.backend, over=transport.name)
                 task = pool.submit(drive_over, transport, part, clients, place, options)
                 parts.append((run, part, task))
         for run, part, task in parts:
-            task.result()
+            # What comes in the way of one part is a failure, and no reason to lose the others.
+            if error := task.exception():
+                name = f"{type(error).__name__}: {error}"
+                part.outcomes.append(report.Outcome("wharf", "serves", part.over, reason=name))
             run.outcomes += part.outcomes
             run.notes += part.notes
     for run, place in zip(runs, places):
@@ -131,7 +135,17 @@ def drive_over(transport, run: report.Run, clients: list, place: Place, options)
         where = options.wharf, place.root, run.backend, log
         return Wharf(*where, *more, anonymous=anonymous, tls=tls)
 
-    servers = wharf, reader = start("server", False), start("reader", True)
+    with ExitStack() as stack:
+        servers = []
+        for name, anonymous in ("server", False), ("reader", True):
+            servers.append(start(name, anonymous))
+            stack.callback(servers[-1].end)
+        use(transport, run, clients, place, options, *servers)
+
+
+def use(transport, run: report.Run, clients: list, place: Place, options, wharf, reader):
+    """Runs everything against two servers, of which the second is for reading."""
+    servers = wharf, reader
     for server in servers:
         warm_up(server)
     idle = {server: server.settled_open_files() for server in servers}
@@ -146,7 +160,7 @@ def drive_over(transport, run: report.Run, clients: list, place: Place, options)
                 outcome.cannot = reason
                 continue
             name = f"{client.name}-{number}-{transport.name}"
-            case = Case(name, transport, wharf, reader, work)
+            case = Case(name, transport, wharf, reader, place.work)
             attempt(outcome, lambda: operation.function(case), idle)
             outcome.said = case.said
             if not options.keep:

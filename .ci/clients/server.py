@@ -98,6 +98,12 @@ class Wharf:
             time.sleep(0.01)
         return files
 
+    def end(self):
+        """Ends the process where that was not done, at once."""
+        if self.is_alive():
+            self.process.kill()
+            self.process.wait()
+
     def stop(self) -> int:
         """Asks the process to end; returns its exit code."""
         self.process.send_signal(signal.SIGTERM)

@@ -3,7 +3,7 @@
 import re
 
 # From the best to know to the least.
-VERDICTS = ["fail", "pass", "not offered", "not checked"]
+VERDICTS = ["fail", "pass", "not offered", "does not apply", "not checked"]
 
 
 def joined(reports: list, name: str) -> dict:

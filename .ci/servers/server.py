@@ -23,6 +23,10 @@ PATIENCE_SECONDS = 20
 NOBODY = 65534
 
 
+# Servers that run, for when this program is told to end.
+RUNNING = set()
+LEAVING = threading.Event()
+
 # Ports that servers were told to listen on.
 GIVEN = set()
 GIVEN_LOCK = threading.Lock()
@@ -77,6 +81,7 @@ class Server:
         if self.needs_root and os.getuid() != 0:
             raise ServerError(f"{self.name} has to be started by root")
         self.work = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
+        RUNNING.add(self)
         try:
             # The server's user has to get through.
             self.work.chmod(0o755)
@@ -92,14 +97,21 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        self._stop()
-        self.after_stop()
-        if self.work:
-            shutil.rmtree(self.work, ignore_errors=True)
+        RUNNING.discard(self)
+        try:
+            self._stop()
+        finally:
+            try:
+                self.after_stop()
+            finally:
+                if self.work:
+                    shutil.rmtree(self.work, ignore_errors=True)
 
     def _start(self):
         # Somebody may take a free port before the server does.
         for _ in range(3):
+            if LEAVING.is_set():
+                raise ServerError(f"{self.name} is not started any more")
             self.port = free_port()
             self.implicit_port = free_port() if self.implicit else None
             self.log = self.work / "log"
@@ -134,14 +146,14 @@ class Server:
         return False
 
     def _stop(self):
-        for process in self.processes:
+        while self.processes:
+            process = self.processes.pop()
             # So that it starts no more sessions while those that are there are looked for.
             process.send_signal(signal.SIGSTOP)
             for pid in descendants(process.pid):
                 kill(pid)
             process.kill()
             process.wait()
-        self.processes = []
 
     def errors(self) -> str:
         return self.log.read_text(errors="replace")[-2000:]
@@ -161,7 +173,7 @@ def descendants(pid: int) -> list:
     """Returns the processes below one; sessions leave its group, and some outlive it."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     below = [[child, *descendants(child)] for child in map(int, children)]
     return sum(below, [])
@@ -175,11 +187,17 @@ def kill(pid: int):
 
 
 def leave_once():
-    """Has Ctrl-C and SIGTERM end this program in good order, which another one does not disturb."""
+    """Has Ctrl-C and SIGTERM end this program in good order, which another one does not disturb.
+
+    The servers are stopped at once: threads that have work at them would else end it first.
+    """
 
     def leave(number, _):
         for other in signal.SIGINT, signal.SIGTERM:
             signal.signal(other, signal.SIG_IGN)
+        LEAVING.set()
+        for server in list(RUNNING):
+            server.__exit__()
         sys.exit(128 + number)
 
     for number in signal.SIGINT, signal.SIGTERM:

@@ -66,6 +66,17 @@ session required pam_permit.so
 """
 
 
+SERVICES, PREFIX = Path("/etc/pam.d"), "wharf-ci-vsftpd-"
+
+
+def remove_stale():
+    """Removes what was left by programs that were killed."""
+    for service in SERVICES.glob(f"{PREFIX}*"):
+        pid = service.name.removeprefix(PREFIX).split("-")[0]
+        if not Path(f"/proc/{pid}").exists():
+            service.unlink(missing_ok=True)
+
+
 class Vsftpd(Server):
     """Knows no users but by PAM, which reads nothing but /etc/pam.d.
 
@@ -78,9 +89,10 @@ class Vsftpd(Server):
 
     def __init__(self):
         super().__init__()
-        self.service = Path(f"/etc/pam.d/wharf-ci-vsftpd-{os.getpid()}-{id(self)}")
+        self.service = SERVICES / f"{PREFIX}{os.getpid()}-{id(self)}"
 
     def commands(self):
+        remove_stale()
         shutil.chown(self.home, "bin", "bin")
         empty = self.work / "empty"
         empty.mkdir(exist_ok=True)

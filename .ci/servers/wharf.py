@@ -99,11 +99,15 @@ class Wharf(Server):
         hosted.mkdir(exist_ok=True)
         (self.work / "host").mkdir(exist_ok=True)
         make_certificate(self.work / "host", HOST)
-        if shutil.disk_usage(self.home).total > 1 << 30:
+        if self.has_large_file():
             with open(self.home / "large", "wb") as large:
                 large.truncate((4 << 30) + 1_000_000)
         hashed = subprocess.run(
-            [self.program, "passwd"], input=f"{self.PASSWORD}\n", text=True, capture_output=True
+            [self.program, "passwd"],
+            input=f"{self.PASSWORD}\n",
+            text=True,
+            stdout=subprocess.PIPE,
+            check=True,
         ).stdout.strip()
         accounts = self.work / "accounts.toml"
         text = ACCOUNTS + SECURE_ACCOUNTS if self.setting.tls else ACCOUNTS
@@ -119,11 +123,16 @@ class Wharf(Server):
             command += ["--implicit-tls", f"127.0.0.1:{self.implicit_port}"]
         return [[*command, *self.setting.wharf]]
 
+    def has_large_file(self) -> bool:
+        """Tells whether there is room for it, though it is sparse."""
+        return shutil.disk_usage(self.home).total > 1 << 30
+
     def known(self) -> list:
         """Returns the options that tell ftpspec of the server."""
         password = self.work / "password"
         options = ["--anonymous", "--powerless", f"powerless:{password}", "--login-attempts", "3"]
-        options += ["--atomic-uploads", "--large-file", "/large"]
+        options += ["--atomic-uploads"]
+        options += ["--large-file", "/large"] if self.has_large_file() else []
         if self.setting.tls:
             options += ["--tls-only", f"tls-only:{password}", "--host", f"{HOST}:hosted:{password}"]
             options += ["--implicit", str(self.implicit_port)]

@@ -8,7 +8,7 @@ use rustls::{ClientConnection, Stream};
 use socket2::{Domain, Socket, Type};
 
 use crate::data::End;
-use crate::patience::{Deadline, is_over, limit};
+use crate::patience::{Deadline, is_over, limit, note_timeout};
 use crate::tls::{Handshake, Tls};
 
 /// Connects, from the address `from` where it matters; `prepare` sets options before.
@@ -64,14 +64,9 @@ impl Channel {
     pub(crate) fn start_tls(&mut self, tls: &Tls) -> io::Result<()> {
         let connection = tls.connection(self.socket.peer_addr()?.ip());
         let mut connection = connection.map_err(|error| io::Error::other(error.to_string()))?;
-        let deadline = Deadline::new();
+        let mut socket = Timed { socket: &self.socket, until: Deadline::new() };
         while connection.is_handshaking() {
-            if deadline.has_passed() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            self.socket.set_read_timeout(Some(deadline.left()))?;
-            self.socket.set_write_timeout(Some(deadline.left()))?;
-            connection.complete_io(&mut self.socket)?;
+            connection.complete_io(&mut socket)?;
         }
         self.tls = Some(Box::new(connection));
         Ok(())
@@ -83,7 +78,8 @@ impl Channel {
             None => Ok(()),
             Some(tls) => {
                 tls.send_close_notify();
-                Stream::new(&mut **tls, &mut self.socket).flush()
+                let mut socket = Timed { socket: &self.socket, until: Deadline::new() };
+                Stream::new(&mut **tls, &mut socket).flush()
             }
         }
     }
@@ -112,11 +108,11 @@ impl Channel {
             if bytes.len() > MOST {
                 return End::Endless;
             }
-            let ready = match is_over() {
+            let read = match is_over() {
                 true => Err(ErrorKind::TimedOut.into()),
-                false => self.socket.set_read_timeout(Some(limit())),
+                false => self.read(&mut piece, Deadline::new()),
             };
-            match ready.and_then(|()| self.read(&mut piece)) {
+            match read {
                 Ok(0) => return End::Eof,
                 Ok(count) => bytes.extend_from_slice(&piece[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -125,16 +121,41 @@ impl Channel {
         }
     }
 
-    /// Sends all of this, however little the far side takes at a time, unless it takes nothing.
+    /// Receives what there is, or waits for it until then; nothing is the end.
+    pub(crate) fn read(&mut self, bytes: &mut [u8], until: Deadline) -> io::Result<usize> {
+        let mut socket = Timed { socket: &self.socket, until };
+        match &mut self.tls {
+            None => socket.read(bytes),
+            Some(tls) => Stream::new(&mut **tls, &mut socket).read(bytes),
+        }
+    }
+
+    /// Receives exactly this much.
+    pub(crate) fn read_exact(&mut self, mut bytes: &mut [u8]) -> io::Result<()> {
+        let until = Deadline::new();
+        while !bytes.is_empty() {
+            match self.read(bytes, until)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                count => bytes = &mut bytes[count..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends all of this, a piece at a time, for each of which the far side has as long as for an
+    /// answer.
     pub(crate) fn send_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         for piece in bytes.chunks(64 << 10) {
-            if is_over() {
-                return Err(ErrorKind::TimedOut.into());
+            let mut socket = Timed { socket: &self.socket, until: Deadline::new() };
+            match &mut self.tls {
+                None => socket.write_all(piece)?,
+                Some(tls) => {
+                    let mut stream = Stream::new(&mut **tls, &mut socket);
+                    stream.write_all(piece).and_then(|()| stream.flush())?;
+                }
             }
-            self.socket.set_write_timeout(Some(limit()))?;
-            self.write_all(piece)?;
         }
-        self.flush()
+        Ok(())
     }
 
     /// Ends what this end sends, with no close_notify.
@@ -179,28 +200,44 @@ fn peek(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<bool> 
     }
 }
 
-impl Read for Channel {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            None => self.socket.read(bytes),
-            Some(tls) => Stream::new(&mut **tls, &mut self.socket).read(bytes),
+/// A connection on which nothing lasts longer than until then, however many pieces it comes in.
+struct Timed<'a> {
+    socket: &'a TcpStream,
+    until: Deadline,
+}
+
+impl Timed<'_> {
+    /// Prepares for one call of the system's, and carries it out unless there is no time left.
+    fn carry_out(
+        &self,
+        set_timeout: fn(&TcpStream, Option<Duration>) -> io::Result<()>,
+        call: impl FnOnce(&mut &TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let done = match self.until.has_passed() || is_over() {
+            true => Err(ErrorKind::TimedOut.into()),
+            false => set_timeout(self.socket, Some(self.until.left()))
+                .and_then(|()| call(&mut &*self.socket)),
+        };
+        if done.as_ref().is_err_and(is_timeout) {
+            note_timeout();
         }
+        done
     }
 }
 
-impl Write for Channel {
+impl Read for Timed<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.carry_out(TcpStream::set_read_timeout, |socket| socket.read(bytes))
+    }
+}
+
+impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            None => self.socket.write(bytes),
-            Some(tls) => Stream::new(&mut **tls, &mut self.socket).write(bytes),
-        }
+        self.carry_out(TcpStream::set_write_timeout, |socket| socket.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.tls {
-            None => self.socket.flush(),
-            Some(tls) => Stream::new(&mut **tls, &mut self.socket).flush(),
-        }
+        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use std::io;
 
 use crate::journal::{Journal, Note};
 
-pub use crate::context::Context;
 pub(crate) use crate::context::login;
+pub use crate::context::{Context, folder_prefix};
 
 /// The proof that a server meets one row of the requirements.
 #[derive(Clone, Copy)]

@@ -64,7 +64,7 @@ const CITATIONS: &[(&str, &str)] = &[
     ("rfc2389.opts", "RFC 2389 section 4, RFC 3659 section 7.9"),
     ("rfc2428.eprt", "RFC 2428 section 2"),
     ("rfc2428.epsv", "RFC 2428 sections 3 and 4"),
-    ("rfc2577.bounce", "RFC 2577 sections 2 and 3"),
+    ("rfc2577.bounce", "RFC 2577 sections 2 to 4 and 8"),
     ("rfc2577.privileged", "RFC 2577 section 3"),
     ("rfc2577.attempts", "RFC 2577 section 5"),
     ("rfc2577.delay", "RFC 2577 section 5"),

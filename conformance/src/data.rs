@@ -1,7 +1,7 @@
 //! Data connections.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::channel::{Channel, connect, end_of, is_timeout};
 use crate::check::Failure;
-use crate::patience::{self, Deadline};
+use crate::patience::{Deadline, note_timeout};
 use crate::reply::Reply;
 use crate::tls::{Handshake, Tls};
 
@@ -96,8 +96,6 @@ impl Data {
 
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience::limit()))?;
-        stream.set_write_timeout(Some(patience::limit()))?;
         Ok(Self { channel: Channel::new(stream), tls: None })
     }
 
@@ -215,6 +213,7 @@ impl Offer {
                 Err(error) => return Err(error.into()),
             }
         }
+        note_timeout();
         Err(Failure::new("the server did not connect to the client's port"))
     }
 

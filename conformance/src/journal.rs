@@ -1,4 +1,4 @@
-//! The dialogue of a check, with what may vary from run to run replaced.
+//! The dialogue of a check, and how to compare it with that of another run.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,19 @@ pub enum Note {
     /// The server may do so, but another way would be better. Where the checks are strict this is a
     /// failure instead.
     Advice(String),
+    /// This is left on the server, and why.
+    Left(String),
+}
+
+impl Note {
+    /// Returns the note with its text changed.
+    pub(crate) fn map(&self, change: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::NotChecked(why) => Self::NotChecked(change(why)),
+            Self::Advice(what) => Self::Advice(change(what)),
+            Self::Left(what) => Self::Left(change(what)),
+        }
+    }
 }
 
 impl fmt::Display for Note {
@@ -22,6 +35,7 @@ impl fmt::Display for Note {
         match self {
             Self::NotChecked(why) => write!(f, "not checked: {why}"),
             Self::Advice(what) => write!(f, "better: {what}"),
+            Self::Left(what) => write!(f, "left behind: {what}"),
         }
     }
 }
@@ -42,37 +56,29 @@ impl Journal {
         Self::default()
     }
 
-    /// Makes every later occurrence of `text` appear as `placeholder`.
+    /// Has `text`, which varies from run to run, stand as `placeholder` where dialogues are compared.
     pub fn hide(&self, text: &str, placeholder: &str) {
         if !text.is_empty() {
             self.with(|inner| inner.hidden.push((text.to_owned(), placeholder.to_owned())));
         }
     }
 
-    /// Appends a line, normalised.
+    /// Appends a line.
     pub fn record(&self, line: &str) {
-        self.with(|inner| {
-            let line = inner.normalised(line);
-            inner.lines.push(line);
-        });
+        self.with(|inner| inner.lines.push(line.to_owned()));
     }
 
-    /// Appends lines that have no order of their own, normalised, then sorted.
-    pub fn record_unordered(&self, lines: &[String]) {
+    /// Appends lines that have no order of their own, sorted by what does not vary in them.
+    pub fn record_unordered(&self, mut lines: Vec<String>) {
         self.with(|inner| {
-            let mut lines: Vec<_> = lines.iter().map(|line| inner.normalised(line)).collect();
-            lines.sort();
+            lines.sort_by_cached_key(|line| normalised(line, &inner.hidden));
             inner.lines.append(&mut lines);
         });
     }
 
-    /// Appends a note, normalised and once, also as a line.
+    /// Appends a note, once, also as a line.
     pub fn note(&self, note: Note) {
         self.with(|inner| {
-            let note = match note {
-                Note::NotChecked(why) => Note::NotChecked(inner.normalised(&why)),
-                Note::Advice(what) => Note::Advice(inner.normalised(&what)),
-            };
             inner.lines.push(format!("({note})"));
             if !inner.notes.contains(&note) {
                 inner.notes.push(note);
@@ -85,9 +91,9 @@ impl Journal {
         self.with(|inner| inner.notes.clone())
     }
 
-    /// Returns a text as it would appear in the journal.
-    pub fn normalised(&self, text: &str) -> String {
-        self.with(|inner| inner.normalised(text))
+    /// Returns what [`hide`](Self::hide) was told: each text with what stands for it.
+    pub fn hidden(&self) -> Vec<(String, String)> {
+        self.with(|inner| inner.hidden.clone())
     }
 
     /// Forgets all but the first `count` lines.
@@ -105,19 +111,14 @@ impl Journal {
     }
 }
 
-impl Inner {
-    fn normalised(&self, line: &str) -> String {
-        let mut line = line.to_owned();
-        for (text, placeholder) in &self.hidden {
-            line = line.replace(text, placeholder);
-        }
-        normalise(&line)
+/// Returns a line for comparing: with these texts, passive ports, times and the `unique` fact
+/// replaced.
+pub(crate) fn normalised(line: &str, hidden: &[(String, String)]) -> String {
+    let mut line = line.to_owned();
+    for (text, placeholder) in hidden {
+        line = line.replace(text, placeholder);
     }
-}
-
-/// Replaces passive ports, times and the `unique` fact.
-fn normalise(line: &str) -> String {
-    let line = replace_numbers(line);
+    let line = replace_numbers(&line);
     let line = replace_after(&line, "unique=", ";", "ID");
     replace_dates(&line)
 }
@@ -198,15 +199,25 @@ mod tests {
             ("-rw-r--r-- 1 0 0 12 Jan  3 12:04 a b", "-rw-r--r-- 1 0 0 12 DATE a b"),
             ("200 ok 12, and 13", "200 ok 12, and 13"),
         ] {
-            assert_eq!(normalise(line), expected);
+            assert_eq!(normalised(line, &[]), expected);
         }
     }
 
     #[test]
-    fn hidden_text_is_replaced() {
+    fn hidden_text_is_replaced_for_comparing_alone() {
         let journal = Journal::new();
         journal.hide("folder-17", "FOLDER");
-        journal.record("257 \"/folder-17/a\"");
-        assert_eq!(journal.lines(), ["257 \"/FOLDER/a\""]);
+        let line = "257 \"/folder-17/a\"";
+        journal.record(line);
+        assert_eq!(journal.lines(), [line]);
+        assert_eq!(normalised(line, &journal.hidden()), "257 \"/FOLDER/a\"");
+    }
+
+    #[test]
+    fn unordered_lines_are_sorted_by_what_stays() {
+        let journal = Journal::new();
+        let lines = ["unique=2;type=file; a", "unique=1;type=file; b"].map(str::to_owned);
+        journal.record_unordered(lines.iter().rev().cloned().collect());
+        assert_eq!(journal.lines(), lines);
     }
 }

@@ -10,15 +10,15 @@
 //!
 //! # What it is
 //!
-//! - *Strict*: where the [`Target`] wants it, a reply that the RFCs allow is a failure when there is a
-//!   better one; else it is a [`Note`]. Either way a reply that breaks the grammar of RFC 959 section 4.2 fails the check, and so does a
-//!   line that ends in a bare LF, or a data connection that is reset where it should end, or within
-//!   TLS ends without close_notify.
+//! - *Strict*: where the [`Target`] wants it, a reply that the RFCs allow is a failure when there is
+//!   a better one; else it is a [`Note`]. Either way a reply that breaks the grammar of RFC 959
+//!   section 4.2 fails the check, and so does a line that ends in a bare LF, or a data connection
+//!   that is reset where it should end, or within TLS ends without close_notify.
 //! - *Bounded*: nothing waits longer than [`LIMIT`], or what the target says instead, and a check as
 //!   a whole not longer than some of these; nothing passes or fails by being fast.
 //! - *Repeatable*: a check sends the same bytes each time, in a folder of its own, and writes down
-//!   the whole dialogue with what may vary (ports, times, invented names) replaced. Two servers that
-//!   behave alike have equal reports, byte by byte.
+//!   the whole dialogue, passwords aside. With what may vary (ports, times, invented names) replaced,
+//!   servers that behave alike have the same dialogues, byte by byte: see [`Report::dialogues`].
 //!
 //! # What it refuses to do
 //!
@@ -66,7 +66,7 @@ mod target;
 mod tls;
 mod wire;
 
-pub use check::{Check, Context, Failure, Why};
+pub use check::{Check, Context, Failure, Why, folder_prefix};
 pub use checks::all;
 pub use citations::citation;
 pub use client::{Client, Detail};
@@ -81,4 +81,4 @@ pub use run::{run, run_checks, run_one};
 pub use stranger::{Facts, Stranger};
 pub use target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
 pub use tls::{Handshake, Tls, TlsVersion};
-pub use wire::{decode_name, encode_name};
+pub use wire::{decode_name, encode_name, escaped};

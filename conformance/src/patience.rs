@@ -15,33 +15,40 @@ struct Patience {
     limit: Duration,
     /// When the check as a whole has taken too long.
     end: Option<Instant>,
+    /// A single wait has lasted as long as it may, and nothing came.
+    in_vain: bool,
+}
+
+impl Patience {
+    /// The patience of who runs no check.
+    const NONE: Self = Self { limit: LIMIT, end: None, in_vain: false };
 }
 
 thread_local! {
     // A check runs on one thread, and everything that waits there waits for it.
-    static PATIENCE: Cell<Patience> = const { Cell::new(Patience { limit: LIMIT, end: None }) };
+    static PATIENCE: Cell<Patience> = const { Cell::new(Patience::NONE) };
 }
 
 /// Begins a check, each of whose waits may last this long.
 pub(crate) fn begin(limit: Duration) {
-    PATIENCE.set(Patience { limit, end: Some(Instant::now() + limit * WAITS) });
+    PATIENCE.set(Patience { limit, end: Some(Instant::now() + limit * WAITS), in_vain: false });
 }
 
 /// Ends a check: the next begins anew.
 pub(crate) fn forget() {
-    PATIENCE.set(Patience { limit: LIMIT, end: None });
+    PATIENCE.set(Patience::NONE);
 }
 
 /// Has a single wait, and the check as a whole, take so much longer than usual: for a server whose
 /// own timeouts are waited for.
 pub(crate) fn extend(by: Duration) {
-    let Patience { limit, end } = PATIENCE.get();
-    PATIENCE.set(Patience { limit: limit + by, end: end.map(|end| end + by) });
+    let Patience { limit, end, in_vain } = PATIENCE.get();
+    PATIENCE.set(Patience { limit: limit + by, end: end.map(|end| end + by), in_vain });
 }
 
 /// Returns how long a wait that begins now may last; never nothing at all.
 pub(crate) fn limit() -> Duration {
-    let Patience { limit, end } = PATIENCE.get();
+    let Patience { limit, end, .. } = PATIENCE.get();
     let left = end.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
     limit.min(left).max(Duration::from_millis(1))
 }
@@ -49,6 +56,17 @@ pub(crate) fn limit() -> Duration {
 /// Tells whether the check as a whole has taken too long.
 pub(crate) fn is_over() -> bool {
     PATIENCE.get().end.is_some_and(|end| Instant::now() >= end)
+}
+
+/// Takes note of a wait at whose end nothing had come, unless all time was over anyway.
+pub(crate) fn note_timeout() {
+    let patience = PATIENCE.get();
+    PATIENCE.set(Patience { in_vain: patience.in_vain || !is_over(), ..patience });
+}
+
+/// Tells whether a single wait has lasted as long as it may, and nothing came.
+pub(crate) fn was_in_vain() -> bool {
+    PATIENCE.get().in_vain
 }
 
 /// A moment up to which something is waited for.

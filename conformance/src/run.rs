@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::check::{Check, Context, Failure, Why};
 use crate::cleanup;
 use crate::journal::Note;
+use crate::patience;
 use crate::report::{Outcome, Report, Verdict};
 use crate::requirements::requirements;
 use crate::target::Target;
@@ -22,18 +23,21 @@ pub fn run(target: &dyn Target, at_a_time: usize) -> Report {
     run_checks(target, &checks, at_a_time, &|_| {})
 }
 
-/// Runs these checks, this many at a time, and shows each outcome as soon as it is known. When the
-/// server answers nobody any more, what is left fails for that reason.
+/// What other sessions would disturb, or what would disturb them: a passive port that has closed may
+/// be another session's at once, and sessions are counted.
+const ALONE: &[&str] = &["rfc1123.pasv-per-transfer", "rfc2577.per-ip", "rfc2577.port-stealing"];
+
+/// Runs these checks, this many at a time, and shows each outcome as soon as it is known. Some are
+/// run alone, after the others. When the server answers nobody any more, what is left fails for that
+/// reason.
 pub fn run_checks(
     target: &dyn Target,
     checks: &[Check],
     at_a_time: usize,
     show: &(dyn Fn(&Outcome) + Sync),
 ) -> Report {
-    let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(vec![None; checks.len()]);
     let silence = Mutex::new(Silence::default());
-    let take = || checks.get(next.fetch_add(1, Ordering::Relaxed));
     let work = |check: &Check| {
         let lock = || silence.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(since) = lock().since() {
@@ -44,19 +48,24 @@ pub fn run_checks(
         lock().note(check.id, is_gone);
         outcome
     };
-    std::thread::scope(|scope| {
-        for _ in 0..at_a_time.max(1) {
-            scope.spawn(|| {
-                while let Some(check) = take() {
-                    let outcome = work(check);
-                    show(&outcome);
-                    let index = checks.iter().position(|other| other.id == check.id);
-                    let mut outcomes = outcomes.lock().expect("nothing panics with the lock held");
-                    outcomes[index.expect("it is one of them")] = Some(outcome);
-                }
-            });
-        }
-    });
+    let is_alone = |&index: &usize| at_a_time > 1 && ALONE.contains(&checks[index].id);
+    let (alone, together): (Vec<_>, Vec<_>) = (0..checks.len()).partition(is_alone);
+    for (indices, at_a_time) in [(together, at_a_time.max(1)), (alone, 1)] {
+        let next = AtomicUsize::new(0);
+        let work_off = || {
+            while let Some(&index) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let outcome = work(&checks[index]);
+                show(&outcome);
+                let mut outcomes = outcomes.lock().expect("nothing panics with the lock held");
+                outcomes[index] = Some(outcome);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..at_a_time {
+                scope.spawn(work_off);
+            }
+        });
+    }
     let outcomes = outcomes.into_inner().expect("all checks have ended");
     Report { outcomes: outcomes.into_iter().flatten().collect() }
 }
@@ -90,30 +99,38 @@ fn run_in_context(target: &dyn Target, check: &Check) -> (Outcome, bool) {
     let mut context = Context::new(target, check.id);
     let result = catch_unwind(AssertUnwindSafe(|| (check.run)(&mut context)));
     let result = result.unwrap_or_else(|_| Err(Failure::new("the check itself is broken")));
-    let took_too_long = crate::patience::is_over();
+    let (took_too_long, in_vain) = (patience::is_over(), patience::was_in_vain());
     let is_gone = result.is_err() && context.is_gone();
-    if target.cleans_up() && context.has_connected() && !is_gone {
-        cleanup::remove_folder(&mut context);
-    }
+    let left =
+        if target.cleans_up() { cleanup::remove_folder(&mut context, is_gone) } else { None };
+    // The name is long, and says nothing.
+    let brief = |text: &str| text.replace(context.name(), "FOLDER");
     let journal = context.journal();
+    let mut notes: Vec<_> = journal.notes().iter().map(|note| note.map(brief)).collect();
     let verdict = match result {
-        Ok(()) => match journal.notes().into_iter().next() {
+        Ok(()) => match notes.first() {
             Some(Note::NotChecked(why)) if !context.has_connected() => {
-                Verdict::Skipped(Why::NeedsOption, why)
+                Verdict::Skipped(Why::NeedsOption, why.clone())
             }
             _ => Verdict::Passed,
         },
         Err(failure) => {
-            let mut message = journal.normalised(&failure.to_string());
-            if took_too_long {
-                message.push_str(" (and the check as a whole took too long)");
+            let message = brief(&failure.to_string());
+            match failure.skipped() {
+                None if took_too_long && !in_vain => Verdict::Skipped(
+                    Why::NeedsOption,
+                    format!("more time, as every answer came but late (--timeout): {message}"),
+                ),
+                None if took_too_long => Verdict::Failed(Failure::new(format!(
+                    "{message} (and the check as a whole took too long)"
+                ))),
+                skipped => verdict(target, check.id, skipped, message),
             }
-            verdict(target, check.id, failure.skipped(), message)
         }
     };
-    let outcome =
-        Outcome { id: check.id, verdict, notes: journal.notes(), dialogue: journal.lines() };
-    (outcome, is_gone)
+    notes.extend(left);
+    let dialogue = journal.lines().iter().map(|line| brief(line)).collect();
+    (Outcome { id: check.id, verdict, notes, dialogue, varying: journal.hidden() }, is_gone)
 }
 
 /// What a server MUST have by RFC 959 and RFC 1123 it cannot leave out. The other documents are

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::check::{Failure, login};
+use crate::check::{Failure, folder_prefix, login};
 use crate::client::{Client, Detail};
 use crate::data::other_loopback;
 use crate::journal::Journal;
-use crate::patience;
+use crate::patience::{self, Deadline};
 use crate::target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
 use crate::tls::{Tls, TlsVersion};
 
@@ -122,6 +122,11 @@ impl Stranger {
         self
     }
 
+    /// Tells whether there can be TLS on the connections that the checks make.
+    fn has_tls(&self) -> bool {
+        self.offers_tls || self.facts.protection == Protection::Implicit
+    }
+
     fn look(facts: Facts) -> Result<Self, Failure> {
         let mut client = connect(&facts)?;
         login(&mut client, &facts.account).map_err(|error| hint(&facts, error))?;
@@ -134,7 +139,7 @@ impl Stranger {
         let root = here.trim_end_matches('/').to_owned();
 
         // Better to find out now than in each check.
-        let folder = format!("{root}/ftpspec-{}", std::process::id());
+        let folder = format!("{root}/{}meeting", folder_prefix());
         client.expect(format!("MKD {folder}"), &[257]).map_err(|error| {
             Failure::new(format!("no folder can be made in {here}, see --root: {error}"))
         })?;
@@ -142,15 +147,20 @@ impl Stranger {
             Failure::new(format!("a folder cannot be removed again, {folder} is left: {error}"))
         })?;
         let _ = client.command("QUIT");
+        // There may be room for one session alone.
+        drop(client);
 
         let offers_tls = match facts.protection {
-            Protection::None => !facts.without_tls && offers_tls(&facts),
+            Protection::None => !facts.without_tls && offers_tls(&facts)?,
             Protection::Explicit => true,
             Protection::Implicit => false,
         };
-        let mut tls_versions = TlsVersion::ALL.to_vec();
-        if (offers_tls || facts.protection == Protection::Implicit) && !facts.strict {
-            tls_versions.retain(|&version| speaks(&facts, version));
+        let mut tls_versions = Vec::new();
+        for version in TlsVersion::ALL {
+            let is_asked = offers_tls || facts.protection == Protection::Implicit;
+            if !is_asked || facts.strict || speaks(&facts, version)? {
+                tls_versions.push(version);
+            }
         }
         if tls_versions.is_empty() {
             // What is wrong is for the checks to say.
@@ -162,11 +172,7 @@ impl Stranger {
 
 /// Connects, reads the greeting, and has the connection protected as the checks will.
 fn connect(facts: &Facts) -> Result<Client, Failure> {
-    let mut client = dial(facts)?;
-    if facts.protection == Protection::Implicit {
-        client.start_tls(&Tls::new())?;
-    }
-    greeted(&mut client)?;
+    let mut client = greeted(facts)?;
     if facts.protection == Protection::Explicit {
         client.auth(&Tls::new())?;
     }
@@ -185,11 +191,26 @@ fn dial(facts: &Facts) -> Result<Client, Failure> {
     Ok(client)
 }
 
-fn greeted(client: &mut Client) -> Result<(), Failure> {
-    if client.expect_reply(&[120, 220])?.code == 120 {
-        client.expect_reply(&[220])?;
+/// Connects, and reads the greeting. A server that has no room yet, as it still has to close earlier
+/// sessions, is asked again.
+fn greeted(facts: &Facts) -> Result<Client, Failure> {
+    let deadline = Deadline::new();
+    loop {
+        let mut client = dial(facts)?;
+        if facts.protection == Protection::Implicit {
+            client.start_tls(&Tls::new())?;
+        }
+        let reply = client.reply()?;
+        match reply.code {
+            120 => client.expect_reply(&[220]).map(drop)?,
+            421 if !deadline.has_passed() => {
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+            _ => drop(reply.expect(&[120, 220])?),
+        }
+        return Ok(client);
     }
-    Ok(())
 }
 
 /// Adds what may help to a login that failed.
@@ -203,29 +224,36 @@ fn hint(facts: &Facts, error: Failure) -> Failure {
     error
 }
 
-/// Tells whether AUTH TLS works, or is listed and so should.
-fn offers_tls(facts: &Facts) -> bool {
-    let offers = || {
-        let mut client = connect(facts)?;
+/// Tells whether AUTH TLS works, or is listed and so should. Only an answer counts as one.
+fn offers_tls(facts: &Facts) -> Result<bool, Failure> {
+    let asked = greeted(facts).and_then(|mut client| {
         let features = client.command("FEAT")?.whole().to_uppercase();
-        let listed = features.contains("AUTH TLS") || features.contains("AUTH SSL");
-        Ok::<_, Failure>(listed || client.command("AUTH TLS")?.code == 234)
-    };
-    offers().unwrap_or(false)
+        if features.contains("AUTH TLS") || features.contains("AUTH SSL") {
+            return Ok(true);
+        }
+        let reply = client.command("AUTH TLS")?;
+        if reply.code == 421 { Err(reply.unexpected(&[234, 500])) } else { Ok(reply.code == 234) }
+    });
+    asked.map_err(|error| {
+        let why = "it cannot be told whether there is TLS (--tls says so)";
+        Failure::new(format!("{why}: {error}"))
+    })
 }
 
 /// Tells whether a handshake of this version succeeds.
-fn speaks(facts: &Facts, version: TlsVersion) -> bool {
-    let tls = Tls::only(version);
-    let shake = || match facts.protection {
-        Protection::Implicit => dial(facts)?.start_tls(&tls),
+fn speaks(facts: &Facts, version: TlsVersion) -> Result<bool, Failure> {
+    let mut client = match facts.protection {
+        Protection::Implicit => dial(facts)?,
         Protection::None | Protection::Explicit => {
-            let mut client = dial(facts)?;
-            greeted(&mut client)?;
-            client.auth(&tls)
+            let mut client = greeted(facts)?;
+            if client.command("AUTH TLS")?.code != 234 {
+                // Listed, and not there: that is for the checks to say.
+                return Ok(true);
+            }
+            client
         }
     };
-    shake().is_ok()
+    Ok(client.start_tls(&Tls::only(version)).is_ok())
 }
 
 impl Target for Stranger {
@@ -241,8 +269,8 @@ impl Target for Stranger {
             }
             Profile::Implicit if facts.protection == Protection::Implicit => standard,
             Profile::Implicit => facts.implicit,
-            Profile::Strict => standard.filter(|_| facts.tls_required && self.offers_tls),
-            Profile::Ccc => standard.filter(|_| facts.ccc && self.offers_tls),
+            Profile::Strict => standard.filter(|_| facts.tls_required && self.has_tls()),
+            Profile::Ccc => standard.filter(|_| facts.ccc && self.has_tls()),
             Profile::Clear => standard
                 .filter(|_| !self.offers_tls && facts.protection == Protection::None)
                 .filter(|_| !facts.without_tls),
@@ -258,7 +286,7 @@ impl Target for Stranger {
             login_delay: facts.login_delay,
             login_attempts: facts.login_attempts,
             atomic_uploads: facts.atomic_uploads,
-            tls: self.offers_tls || profile == Profile::Implicit,
+            tls: self.has_tls() || profile == Profile::Implicit,
             tls_required: facts.tls_required,
             resumption_required: facts.resumption_required,
             sessions: facts.sessions,
@@ -301,6 +329,10 @@ impl Target for Stranger {
 
     fn tls_versions(&self) -> Vec<TlsVersion> {
         self.tls_versions.clone()
+    }
+
+    fn hides_tls(&self) -> Option<&'static str> {
+        self.facts.without_tls.then_some("TLS: run without --tls none")
     }
 
     fn limit(&self) -> Duration {

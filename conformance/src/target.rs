@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::check::{Failure, Why};
 use crate::data::other_loopback;
 use crate::patience::LIMIT;
 use crate::tls::TlsVersion;
@@ -59,6 +60,11 @@ pub trait Target: Send + Sync {
     /// Returns the versions of TLS that the server speaks.
     fn tls_versions(&self) -> Vec<TlsVersion> {
         TlsVersion::ALL.to_vec()
+    }
+
+    /// Says why AUTH TLS cannot be looked at, where the server may well have it.
+    fn hides_tls(&self) -> Option<&'static str> {
+        None
     }
 
     /// Returns the longest that anything waits for the server.
@@ -154,6 +160,17 @@ pub struct Credentials {
     pub user: String,
     /// The argument of PASS.
     pub password: String,
+}
+
+impl Credentials {
+    /// Ends a check that is about wrong passwords, where any password is right.
+    pub(crate) fn have_a_password(&self) -> Result<(), Failure> {
+        if !["anonymous", "ftp"].contains(&self.user.to_lowercase().as_str()) {
+            return Ok(());
+        }
+        let why = format!("{} is let in with any password", self.user);
+        Err(Failure::skip(Why::DoesNotApply, why))
+    }
 }
 
 /// What a server was started with, where a check must know. `None` is not known.

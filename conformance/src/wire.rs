@@ -22,26 +22,37 @@ pub(crate) fn split_lines(bytes: &[u8], command: &str) -> Result<Vec<Vec<u8>>, F
     Ok(lines)
 }
 
-/// Returns the port of a reply to EPSV.
-pub(crate) fn parse_epsv(reply: &Reply) -> Result<u16, Failure> {
+/// Returns the port of a reply to EPSV, and whether it has the usual form. Any character may stand
+/// for the `|` (RFC 2428 section 3).
+pub(crate) fn parse_epsv(reply: &Reply) -> Result<(u16, bool), Failure> {
     let text = reply.text();
     let wrong = || Failure::new(format!("not of the form (|||port|): {text}"));
-    let (_, tail) = text.split_once("(|||").ok_or_else(wrong)?;
-    let (port, _) = tail.split_once("|)").ok_or_else(wrong)?;
-    let port = port.parse().map_err(|_| wrong())?;
-    if port == 0 { Err(wrong()) } else { Ok(port) }
+    let (_, tail) = text.split_once('(').ok_or_else(wrong)?;
+    let delimiter = tail.chars().next().filter(char::is_ascii_graphic).ok_or_else(wrong)?;
+    let mut fields = tail.split(delimiter);
+    let three = [fields.next(), fields.next(), fields.next()] == [Some(""); 3];
+    let port = fields.next().and_then(|port| port.parse().ok()).filter(|&port| port != 0);
+    let ends = fields.next().is_some_and(|end| end.starts_with(')'));
+    let port = port.filter(|_| three && ends).ok_or_else(wrong)?;
+    Ok((port, delimiter == '|'))
 }
 
-/// Returns the address of a reply to PASV.
-pub(crate) fn parse_pasv(reply: &Reply) -> Result<SocketAddr, Failure> {
+/// Returns the address of a reply to PASV, and whether it has the usual form. Clients look for the
+/// first digit (RFC 1123 section 4.1.2.6).
+pub(crate) fn parse_pasv(reply: &Reply) -> Result<(SocketAddr, bool), Failure> {
     let text = reply.text();
     let wrong = || Failure::new(format!("not of the form (h1,h2,h3,h4,p1,p2): {text}"));
-    let (_, tail) = text.split_once('(').ok_or_else(wrong)?;
-    let (numbers, _) = tail.split_once(')').ok_or_else(wrong)?;
-    let numbers: Result<Vec<u8>, _> = numbers.split(',').map(str::parse).collect();
+    let in_brackets = text.split_once('(').and_then(|(_, tail)| tail.split_once(')'));
+    let numbers = in_brackets.map(|(numbers, _)| numbers).or_else(|| {
+        let tail = &text[text.find(|c: char| c.is_ascii_digit())?..];
+        tail.split(|c: char| !c.is_ascii_digit() && c != ',').next()
+    });
+    let numbers: Result<Vec<u8>, _> =
+        numbers.ok_or_else(wrong)?.split(',').map(str::parse).collect();
     match numbers.map_err(|_| wrong())?[..] {
         [a, b, c, d, high, low] if (high, low) != (0, 0) => {
-            Ok(SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low]))))
+            let address = SocketAddr::from(([a, b, c, d], u16::from_be_bytes([high, low])));
+            Ok((address, in_brackets.is_some()))
         }
         _ => Err(wrong()),
     }
@@ -77,9 +88,61 @@ pub fn decode_name(wire: &[u8]) -> Vec<u8> {
     name
 }
 
+/// Stands for a password.
+const SECRET: &[u8] = b"***";
+
+/// The password that checks make up where one has to be wrong. It is nobody's secret.
+const MADE_UP: &[u8] = b"wrong";
+
+/// Returns what may be shown of command lines, and the passwords that may not.
+pub(crate) fn without_passwords(bytes: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (mut public, mut secrets) = (Vec::with_capacity(bytes.len()), Vec::new());
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let bare = line.trim_ascii_end();
+        let is_password = bare.get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"PASS "));
+        if !is_password || &bare[5..] == MADE_UP {
+            public.extend_from_slice(line);
+            continue;
+        }
+        secrets.push(bare[5..].to_vec());
+        public.extend([&bare[..5], SECRET, &line[bare.len()..]].concat());
+    }
+    (public, secrets)
+}
+
+/// Returns a line of the server's, which may repeat a password, without it.
+pub(crate) fn without(mut line: Vec<u8>, secrets: &[Vec<u8>]) -> Vec<u8> {
+    for secret in secrets {
+        let mut from = 0;
+        let find = |line: &[u8], from: usize| {
+            let mut windows = line[from..].windows(secret.len());
+            windows.position(|window| window == secret).map(|at| from + at)
+        };
+        while let Some(at) = find(&line, from) {
+            line.splice(at..at + secret.len(), SECRET.iter().copied());
+            from = at + SECRET.len();
+        }
+    }
+    line
+}
+
 /// Writes bytes for people: printable ASCII as it is, all else escaped.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'")
+}
+
+/// Writes a text for a terminal, line by line: control characters, which could do anything to one,
+/// are escaped.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// Writes bytes for a message, shortened.
@@ -104,19 +167,47 @@ mod tests {
     }
 
     #[test]
+    fn passwords_are_taken_out() {
+        for (sent, shown, secret) in [
+            ("PASS a b", "PASS ***", "a b"),
+            ("USER u\r\npass xyz\r\nMKD a\r\n", "USER u\r\npass ***\r\nMKD a\r\n", "xyz"),
+        ] {
+            let (public, secrets) = without_passwords(sent.as_bytes());
+            assert_eq!(public, shown.as_bytes());
+            assert_eq!(secrets, [secret.as_bytes()]);
+        }
+        for sent in ["PASS wrong", "PASSX a", "PASS", "USER PASS a"] {
+            assert_eq!(without_passwords(sent.as_bytes()), (sent.into(), Vec::new()));
+        }
+        let echo = without(b"500 PASS xyz, xyz?".to_vec(), &[b"xyz".to_vec()]);
+        assert_eq!(echo, b"500 PASS ***, ***?");
+        assert_eq!(without(b"a".to_vec(), &[b"***".to_vec()]), b"a");
+    }
+
+    #[test]
     fn addresses_of_passive_ports() {
         let reply = |code, text: &str| Reply {
             code,
             lines: vec![format!("{code} {text}").into_bytes()],
             command: String::new(),
         };
-        assert_eq!(parse_epsv(&reply(229, "x (|||4660|)")).unwrap(), 0x1234);
-        assert!(parse_epsv(&reply(229, "x (||4660|)")).is_err());
-        let address = parse_pasv(&reply(227, "x (127,0,0,1,18,52).")).unwrap();
-        assert_eq!(address, "127.0.0.1:4660".parse().unwrap());
-        for wrong in ["127,0,0,1,18,52", "(127,0,0,1,18)", "(127,0,0,1,18,256)"] {
-            assert!(parse_pasv(&reply(227, wrong)).is_err());
+        assert_eq!(parse_epsv(&reply(229, "x (|||4660|)")).unwrap(), (0x1234, true));
+        assert_eq!(parse_epsv(&reply(229, "x (!!!4660!).")).unwrap(), (0x1234, false));
+        for wrong in ["(||4660|)", "(|||4660)", "(|||4660|", "(|||0|)", "(   1 )", "|||4660|"] {
+            assert!(parse_epsv(&reply(229, wrong)).is_err(), "{wrong}");
         }
+        let address = "127.0.0.1:4660".parse().unwrap();
+        for (text, is_usual) in [("x (127,0,0,1,18,52).", true), ("x 127,0,0,1,18,52.", false)] {
+            assert_eq!(parse_pasv(&reply(227, text)).unwrap(), (address, is_usual));
+        }
+        for wrong in ["127.0.0.1.18.52", "(127,0,0,1,18)", "(127,0,0,1,18,256)", "1,2,3,4,5,", ""] {
+            assert!(parse_pasv(&reply(227, wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_not_told_what_to_do() {
+        assert_eq!(escaped("\x1b[2J\r\n\u{9b}K \u{e4}"), "\\u{1b}[2J\\r\n\\u{9b}K \u{e4}");
     }
 
     #[test]

@@ -25,10 +25,10 @@ fn the_reports_of_all_backends_are_identical() {
 
 /// Describes where two reports part ways, with what led there.
 fn first_difference(one: &Report, other: &Report) -> Option<String> {
+    let (one, other) = (one.dialogues(), other.dialogues());
     if one == other {
         return None;
     }
-    let (one, other) = (one.dialogues(), other.dialogues());
     let (one, other): (Vec<_>, Vec<_>) = (one.lines().collect(), other.lines().collect());
     let same = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
     let check = one[..same].iter().rposition(|line| line.starts_with("== ")).unwrap_or(0);

@@ -1,55 +1,14 @@
-//! The program ftpspec: exit codes, reports, and servers that are no servers.
+//! The program ftpspec: exit codes, options and reports.
 
-use std::fs;
+mod ftpspec;
+
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use socket2::SockRef;
-use wharf::{Backend, Builder, Certificate, Handle, Memory, Permissions, Server, Tls};
+use ftpspec::{against, builder, file, ftpspec, secure, start};
+use wharf::Permissions;
 use wharf_conformance::{Saved, all};
-
-fn start() -> Handle {
-    builder().spawn().expect("the server starts")
-}
-
-fn builder() -> Builder {
-    Server::builder()
-        .backend(Backend::ALL[0])
-        .storage(Memory::new())
-        .user("user", "password", Permissions::ALL)
-        .user("reader", "password", Permissions::READ_ONLY)
-        .listen("127.0.0.1:0")
-        .login_delay(Duration::ZERO)
-        .max_sessions_per_address(1000)
-        .shutdown_grace(Duration::ZERO)
-}
-
-fn ftpspec(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ftpspec"));
-    let command = command.args(arguments).env("FTPSPEC_PASSWORD", "password");
-    command.output().expect("the program starts")
-}
-
-fn against(server: SocketAddr, arguments: &[&str]) -> (i32, String, String) {
-    let server = server.to_string();
-    let limit: &[&str] = if arguments.contains(&"--timeout") { &[] } else { &["--timeout", "2"] };
-    let output = ftpspec(&[&["--server", &server, "--user", "user"], limit, arguments].concat());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("it was not killed");
-    (code, text(&output.stdout), text(&output.stderr))
-}
-
-/// A file that is there for one test.
-fn file(name: &str, text: &str) -> PathBuf {
-    let name = format!("ftpspec-{}-{name}", std::process::id());
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, text).expect("a file among cargo's temporary ones");
-    path
-}
 
 #[test]
 fn passes_a_server_that_is_right_and_leaves_nothing_behind() {
@@ -62,20 +21,14 @@ fn passes_a_server_that_is_right_and_leaves_nothing_behind() {
     // The checks' folders would be here.
     let (code, json, _) = against(address, &["--only", "rfc959.list", "--json", "-"]);
     assert_eq!(code, 0, "{json}");
-    let mut client = TcpStream::connect(address).expect("the server is there");
-    let mut reply = String::new();
-    client.write_all(b"USER user\r\nPASS password\r\nSTAT /\r\nQUIT\r\n").expect("it listens");
-    client.read_to_string(&mut reply).expect("it answers");
-    assert!(!reply.contains("check-"), "{reply}");
+    let left = told(address, "USER user\r\nPASS password\r\nSTAT /\r\nQUIT\r\n");
+    assert!(!left.contains("check-"), "{left}");
 }
 
 #[test]
 fn goes_through_tls_when_asked_to() {
-    let certificate = Certificate::self_signed(&["localhost"]).expect("a certificate");
-    let server = builder()
-        .tls(Tls::new(certificate).expect("the provider has what TLS needs"))
-        .listen_implicit("127.0.0.1:0");
-    let server = server.spawn().expect("the server starts");
+    let server = secure().listen_implicit("127.0.0.1:0").spawn().expect("the server starts");
+    let unasked = ["rfc4217.auth", "rfc4217.prot", "rfc2228.auth", "rfc2228.pbsz"];
     let (plain, implicit) = (server.addresses()[0], server.implicit_addresses()[0]);
     let port = implicit.port().to_string();
     for (address, options) in [
@@ -87,6 +40,17 @@ fn goes_through_tls_when_asked_to() {
         let options = [options, &["--jobs", "4", "--timeout", "20"]].concat();
         let (code, report, errors) = against(address, &options);
         assert_eq!((code, errors.as_str()), (0, ""), "{options:?}: {report}");
+    }
+    // What the user has ruled out is not for the server to answer for.
+    for (address, mode) in [(plain, "none"), (implicit, "implicit")] {
+        let only = unasked.iter().flat_map(|id| ["--only", id]);
+        let options: Vec<_> = ["--tls", mode, "--strict"].into_iter().chain(only).collect();
+        let (code, report, _) = against(address, &options);
+        assert_eq!(code, 0, "{mode}: {report}");
+        assert!(report.contains(&format!("run without --tls {mode}")), "{report}");
+        assert!(!report.contains("not offered"), "{report}");
+        // What can be looked at within implicit TLS is.
+        assert_eq!(report.contains("pass  rfc4217.prot"), mode == "implicit", "{report}");
     }
 }
 
@@ -182,10 +146,32 @@ fn says_what_hinders_it() {
         ("reader", &[], "no folder can be made"),
         ("user", &["--root", "/nowhere"], "550"),
         ("user", &["--tls", "explicit"], "AUTH TLS"),
+        ("user", &["--tls", "none", "--ccc"], "--ccc is about TLS"),
+        ("user", &["--json", "-", "--junit", "-"], "takes one of"),
+        ("user", &["--json", "/no/such/folder/report.json"], "/no/such/folder/report.json"),
+        ("user", &["--bounce-address", "::1"], "--bounce-address ::1: not of the family"),
+        ("user", &["--bounce-address", "192.0.2.1"], "not an address of this machine"),
+        ("user", &["--bounce-address", "127.0.0.1"], "it has to be another"),
+        ("user", &["--password-file", "/dev/null"], "--password-file: /dev/null: no password"),
+        ("user", &["--jobs", "0"], "--jobs"),
+        ("user", &["--login-attempts", "0"], "--login-attempts"),
+        ("user", &["--idle-timeout", "0"], "--idle-timeout"),
     ] {
         let (code, errors) = run(user, more);
         assert_eq!(code, Some(2), "{errors}");
         assert!(errors.contains(words), "{user} {more:?}: {errors}");
+    }
+    for (server, words) in [
+        ("127.0.0.1:99999", "--server 127.0.0.1:99999: the port has to be"),
+        (
+            "no-such-host.invalid",
+            "--server no-such-host.invalid: no-such-host.invalid cannot be found",
+        ),
+    ] {
+        let output = ftpspec(&["--server", server, "--user", "user"]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(errors.contains(words), "{errors}");
     }
     drop(server);
     let (code, errors) = run("user", &[]);
@@ -193,71 +179,36 @@ fn says_what_hinders_it() {
     assert!(errors.contains("refused"), "{errors}");
 }
 
-/// Stands before a real server, and after so many connections is no server any more.
-fn turncoat(server: SocketAddr, good: usize, bad: fn(TcpStream)) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    thread::spawn(move || {
-        for (number, client) in listener.incoming().flatten().enumerate() {
-            thread::spawn(
-                move || if number < good { forward(client, server) } else { bad(client) },
-            );
-        }
-    });
-    address
-}
-
-fn forward(mut client: TcpStream, server: SocketAddr) {
-    let mut server = TcpStream::connect(server).expect("the server is there");
-    let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    thread::spawn(move || {
-        let _ = std::io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
-    });
-    let _ = std::io::copy(&mut client, &mut server);
-    let _ = server.shutdown(Shutdown::Write);
+#[test]
+fn asks_nothing_of_a_password_that_may_be_any() {
+    let server = builder().anonymous(Permissions::ALL).spawn().expect("the server starts");
+    let address = server.addresses()[0].to_string();
+    let only =
+        ["--only", "rfc959.pass", "--only", "rfc2577.attempts", "--only", "rfc2577.usernames"];
+    let base = ["--server", &address, "--user", "anonymous"];
+    let output = ftpspec(&[&base[..], &only].concat());
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("3 skipped (3 does not apply)"), "{report}");
 }
 
 #[test]
-fn never_hangs_and_tells_the_ways_to_end_apart() {
+fn works_as_well_deep_down() {
     let server = start();
     let address = server.addresses()[0];
-    let reset: fn(TcpStream) = |socket| {
-        let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-    };
-    let end: fn(TcpStream) = |socket| {
-        let _ = socket.shutdown(Shutdown::Write);
-        let _ = (&socket).read_to_end(&mut Vec::new());
-    };
-    let silence: fn(TcpStream) = |mut socket| {
-        let _ = socket.read_to_end(&mut Vec::new());
-    };
-    let garbage: fn(TcpStream) = |mut socket| {
-        let _ = socket.write_all(b"\x00\x01HTTP/1.1 400\r\n");
-        let _ = socket.read_to_end(&mut Vec::new());
-    };
-    let endless_line: fn(TcpStream) = |mut socket| while socket.write_all(&[b'2'; 4096]).is_ok() {};
-    let endless_reply: fn(TcpStream) =
-        |mut socket| while socket.write_all(&b"220-more\r\n".repeat(400)).is_ok() {};
-    for (bad, words) in [
-        (reset, "reset"),
-        (end, "an orderly end of the connection"),
-        (silence, "silence until the time limit"),
-        (garbage, "not a reply"),
-        (endless_line, "a reply line without an end"),
-        (endless_reply, "a reply without an end"),
-    ] {
-        // Two connections to meet the server, and then the checks find something else.
-        let begin = Instant::now();
-        let (code, report, _) = against(turncoat(address, 2, bad), &["--only", "rfc959"]);
-        assert_eq!(code, 1, "{report}");
-        assert!(report.contains(words), "{words}: {report}");
-        assert!(report.contains("the server answers nobody any more"), "{report}");
-        // Far less than one wait for each check.
-        assert!(begin.elapsed() < Duration::from_secs(30), "{words}: {:?}", begin.elapsed());
-        // And from the beginning.
-        let (code, _, errors) = against(turncoat(address, 0, bad), &[]);
-        assert_eq!(code, 2);
-        assert!(errors.contains(words), "{words}: {errors}");
-    }
+    // Names that are parts of others that the checks use.
+    told(address, "USER user\r\nPASS password\r\nMKD /a\r\nMKD /a/sub\r\nQUIT\r\n");
+    let options = ["--root", "/a/sub", "--jobs", "4", "--strict", "--only", "rfc959", "--only"];
+    let (code, report, errors) = against(address, &[&options[..], &["rfc3659"]].concat());
+    assert_eq!((code, errors.as_str()), (0, ""), "{report}");
+    let left = told(address, "USER user\r\nPASS password\r\nSTAT /a/sub\r\nQUIT\r\n");
+    assert!(!left.contains("check-"), "{left}");
+}
+
+/// Says all this to a server at once, and returns what it answers.
+fn told(address: SocketAddr, commands: &str) -> String {
+    let mut client = TcpStream::connect(address).expect("the server is there");
+    let mut replies = String::new();
+    client.write_all(commands.as_bytes()).expect("it listens");
+    client.read_to_string(&mut replies).expect("it answers");
+    replies
 }

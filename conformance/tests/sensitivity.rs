@@ -5,12 +5,13 @@ mod faulty;
 #[path = "faulty/table.rs"]
 mod table;
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use faulty::{Edit, Fault, proxy, without_close_notify};
+use faulty::{Edit, Fault, Sent, proxy, without_close_notify};
 use table::{Mutation, mutations};
 use wharf::{
     Backend, Builder, Certificate, Handle, Memory, PassivePorts, Permissions, Server, Tls,
@@ -51,7 +52,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 #[test]
 fn every_mutation_is_seen() {
     let mutations = mutations();
-    assert!(mutations.len() >= 25);
+    assert!(mutations.len() >= 60);
     let next = AtomicUsize::new(0);
     let unseen: Vec<String> = thread::scope(|scope| {
         let work = || {
@@ -112,6 +113,35 @@ fn nothing_is_seen_where_nothing_is_broken() {
 }
 
 #[test]
+fn what_cannot_be_removed_is_named() {
+    let (_server, address) = start(builder());
+    let keep: fn(&[u8]) -> Sent = |line| match line.starts_with(b"RMD") {
+        true => Sent::Answer("550 No"),
+        false => Sent::Pass(line.to_vec()),
+    };
+    // The replies that RFC 959 has for CWD, and one that is no less a success.
+    let other_code: fn(&str, String) -> String = |to, line| match to.starts_with("CWD") {
+        true => line.replacen("250", "200", 1),
+        false => line,
+    };
+    let check = all().find(|check| check.id == "rfc959.rnto").expect("a check");
+    let run = |fault| {
+        let outcome = run_one(&meet(address, LIMIT).at(proxy(address, fault)), &check);
+        outcome.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let notes = run(Fault { command: keep, ..Fault::default() });
+    assert!(notes.iter().any(|note| note.starts_with("left behind: /check-")), "{notes:?}");
+    let notes = run(Fault { reply: other_code, ..Fault::default() });
+    assert!(!notes.iter().any(|note| note.starts_with("left behind")), "{notes:?}");
+    // Of the two folders the first is left, as it was told to be.
+    let mut client = TcpStream::connect(address).expect("the server is there");
+    let mut left = String::new();
+    client.write_all(b"USER user\r\nPASS password\r\nSTAT /\r\nQUIT\r\n").expect("it listens");
+    client.read_to_string(&mut left).expect("it answers");
+    assert_eq!(left.matches("check-").count(), 1, "{left}");
+}
+
+#[test]
 fn a_missing_close_notify_is_seen() {
     let (ports, range) = ports();
     let tls = Tls::new(Certificate::self_signed(&["localhost"]).expect("a certificate"));
@@ -136,18 +166,19 @@ fn a_missing_close_notify_is_seen() {
     }
 }
 
-/// Returns ports in a row that are free at 127.0.0.1, taken there, and at 127.0.0.2, not taken.
+/// Returns ports in a row that are free at 127.0.0.1, taken there, and at 127.0.0.2, not taken. They
+/// are below those that connections are given, of which many may be in use.
 fn ports() -> (Vec<TcpListener>, PassivePorts) {
     const COUNT: u16 = 16;
-    for _ in 0..100 {
-        let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let number = first.local_addr().expect("it is bound").port();
-        let Some(last) = number.checked_add(COUNT) else { continue };
-        let others = (number + 1..=last).map(|port| TcpListener::bind(("127.0.0.1", port)));
-        let Ok(mut listeners) = others.collect::<Result<Vec<_>, _>>() else { continue };
-        listeners.push(first);
-        if (number..=last).all(|port| TcpListener::bind(("127.0.0.2", port)).is_ok()) {
-            return (listeners, PassivePorts::range(number..=last).expect("a range of ports"));
+    let rows = (16_384..32_768).step_by(usize::from(COUNT));
+    // Somebody else may look for ports in a row too.
+    let begin = std::process::id() as usize % rows.len();
+    for first in rows.clone().cycle().skip(begin).take(rows.len()) {
+        let row = first..=first + COUNT - 1;
+        let listeners = row.clone().map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let Ok(listeners) = listeners.collect::<Result<Vec<_>, _>>() else { continue };
+        if row.clone().all(|port| TcpListener::bind(("127.0.0.2", port)).is_ok()) {
+            return (listeners, PassivePorts::range(row).expect("a range of ports"));
         }
     }
     panic!("no {COUNT} free ports in a row");

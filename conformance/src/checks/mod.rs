@@ -182,9 +182,19 @@ fn long_lines(client: &Client, lines: &[Vec<u8>]) -> Result<Vec<LongLine>> {
 fn no_data_connection(client: &mut Client, line: &str) -> Result {
     if client.prefer(line, &[125, 150, 425], &[500, 503, 550])?.code < 200 {
         client.send("ABOR")?;
-        while ![225, 226].contains(&client.expect_reply(&[225, 226, 425, 426])?.code) {}
+        until_aborted(client, &[225, 226, 425, 426])?;
     }
     Ok(())
+}
+
+/// Takes the replies up to the last one to ABOR: a few at most, and each one of `codes`.
+fn until_aborted(client: &mut Client, codes: &[u16]) -> Result {
+    for _ in 0..4 {
+        if [225, 226].contains(&client.expect_reply(codes)?.code) {
+            return Ok(());
+        }
+    }
+    Err(Failure::new("replies to ABOR without an end"))
 }
 
 /// Fails unless an account of this kind is refused this command, with a data connection at hand.

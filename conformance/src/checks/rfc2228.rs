@@ -1,7 +1,7 @@
 //! RFC 2228: the commands of the security extensions, one by one, as RFC 4217 uses them.
 
 use super::{Result, advise};
-use crate::check::{Check, Context, Failure, Why};
+use crate::check::{Check, Context};
 use crate::client::Client;
 use crate::target::Profile;
 use crate::tls::Tls;
@@ -96,10 +96,7 @@ fn adat(context: &mut Context<'_>) -> Result {
 
 /// Ends a check whose rest is about sessions within TLS, where there are none.
 pub(super) fn needs_tls(context: &Context<'_>) -> Result {
-    if context.settings(Profile::Standard).tls {
-        return Ok(());
-    }
-    Err(Failure::skip(Why::NotOffered, "no AUTH TLS"))
+    context.needs_tls()
 }
 
 fn pbsz(context: &mut Context<'_>) -> Result {

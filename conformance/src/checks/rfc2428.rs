@@ -99,7 +99,7 @@ fn retrieve_by(client: &mut Client, offer: &Offer) -> Result {
 fn refused(client: &mut Client, address: SocketAddr) -> Result {
     let line = format!("EPRT {}", eprt_argument(address, '|'));
     client.send_as(line, &format!("EPRT {}", address.ip()))?;
-    client.expect_reply(&[500, 501, 522]).map(drop)
+    client.expect_reply(&[500, 501, 504, 522]).map(drop)
 }
 
 /// Fails unless EPRT with an address of the other protocol is refused; 522 says which would do.

@@ -138,8 +138,9 @@ fn privileged(context: &mut Context<'_>) -> Result {
         });
     }
     for port in [1, 20, 22, 80, 1023] {
-        client.offer(SocketAddr::new(ip, port), &[500, 501])?;
-        eprt(&mut client, SocketAddr::new(ip, port), &[500, 501, 522])?;
+        // 504 is what the section suggests.
+        client.offer(SocketAddr::new(ip, port), &[500, 501, 504])?;
+        eprt(&mut client, SocketAddr::new(ip, port), &[500, 501, 504, 522])?;
     }
     // From there on they are accepted; a server may connect at once, and find nobody.
     // RFC 2577 says nothing of those, and some refuse a few more.
@@ -159,6 +160,7 @@ fn attempts(context: &mut Context<'_>) -> Result {
     let known = context.credentials(Account::Full);
     let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
     super::wants_password(context, &known)?;
+    known.have_a_password()?;
     let limit = context.settings(Profile::Standard).login_attempts;
     if limit.is_none() {
         // Each failure may be answered later than the one before.
@@ -366,8 +368,9 @@ fn without_word(text: &str, word: &str) -> String {
 fn usernames(context: &mut Context<'_>) -> Result {
     let known = context.credentials(Account::Full);
     let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
+    known.have_a_password()?;
     let mut answers = Vec::new();
-    for user in [known.user.as_str(), "stranger", "root"] {
+    for user in [known.user.as_str(), "stranger", "somebody"] {
         let mut client = context.connect(Profile::Standard)?;
         // Whatever the answers are, they have to be the same ones.
         let answer = [client.command(format!("USER {user}"))?, client.command("PASS wrong")?];

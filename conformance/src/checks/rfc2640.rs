@@ -191,7 +191,7 @@ fn lang(context: &mut Context<'_>) -> Result {
     }
     let other = offered.tags.last().unwrap_or(&offered.current);
     client.expect(format!("LANG {other}"), &[200])?;
-    if client.expect("REIN", &[220, 500, 502])?.code == 220 {
+    if client.reinitialise()?.expect(&[220, 500, 502])?.code == 220 {
         is_in_force(&mut client, &offered.current)?;
     }
     Ok(())

@@ -119,7 +119,7 @@ fn reinitialised(context: &mut Context<'_>) -> Result {
         let tls = Tls::only(version);
         let mut client = context.login_protected(Profile::Standard, &tls)?;
         client.put("file", b"content")?;
-        let reply = client.command("REIN")?;
+        let reply = client.reinitialise()?;
         if reply.code != 220 {
             return client.advise(format!("REIN, which ends TLS: {}", reply.whole()));
         }
@@ -153,8 +153,11 @@ fn pbsz(context: &mut Context<'_>) -> Result {
     quietly(&mut client, |client| client.put("file", b"content"))?;
     holds(&mut client, "file", b"content")?;
 
+    if !context.begins_in_clear() {
+        return Ok(());
+    }
     // Each AUTH begins anew: data connections are in clear, and PBSZ comes before PROT.
-    let reply = client.command("REIN")?;
+    let reply = client.reinitialise()?;
     if reply.code != 220 {
         return client.advise(format!("REIN, which ends TLS: {}", reply.whole()));
     }

@@ -34,7 +34,7 @@ fn host(context: &mut Context<'_>) -> Result {
     client.expect("PWD", &[257])?;
 
     picks_accounts(context, &host)?;
-    if context.has_tls(Profile::Standard) {
+    if context.has_tls(Profile::Standard) && context.begins_in_clear() {
         picks_certificate(context, &host)?;
     }
     Ok(())
@@ -49,7 +49,7 @@ fn picks_accounts(context: &mut Context<'_>, host: &VirtualHost) -> Result {
     client.expect(format!("HOST {}", host.name), &[220])?;
     login(&mut client, &host.credentials)?;
     client.expect(format!("CWD {}", context.folder()), &[550])?;
-    client.expect("REIN", &[220])?;
+    client.reinitialise()?.expect(&[220])?;
     unknown(&mut client, &host.credentials)?;
     client.expect(format!("HOST {}", host.name), &[220])?;
     login(&mut client, &host.credentials)?;
@@ -65,7 +65,7 @@ fn unknown(client: &mut Client, credentials: &Credentials) -> Result {
 fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
     let versions = context.tls_versions();
     let mut shown = |host: Option<&str>, tls: &Tls| {
-        let mut client = context.connect(Profile::Standard)?;
+        let mut client = context.connect_in_clear(Profile::Standard)?;
         if let Some(name) = host {
             client.expect(format!("HOST {name}"), &[220])?;
         }
@@ -87,7 +87,7 @@ fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
     // The login is that of the host within TLS too. HOST may come too late behind AUTH; the one
     // before it stays.
     let tls = Tls::new();
-    let mut client = context.connect(Profile::Standard)?;
+    let mut client = context.connect_in_clear(Profile::Standard)?;
     client.expect(format!("HOST {}", host.name), &[220])?;
     client.auth(&tls)?;
     client.expect(format!("HOST {}", host.name), &[220, 503])?;

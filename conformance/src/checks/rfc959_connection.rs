@@ -57,7 +57,7 @@ fn port(context: &mut Context<'_>) -> Result {
     for (argument, codes) in [
         ("127,0,0,1,8,0,0".to_owned(), &[501][..]),
         (port_argument(own, 0), &[500, 501]),
-        (port_argument(own, 1023), &[500, 501]),
+        (port_argument(own, 1023), &[500, 501, 504]),
     ] {
         client.prefer(format!("PORT {argument}"), codes, &[200, 425])?;
     }

@@ -1,6 +1,6 @@
 //! RFC 959: ABOR.
 
-use super::{Result, advise, ensure, holds};
+use super::{Result, advise, ensure, holds, until_aborted};
 use crate::check::{Check, Context, Failure};
 use crate::client::Client;
 use crate::data::{Data, End};
@@ -52,7 +52,7 @@ fn plainly(client: &mut Client) -> Result<bool> {
     client.passive_port()?;
     client.send("RETR file")?;
     client.send("ABOR")?;
-    while ![225, 226].contains(&client.expect_reply(&[125, 150, 225, 226, 425, 426])?.code) {}
+    until_aborted(client, &[125, 150, 225, 226, 425, 426])?;
     settled(client)?;
     holds(client, "file", b"content")?;
     Ok(true)

@@ -1,44 +1,23 @@
 //! The client: a raw control connection that is strict about what it reads.
 
+mod judging;
 mod protection;
 mod transfers;
 
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use socket2::SockRef;
 
 use crate::channel::{Channel, connect, end_of};
-use crate::check::{Failure, Why, advise_or_fail};
+use crate::check::{Failure, advise_or_fail};
 use crate::data::End;
 use crate::journal::Journal;
 use crate::patience::{self, Deadline};
 use crate::reply::{Assembly, Reply, Telnet};
 use crate::tls::Tls;
-use crate::wire::{excerpt, shown};
-
-/// Tells whether a command that is answered so is not known or not implemented.
-fn codes_of_the_unknown(code: u16) -> bool {
-    [500, 502].contains(&code)
-}
-
-/// Returns the refusals that say the same to a client as this one; none for other replies.
-fn refusals_like(code: u16) -> &'static [u16] {
-    match code {
-        // What was asked for is not understood, or not there.
-        500 | 501 | 502 | 504 | 522 | 536 => {
-            &[431, 500, 501, 502, 503, 504, 521, 522, 533, 534, 536, 550, 553]
-        }
-        431 | 533 | 534 => &[431, 500, 502, 503, 504, 530, 533, 534],
-        503 => &[332, 425, 500, 501, 502, 503, 504, 530, 533, 534, 536, 550],
-        530 | 532 => &[332, 500, 502, 503, 530, 532, 534, 550],
-        // It cannot be done to this file.
-        450..=452 | 550..=554 => &[426, 450, 451, 452, 501, 521, 550, 551, 552, 553, 554],
-        425 | 426 => &[425, 426, 450, 451],
-        _ => &[],
-    }
-}
+use crate::wire::{excerpt, shown, without, without_passwords};
 
 /// Longer than any line of a reply: the longest path there is fits many times.
 const LONGEST_LINE: usize = 64 << 10;
@@ -65,6 +44,8 @@ pub struct Client {
     number: usize,
     detail: Detail,
     last_command: String,
+    /// The passwords that were sent last, which a server may repeat.
+    secrets: Vec<Vec<u8>>,
     /// What protects the control connection, or did last.
     tls: Option<Tls>,
     /// What protects the data connections.
@@ -75,6 +56,8 @@ pub struct Client {
     is_strict: bool,
     /// The server knows EPSV, or it was not asked yet.
     knows_epsv: bool,
+    /// What came last was no reply but an end, or nothing.
+    was_ignored: bool,
 }
 
 impl Client {
@@ -88,7 +71,6 @@ impl Client {
     ) -> Result<Self, Failure> {
         let stream = connect(address, from, |_| Ok(()))?;
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(patience::limit()))?;
         Ok(Self {
             channel: Channel::new(stream),
             telnet: Telnet::default(),
@@ -97,11 +79,13 @@ impl Client {
             number,
             detail: Detail::Full,
             last_command: "connecting".to_owned(),
+            secrets: Vec::new(),
             tls: None,
             data_tls: None,
             protects_later: false,
             is_strict: true,
             knows_epsv: true,
+            was_ignored: false,
         })
     }
 
@@ -152,101 +136,35 @@ impl Client {
         self.reply()
     }
 
-    /// As [`command`](Self::command), and fails unless the reply's code is one of `codes`. A refusal
-    /// may be another of the same sort, unless the checks are strict: which of them fits best is
-    /// hardly ever settled by the RFCs, and clients go by the first digit.
-    pub fn expect(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
-        let reply = self.command(line)?;
-        self.judge(reply, codes, &[])
-    }
-
-    /// As [`expect`](Self::expect), with replies that the RFC allows too, or that clients take for
-    /// the same, though another would be better: a failure only where the checks are strict.
-    pub fn prefer(
-        &mut self,
-        line: impl AsRef<[u8]>,
-        codes: &[u16],
-        also: &[u16],
-    ) -> Result<Reply, Failure> {
-        let reply = self.command(line)?;
-        self.judge(reply, codes, also)
-    }
-
-    /// Asks for a reply, with NOOP, and fails unless it is the one to NOOP. That there is no NOOP is
-    /// for its own check to say.
-    pub(crate) fn is_alive(&mut self) -> Result<Reply, Failure> {
-        let reply = self.command("NOOP")?;
-        let also: &[u16] = if codes_of_the_unknown(reply.code) { &[reply.code] } else { &[] };
-        self.judge(reply, &[200], also)
-    }
-
-    /// As [`prefer`](Self::prefer), for the next reply.
-    pub fn prefer_reply(&mut self, codes: &[u16], also: &[u16]) -> Result<Reply, Failure> {
-        let reply = self.reply()?;
-        self.judge(reply, codes, also)
-    }
-
-    /// As [`prefer`](Self::prefer), for a reply that is there.
-    pub(crate) fn judge(
-        &self,
-        reply: Reply,
-        codes: &[u16],
-        also: &[u16],
-    ) -> Result<Reply, Failure> {
-        let alike = codes.iter().any(|&code| refusals_like(code).contains(&reply.code));
-        if !codes.contains(&reply.code) && (alike || also.contains(&reply.code)) {
-            self.advise(reply.unexpected(codes).to_string())?;
-            return Ok(reply);
-        }
-        reply.expect(codes)
-    }
-
-    /// As [`expect`](Self::expect), for a command that a server need not have: when it is not known,
-    /// and FEAT does not list it, the check ends and is no failure.
-    pub fn offered(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
-        let reply = self.command(line)?;
-        self.is_offered(&reply)?;
-        self.judge(reply, codes, &[])
-    }
-
-    /// Ends a check whose command is not known to the server, unless FEAT lists it.
-    pub fn is_offered(&mut self, reply: &Reply) -> Result<(), Failure> {
-        if codes_of_the_unknown(reply.code) {
-            let before = self.keep(Detail::None);
-            let features = self.command("FEAT")?;
-            self.keep(before);
-            let word = |line: &str| line.split_whitespace().next().unwrap_or("").to_uppercase();
-            let command = word(&reply.command);
-            let lines = features.inner().iter().map(|line| String::from_utf8_lossy(line));
-            if features.code != 211 || !lines.into_iter().any(|line| word(&line) == command) {
-                return Err(Failure::skip(
-                    Why::NotOffered,
-                    format!("{command}: {}", reply.whole()),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends a command line, and does not wait.
+    /// Sends a command line, and does not wait. A password is sent and never shown.
     pub fn send(&mut self, line: impl AsRef<[u8]>) -> Result<(), Failure> {
         let line = line.as_ref();
-        let shown = shown(line);
-        self.send_as(line, &shown)
+        self.last_command = self.public(line);
+        self.note(&format!("> {}", self.last_command));
+        self.write(&[line, b"\r\n"].concat())
     }
 
-    /// Sends a command line that appears in the journal as `shown`.
+    /// Sends a command line without a password that appears in the journal as `shown`.
     pub fn send_as(&mut self, line: impl AsRef<[u8]>, shown: &str) -> Result<(), Failure> {
+        self.secrets.clear();
         shown.clone_into(&mut self.last_command);
         self.note(&format!("> {shown}"));
         self.write(&[line.as_ref(), b"\r\n"].concat())
     }
 
-    /// Sends bytes as they are: half a line, several lines, anything.
+    /// Sends bytes as they are: half a line, several lines, anything. Whole passwords in them are
+    /// never shown.
     pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.last_command = shown(bytes);
+        self.last_command = self.public(bytes);
         self.note(&format!("> raw {}", self.last_command));
         self.write(bytes)
+    }
+
+    /// Returns what may be shown of what is sent, and keeps in mind what may not.
+    fn public(&mut self, bytes: &[u8]) -> String {
+        let (public, secrets) = without_passwords(bytes);
+        self.secrets = secrets;
+        shown(&public)
     }
 
     /// Sends bytes of which the last is TCP urgent data.
@@ -281,21 +199,32 @@ impl Client {
 
     /// Waits for the next reply, or for the end of the connection, or in vain.
     pub fn reply_or_end(&mut self) -> Result<Result<Reply, End>, Failure> {
+        if patience::is_over() {
+            let last = &self.last_command;
+            return Err(Failure::new(format!("{last}: no time is left to wait for a reply")));
+        }
         let mut assembly = Assembly::default();
         let deadline = Deadline::new();
         loop {
             let line = match self.line(deadline)? {
                 Ok(line) => line,
                 Err(end) => {
+                    self.was_ignored = true;
                     self.note(&format!("{end}"));
                     return Ok(Err(end));
                 }
             };
             if let Some(reply) = assembly.push(line, &self.last_command)? {
+                self.was_ignored = false;
                 self.record_reply(&reply);
                 return Ok(Ok(reply));
             }
         }
+    }
+
+    /// Tells whether the last command was not answered.
+    pub(crate) fn was_ignored(&self) -> bool {
+        self.was_ignored
     }
 
     /// Waits until the server closes the control connection in order, and fails when it sends
@@ -350,18 +279,14 @@ impl Client {
                 if line.pop() != Some(b'\r') {
                     return Err(Failure::new("a reply line ends in a bare LF"));
                 }
-                return Ok(Ok(line));
+                return Ok(Ok(without(line, &self.secrets)));
             }
             if self.pending.len() > LONGEST_LINE {
-                let start = excerpt(&self.pending);
+                let start = excerpt(&without(self.pending.clone(), &self.secrets));
                 return Err(Failure::new(format!("a reply line without an end: {start}")));
             }
-            if deadline.has_passed() {
-                return Ok(Err(End::Timeout));
-            }
             let mut bytes = [0; 4096];
-            self.channel.socket().set_read_timeout(Some(deadline.left()))?;
-            match self.channel.read(&mut bytes) {
+            match self.channel.read(&mut bytes, deadline) {
                 Ok(0) if self.pending.is_empty() => return Ok(Err(End::Eof)),
                 Ok(0) => return Err(Failure::new("the server closed in the middle of a line")),
                 Ok(count) => {
@@ -383,7 +308,7 @@ impl Client {
             // Directories have no order, and so the lines inside a reply need not have one.
             (Detail::Full, [first, inner @ .., last]) => {
                 self.journal.record(&shown(first));
-                self.journal.record_unordered(&inner.iter().map(shown).collect::<Vec<_>>());
+                self.journal.record_unordered(inner.iter().map(shown).collect());
                 self.journal.record(&shown(last));
             }
             (Detail::Full, lines) => {

@@ -3,6 +3,7 @@
 use super::Client;
 use crate::check::Failure;
 use crate::tls::{Handshake, Tls};
+use crate::wire::without;
 
 impl Client {
     /// Asks for TLS on the control connection with `AUTH TLS`, and does the handshake.
@@ -14,7 +15,8 @@ impl Client {
     /// Does a handshake on the control connection.
     pub fn start_tls(&mut self, tls: &Tls) -> Result<(), Failure> {
         if !self.pending.is_empty() {
-            let pending = self.pending.escape_ascii();
+            let pending = without(self.pending.clone(), &self.secrets);
+            let pending = pending.escape_ascii();
             return Err(Failure::new(format!("in clear before the handshake: {pending}")));
         }
         let done = self.channel.start_tls(tls);

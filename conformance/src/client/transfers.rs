@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Client, Detail};
-use crate::check::Failure;
+use crate::check::{Failure, advise};
 use crate::data::{Data, Dial, Offer, Transfer, eprt_argument, port_argument};
 use crate::reply::Reply;
 use crate::wire::{parse_epsv, parse_pasv, shown, split_lines};
@@ -13,8 +13,15 @@ impl Client {
     pub fn epsv(&mut self) -> Result<SocketAddr, Failure> {
         let reply = self.expect("EPSV", &[229])?;
         let mut address = self.server()?;
-        address.set_port(parse_epsv(&reply)?);
+        address.set_port(self.epsv_port(&reply)?);
         Ok(address)
+    }
+
+    /// Returns the port that a reply to EPSV names.
+    fn epsv_port(&self, reply: &Reply) -> Result<u16, Failure> {
+        let (port, is_usual) = parse_epsv(reply)?;
+        advise!(self, is_usual, "229 with another delimiter than |: {}", reply.text());
+        Ok(port)
     }
 
     /// Asks for a passive port with PASV, and returns its address: the server's, whatever the reply
@@ -28,7 +35,9 @@ impl Client {
     /// connect there, unless it is the server's.
     pub(crate) fn pasv_as_named(&mut self) -> Result<SocketAddr, Failure> {
         let reply = self.expect("PASV", &[227])?;
-        parse_pasv(&reply)
+        let (address, is_usual) = parse_pasv(&reply)?;
+        advise!(self, is_usual, "227 without (): {}", reply.text());
+        Ok(address)
     }
 
     /// Asks for a passive port with EPSV, or with PASV where the server does not know that, and
@@ -39,7 +48,7 @@ impl Client {
             let reply = self.command("EPSV")?;
             self.knows_epsv = reply.code == 229 || address.is_ipv6();
             if self.knows_epsv {
-                address.set_port(parse_epsv(&reply.expect(&[229])?)?);
+                address.set_port(self.epsv_port(&reply.expect(&[229])?)?);
                 return Ok(address);
             }
         }
@@ -194,7 +203,7 @@ impl Client {
         };
         if self.detail != Detail::None {
             let shown = |line: &Vec<u8>| format!("{}:   {}", self.number, shown(line));
-            self.journal.record_unordered(&lines.iter().map(shown).collect::<Vec<_>>());
+            self.journal.record_unordered(lines.iter().map(shown).collect());
         }
         let closing = self.reply()?;
         let transfer = Transfer { opening, bytes, end, handshake, closing };

@@ -65,8 +65,7 @@ mod tests {
     use super::*;
 
     fn report(id: &'static str, verdict: Verdict) -> Report {
-        let (notes, dialogue) = (Vec::new(), Vec::new());
-        Report { outcomes: vec![Outcome { id, verdict, notes, dialogue }] }
+        Report { outcomes: vec![Outcome { verdict, ..Outcome::failed(id, String::new()) }] }
     }
 
     #[test]

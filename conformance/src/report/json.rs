@@ -41,7 +41,7 @@ pub struct SavedRow {
     pub level: String,
     /// Where the documents say so.
     pub cites: String,
-    /// `pass`, `fail`, `not offered` or `not checked`.
+    /// `pass`, `fail`, `not offered`, `does not apply` or `not checked`.
     pub verdict: String,
     /// Why it is not `pass`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,6 +38,7 @@ pub(super) fn cell(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
             '|' | '\\' | '*' | '_' | '`' | '[' | ']' => out.extend(['\\', character]),
+            '\t' => out.push(' '),
             other if other.is_control() => {}
             other => out.push(other),
         }
@@ -51,6 +52,6 @@ mod tests {
 
     #[test]
     fn cells_hold_together() {
-        assert_eq!(cell("a|b\n*c* <d>\r"), "a\\|b<br>\\*c\\* &lt;d>");
+        assert_eq!(cell("a|b\n*c*\t<d>\r"), "a\\|b<br>\\*c\\* &lt;d>");
     }
 }

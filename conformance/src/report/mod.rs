@@ -10,7 +10,7 @@ mod text;
 use std::fmt;
 
 use crate::check::{Failure, Why};
-use crate::journal::Note;
+use crate::journal::{Note, normalised};
 use crate::requirements::{Requirement, by_section};
 
 pub use expect::Expectations;
@@ -37,8 +37,10 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What it left out, and what could be better.
     pub notes: Vec<Note>,
-    /// What was said, in order, with what may vary replaced.
+    /// What was said, in order; FOLDER is the name of the check's folder.
     pub dialogue: Vec<String>,
+    /// What varies in it from run to run, besides ports and times, and what is to stand for that.
+    pub varying: Vec<(String, String)>,
 }
 
 /// What came of all checks, in the order of the requirements. Displayed, it is a list by section
@@ -62,17 +64,19 @@ impl Outcome {
     /// Makes the outcome of a check that failed before anything was said.
     pub(crate) fn failed(id: &'static str, why: String) -> Self {
         let verdict = Verdict::Failed(Failure::new(why));
-        Self { id, verdict, notes: Vec::new(), dialogue: Vec::new() }
+        let (notes, dialogue, varying) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, verdict, notes, dialogue, varying }
     }
 }
 
 impl Verdict {
-    /// Returns one word or two, as they stand in a table.
+    /// Returns a word or a few, as they stand in a table.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Passed => "pass",
             Self::Failed(_) => "fail",
-            Self::Skipped(Why::NotOffered | Why::DoesNotApply, _) => "not offered",
+            Self::Skipped(Why::NotOffered, _) => "not offered",
+            Self::Skipped(Why::DoesNotApply, _) => "does not apply",
             Self::Skipped(..) => "not checked",
         }
     }
@@ -104,15 +108,16 @@ impl Report {
         self.outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)))
     }
 
-    /// Returns every dialogue as one text, for comparing.
+    /// Returns every dialogue and verdict as one text, with what may vary from run to run replaced:
+    /// servers that behave alike have equal ones, byte by byte.
     pub fn dialogues(&self) -> String {
         let mut text = String::new();
         for outcome in &self.outcomes {
             text.extend(["\n== ", outcome.id, "\n"]);
-            for line in &outcome.dialogue {
-                text.extend([line, "\n"]);
+            let verdict = outcome.verdict.to_string();
+            for line in outcome.dialogue.iter().chain([&verdict]) {
+                text.extend([&normalised(line, &outcome.varying), "\n"]);
             }
-            text.extend([&outcome.verdict.to_string(), "\n"]);
         }
         text
     }

@@ -7,6 +7,7 @@ use crate::check::Why;
 use crate::citations::citation;
 use crate::journal::Note;
 use crate::requirements::Requirement;
+use crate::wire::escaped;
 
 /// How much of the dialogue is shown before a failure.
 const LINES: usize = 24;
@@ -54,7 +55,9 @@ impl Report {
             return Ok(());
         }
         writeln!(f, "Parts left out, and of how many checks")?;
-        reasons.iter().try_for_each(|(why, count)| writeln!(f, "  {count:4}  {why}"))?;
+        for (why, count) in reasons {
+            writeln!(f, "  {count:4}  {}", escaped(why))?;
+        }
         writeln!(f)
     }
 }
@@ -66,7 +69,8 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &Requirement, outcome: &Outcome) -
         Verdict::Skipped(..) => "skip",
     };
     writeln!(f, "  {word}  {:<26} {:<6}  {}", row.id, row.level, row.name)?;
-    let mut say = |text: &str| text.lines().try_for_each(|line| writeln!(f, "        {line}"));
+    let mut say =
+        |text: &str| escaped(text).lines().try_for_each(|line| writeln!(f, "        {line}"));
     match &outcome.verdict {
         Verdict::Passed => {}
         Verdict::Skipped(why, reason) => say(&format!("{why}: {reason}"))?,
@@ -83,6 +87,6 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &Requirement, outcome: &Outcome) -
         }
     }
     // What was left out is told once for all of them.
-    let advice = outcome.notes.iter().filter(|note| matches!(note, Note::Advice(_)));
-    advice.into_iter().try_for_each(|note| say(&format!("({note})")))
+    let others = outcome.notes.iter().filter(|note| !matches!(note, Note::NotChecked(_)));
+    others.into_iter().try_for_each(|note| say(&format!("({note})")))
 }

@@ -167,7 +167,7 @@ fn replies() -> Vec<Mutation> {
         }),
         reply("EPSV: another form", &["rfc2428.epsv"], |_, line| line.replace("(|||", "(||")),
         reply("PASV: another form", &["rfc959.pasv"], |to, line| {
-            if to == "PASV" { line.replace(['(', ')'], "") } else { line }
+            if to == "PASV" { line.replace(',', ".") } else { line }
         }),
         reply("STOU does not name the file", &["rfc1123.stou-format"], |_, line| {
             line.replace("FILE: ", "file ")

@@ -1,16 +1,21 @@
 //! `ftpspec`: tests any FTP server by what the RFCs say.
 
 mod options;
+mod values;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use options::{Options, Task};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use wharf_conformance::{
-    Check, Expectations, Header, Report, Saved, Stranger, citation, page, requirements, run_checks,
+    Check, Expectations, Header, Report, Saved, Stranger, Target, citation, escaped, folder_prefix,
+    page, requirements, run_checks,
 };
 
 /// All that counts has passed.
@@ -51,17 +56,23 @@ fn check(options: &Options) -> Result<u8, String> {
         None => None,
     };
     let facts = options.facts()?;
+    let mut outputs = Outputs::open(options)?;
     let server = facts.server;
     let header = Header {
         name: options.name.clone().unwrap_or_else(|| options.server.clone()),
         strict: options.strict,
     };
-    let stranger = Stranger::meet(facts).map_err(|error| format!("{server}: {error}"))?;
+    let stranger = Stranger::meet(facts);
+    let stranger =
+        stranger.map_err(|error| format!("{server}: {}", escaped(&error.to_string())))?;
+
+    say_what_is_left(stranger.root())?;
 
     let progress = Progress::new(checks.len());
-    let report = run_checks(&stranger, &checks, options.jobs, &|outcome| progress.show(outcome.id));
+    let jobs = usize::from(options.jobs);
+    let report = run_checks(&stranger, &checks, jobs, &|outcome| progress.show(outcome.id));
     progress.clear();
-    write_reports(options, &header, &report)?;
+    outputs.write(&header, &report)?;
 
     let Some(expectations) = expectations else {
         let failed = report.failures().next().is_some();
@@ -69,34 +80,62 @@ fn check(options: &Options) -> Result<u8, String> {
     };
     let differences = expectations.differences(&report);
     for difference in &differences {
-        eprintln!("ftpspec: not as expected: {difference}");
+        eprintln!("ftpspec: not as expected: {}", escaped(difference));
     }
     Ok(if differences.is_empty() { PASSED } else { FAILED })
 }
 
-/// Writes the reports that were asked for; the one for people unless another takes its place on
-/// standard output.
-fn write_reports(options: &Options, header: &Header, report: &Report) -> Result<(), String> {
-    let mut shown = false;
-    for (output, write) in [
-        (&options.json, Report::json as fn(&Report, &Header) -> String),
-        (&options.junit, Report::junit),
-        (&options.markdown, Report::markdown),
-    ] {
-        if let Some(output) = output {
-            shown |= output.as_os_str() == "-";
-            write_to(output, &write(report, header))?;
+/// Has Ctrl-C and SIGTERM end the program at once, with a word on the folders that are then left.
+fn say_what_is_left(root: String) -> Result<(), String> {
+    let signals = Signals::new([SIGINT, SIGTERM]);
+    let mut signals = signals.map_err(|error| format!("waiting for signals: {error}"))?;
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            eprintln!("\nftpspec: stopped; on the server there may be {root}/{}*", folder_prefix());
+            exit(128 + signal);
         }
-    }
-    if shown { Ok(()) } else { write_to(Path::new("-"), &format!("{report}\n")) }
+    });
+    Ok(())
 }
 
-fn write_page(reports: &[std::path::PathBuf], output: &Path) -> Result<u8, String> {
-    let parse = |path: &std::path::PathBuf| {
+/// How a report is written.
+type Form = fn(&Report, &Header) -> String;
+
+/// The reports that were asked for, and where they go.
+struct Outputs(Vec<(PathBuf, Box<dyn Write>, Form)>);
+
+impl Outputs {
+    /// Opens them, as nobody wants to hear of a wrong path after the checks.
+    fn open(options: &Options) -> Result<Self, String> {
+        let forms = [
+            (&options.json, Report::json as Form),
+            (&options.junit, Report::junit),
+            (&options.markdown, Report::markdown),
+        ];
+        let asked = forms.into_iter().filter_map(|(path, form)| Some((path.as_ref()?, form)));
+        let opened = asked.map(|(path, form)| Ok((path.clone(), open(path)?, form)));
+        opened.collect::<Result<_, String>>().map(Self)
+    }
+
+    /// Writes them all, and the one for people unless another takes its place on standard output.
+    fn write(&mut self, header: &Header, report: &Report) -> Result<(), String> {
+        if !self.0.iter().any(|(path, ..)| path.as_os_str() == "-") {
+            let mut output = io::stdout();
+            write_to(Path::new("-"), &mut output, &format!("{report}\n"))?;
+        }
+        let written = self.0.iter_mut();
+        let written = written.map(|(path, to, form)| write_to(path, to, &form(report, header)));
+        // One that cannot be written is no reason to go without the others.
+        written.fold(Ok(()), Result::and)
+    }
+}
+
+fn write_page(reports: &[PathBuf], output: &Path) -> Result<u8, String> {
+    let parse = |path: &PathBuf| {
         Saved::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
     };
     let reports = reports.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    write_to(output, &page(&reports))?;
+    write_to(output, &mut *open(output)?, &page(&reports))?;
     Ok(PASSED)
 }
 
@@ -104,13 +143,17 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Writes to a file, or to standard output where it is named `-`.
-fn write_to(path: &Path, text: &str) -> Result<(), String> {
-    let written = match path.as_os_str() == "-" {
-        true => io::stdout().lock().write_all(text.as_bytes()),
-        false => fs::write(path, text),
-    };
-    match written {
+/// Opens a file to write, or standard output where it is named `-`.
+fn open(path: &Path) -> Result<Box<dyn Write>, String> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdout()));
+    }
+    let file = fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Box::new(file))
+}
+
+fn write_to(path: &Path, output: &mut dyn Write, text: &str) -> Result<(), String> {
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         // Whoever reads it has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| format!("{}: {error}", path.display())),

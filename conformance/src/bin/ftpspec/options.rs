@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::values::{account, address, host, is_elsewhere, seconds, sessions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wharf_conformance::{Check, Credentials, Facts, Protection, VirtualHost, all};
 
@@ -110,7 +111,8 @@ pub(crate) struct Options {
 
     /// Run this many checks at a time. Servers that allow few sessions from one address want 1
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) jobs: usize,
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) jobs: u8,
 
     #[command(flatten)]
     reports: Reports,
@@ -196,7 +198,7 @@ struct Known {
     login_delay: Option<Duration>,
 
     /// How many failed logins end a session; else ten are tried
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     login_attempts: Option<u32>,
 
     /// A stored file takes the place of the old one only once it is whole
@@ -255,7 +257,9 @@ pub(crate) fn chosen(only: &[String]) -> Result<Vec<Check>, String> {
 impl Options {
     /// Returns what is known of the server.
     pub(crate) fn facts(&self) -> Result<Facts, String> {
-        let server = address(&self.server)?;
+        let server = address(&self.server).map_err(|error| format!("--server {error}"))?;
+        self.fits()?;
+        self.known.bounce_address.map_or(Ok(()), |address| is_elsewhere(address, server))?;
         let user = self.user.clone().unwrap_or_default();
         let account = Credentials { password: self.password(&user)?, user };
         let known = &self.known;
@@ -263,6 +267,8 @@ impl Options {
             let credentials = credentials(&(user.clone(), file.clone()))?;
             Ok::<_, String>(VirtualHost { name: name.clone(), credentials })
         });
+        let powerless = known.powerless.as_ref().map(credentials).transpose();
+        let tls_only = known.tls_only.as_ref().map(credentials).transpose();
         Ok(Facts {
             protection: match self.tls {
                 Some(TlsMode::Explicit) => Protection::Explicit,
@@ -274,9 +280,9 @@ impl Options {
             strict: self.strict,
             limit: Duration::from_secs(self.timeout),
             anonymous: known.anonymous,
-            powerless: known.powerless.as_ref().map(credentials).transpose()?,
-            tls_only: known.tls_only.as_ref().map(credentials).transpose()?,
-            host: host.transpose()?,
+            powerless: powerless.map_err(|error| format!("--powerless: {error}"))?,
+            tls_only: tls_only.map_err(|error| format!("--tls-only: {error}"))?,
+            host: host.transpose().map_err(|error| format!("--host: {error}"))?,
             ipv6: known.ipv6,
             implicit: known.implicit.map(|port| SocketAddr::new(server.ip(), port)),
             idle_timeout: known.idle_timeout,
@@ -294,9 +300,34 @@ impl Options {
         })
     }
 
+    /// Fails where options contradict each other.
+    fn fits(&self) -> Result<(), String> {
+        let known = &self.known;
+        let tls = [
+            ("--tls-required", known.tls_required),
+            ("--ccc", known.ccc),
+            ("--tls-only", known.tls_only.is_some()),
+            ("--implicit", known.implicit.is_some()),
+        ];
+        let about_tls = tls.iter().find(|(_, given)| *given).map(|(option, _)| option);
+        match about_tls.filter(|_| self.tls == Some(TlsMode::None)) {
+            Some(option) => Err(format!("{option} is about TLS, and --tls none is without")),
+            None if self.standard_output() > 1 => {
+                Err("standard output takes one of --json, --junit and --markdown".to_owned())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Counts the reports that go to standard output.
+    fn standard_output(&self) -> usize {
+        let reports = [&self.json, &self.junit, &self.markdown].into_iter().flatten();
+        reports.filter(|path| path.as_os_str() == "-").count()
+    }
+
     fn password(&self, user: &str) -> Result<String, String> {
         if let Some(file) = &self.password_file {
-            return first_line(file);
+            return first_line(file).map_err(|error| format!("--password-file: {error}"));
         }
         match env::var("FTPSPEC_PASSWORD") {
             Ok(password) => Ok(password),
@@ -313,41 +344,6 @@ fn credentials((user, file): &(String, PathBuf)) -> Result<Credentials, String> 
 
 fn first_line(path: &Path) -> Result<String, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-/// Finds the address of a server; of several, one of IPv4.
-fn address(server: &str) -> Result<SocketAddr, String> {
-    let with_port = || server.to_socket_addrs();
-    let found = with_port().or_else(|error| {
-        let host = server.trim_start_matches('[').trim_end_matches(']');
-        (host, 21).to_socket_addrs().map_err(|_| error)
-    });
-    let found: Vec<_> = found.map_err(|error| format!("{server}: {error}"))?.collect();
-    let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    best.copied().ok_or_else(|| format!("{server} has no address"))
-}
-
-fn account(text: &str) -> Result<(String, PathBuf), String> {
-    let (user, file) = text.split_once(':').ok_or("not of the form USER:FILE")?;
-    Ok((user.to_owned(), file.into()))
-}
-
-fn host(text: &str) -> Result<(String, String, PathBuf), String> {
-    let (name, rest) = text.split_once(':').ok_or("not of the form NAME:USER:FILE")?;
-    let (user, file) = account(rest)?;
-    Ok((name.to_owned(), user, file))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    let allowed = (0.0..=86_400.0).contains(&seconds);
-    if allowed { Ok(Duration::from_secs_f64(seconds)) } else { Err("not within a day".to_owned()) }
-}
-
-fn sessions(text: &str) -> Result<[usize; 2], String> {
-    let wrong = || "not of the form ALL:EACH, two numbers above 0, the larger first".to_owned();
-    let (all, each) = text.split_once(':').ok_or_else(wrong)?;
-    let (all, each) = (all.parse().map_err(|_| wrong())?, each.parse().map_err(|_| wrong())?);
-    if each > 0 && all >= each { Ok([all, each]) } else { Err(wrong()) }
+    let line = text.lines().next().filter(|line| !line.is_empty());
+    line.map(str::to_owned).ok_or_else(|| format!("{}: no password in it", path.display()))
 }

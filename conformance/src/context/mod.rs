@@ -1,5 +1,8 @@
 //! What a check has to work with.
 
+mod connections;
+
+use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::check::{Failure, Why, advise_or_fail};
 use crate::client::{Client, Detail};
 use crate::journal::{Journal, Note};
-use crate::patience::{self, Deadline};
+use crate::patience;
 use crate::target::{Account, Credentials, Profile, Protection, Settings, Target};
 use crate::tls::{Tls, TlsVersion};
 
@@ -18,7 +21,10 @@ pub struct Context<'a> {
     journal: Journal,
     folder: String,
     clients: usize,
-    is_gone: bool,
+    /// The folder may be there.
+    has_folder: Cell<bool>,
+    /// The server did not answer when this run last connected or logged in.
+    is_gone: Cell<bool>,
 }
 
 impl fmt::Debug for Context<'_> {
@@ -33,21 +39,23 @@ impl<'a> Context<'a> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = format!("check-{}-{}-{count}-{id}", std::process::id(), since.as_nanos());
+        let name = format!("{}{}-{count}-{id}", folder_prefix(), since.as_nanos());
         let journal = Journal::new();
         journal.hide(&name, "FOLDER");
         let folder = format!("{}/{name}", target.root());
-        let root = target.root();
-        if !root.is_empty() {
-            journal.hide(&root, "");
-        }
         patience::begin(target.limit());
-        Self { target, journal, folder, clients: 0, is_gone: false }
+        let (has_folder, is_gone) = (Cell::new(false), Cell::new(false));
+        Self { target, journal, folder, clients: 0, has_folder, is_gone }
     }
 
     /// Returns the path of a folder that belongs to this run alone. The first login makes it.
     pub fn folder(&self) -> &str {
         &self.folder
+    }
+
+    /// Returns the folder's name.
+    pub(crate) fn name(&self) -> &str {
+        self.folder.rsplit_once('/').map_or(&self.folder, |(_, name)| name)
     }
 
     /// Returns the path of a name in [`folder`](Self::folder).
@@ -79,9 +87,20 @@ impl<'a> Context<'a> {
     pub fn has_tls(&self, profile: Profile) -> bool {
         let has = self.has(profile);
         if has && !self.settings(profile).tls {
-            self.skip("no TLS");
+            self.skip(self.target.hides_tls().unwrap_or("no TLS"));
         }
         has && self.settings(profile).tls
+    }
+
+    /// Ends a check whose rest is about sessions within TLS, where there are none.
+    pub(crate) fn needs_tls(&self) -> Result<(), Failure> {
+        if self.settings(Profile::Standard).tls {
+            return Ok(());
+        }
+        Err(match self.target.hides_tls() {
+            Some(why) => Failure::skip(Why::NeedsOption, why),
+            None => Failure::skip(Why::NotOffered, "no AUTH TLS"),
+        })
     }
 
     /// Returns the path of a file of more than 4 GiB, and writes down when there is none.
@@ -157,9 +176,16 @@ impl<'a> Context<'a> {
         let mut client = self.connect_quietly(profile)?;
         let credentials = self.target.credentials(Account::Full);
         let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
-        login(&mut client, &credentials)?;
-        client.expect("TYPE I", &[200])?;
+        self.log_in(&mut client, &credentials)?;
         Ok(client)
+    }
+
+    /// Logs a fresh connection in, with TYPE I.
+    fn log_in(&self, client: &mut Client, credentials: &Credentials) -> Result<(), Failure> {
+        let done = login(client, credentials);
+        self.is_gone.set(done.is_err() && client.was_ignored());
+        done?;
+        client.expect("TYPE I", &[200]).map(drop)
     }
 
     /// Tells whether this run has made a connection.
@@ -167,9 +193,14 @@ impl<'a> Context<'a> {
         self.clients > 0
     }
 
-    /// Tells whether the server did not answer when this run last connected.
+    /// Tells whether the folder may have been made.
+    pub(crate) fn has_folder(&self) -> bool {
+        self.has_folder.get()
+    }
+
+    /// Tells whether the server did not answer when this run last connected or logged in.
     pub(crate) fn is_gone(&self) -> bool {
-        self.is_gone
+        self.is_gone.get()
     }
 
     /// Tells whether a check that needs to speak in clear can do so, and ends it where not.
@@ -223,167 +254,11 @@ impl<'a> Context<'a> {
             }
         })
     }
+}
 
-    /// Connects, reads the greeting, and has the connection protected where the target wants all
-    /// of them to be.
-    pub fn connect(&mut self, profile: Profile) -> Result<Client, Failure> {
-        let mut client = self.connect_quietly(profile)?;
-        client.keep(Detail::Full);
-        client.note(&format!("connected, {profile:?}"));
-        Ok(client)
-    }
-
-    /// As [`connect`](Self::connect), without a record of what is said on the connection.
-    pub fn connect_quietly(&mut self, profile: Profile) -> Result<Client, Failure> {
-        match self.target.protection() {
-            Protection::None => self.greeted(profile, None),
-            Protection::Explicit => {
-                let mut client = self.greeted(profile, None)?;
-                client.auth(&Tls::new())?;
-                client.protect_later();
-                Ok(client)
-            }
-            Protection::Implicit => {
-                let mut client = self.greeted(profile, Some(&Tls::new()))?;
-                client.protect_later();
-                Ok(client)
-            }
-        }
-    }
-
-    /// As [`connect`](Self::connect), and never protected.
-    pub fn connect_in_clear(&mut self, profile: Profile) -> Result<Client, Failure> {
-        if self.target.protection() == Protection::Implicit {
-            let why = "a port where sessions begin in clear: run without --tls implicit";
-            return Err(Failure::skip(Why::NeedsOption, why));
-        }
-        let mut client = self.greeted(profile, None)?;
-        client.keep(Detail::Full);
-        client.note(&format!("connected, {profile:?}"));
-        Ok(client)
-    }
-
-    /// Connects, within TLS from the first byte where it is given, and reads the greeting. A server
-    /// that has no room yet, as it still has to close earlier sessions, is asked again.
-    fn greeted(&mut self, profile: Profile, tls: Option<&Tls>) -> Result<Client, Failure> {
-        let deadline = Deadline::new();
-        self.is_gone = true;
-        loop {
-            let mut client = self.dial(profile)?;
-            if let Some(tls) = tls {
-                let done = client.start_tls(tls);
-                // It is there, and speaks another TLS.
-                self.is_gone &= done.is_ok();
-                done?;
-            }
-            match client.expect_reply(&[120, 220, 421])?.code {
-                120 => client.expect_reply(&[220]).map(drop)?,
-                421 if deadline.has_passed() => {
-                    return Err(Failure::new("421 instead of a greeting, again and again"));
-                }
-                421 => {
-                    self.clients -= 1;
-                    std::thread::sleep(Duration::from_millis(100));
-                    continue;
-                }
-                _ => {}
-            }
-            self.is_gone = false;
-            return Ok(client);
-        }
-    }
-
-    /// Connects and does no more, without a record of what is said on the connection.
-    pub fn dial(&mut self, profile: Profile) -> Result<Client, Failure> {
-        self.dial_from(profile, None)
-    }
-
-    /// As [`dial`](Self::dial), from this address.
-    pub fn dial_from(&mut self, profile: Profile, from: Option<IpAddr>) -> Result<Client, Failure> {
-        let address = self.target.address(profile);
-        let address = address.ok_or_else(|| Failure::skip(Why::NeedsOption, profile.missing()))?;
-        self.clients += 1;
-        let client = Client::connect(address, from, self.journal.clone(), self.clients);
-        let mut client =
-            client.map_err(|error| Failure::new(format!("connecting to {address}: {error}")))?;
-        client.keep(Detail::None);
-        client.be_strict(self.target.is_strict());
-        Ok(client)
-    }
-
-    /// Connects, reads the greeting, and has the control connection protected: with AUTH, or from
-    /// the first byte where the profile has it so.
-    pub fn connect_protected(&mut self, profile: Profile, tls: &Tls) -> Result<Client, Failure> {
-        let implicit =
-            profile == Profile::Implicit || self.target.protection() == Protection::Implicit;
-        let mut client = if implicit {
-            self.greeted(profile, Some(tls))?
-        } else {
-            let mut client = self.greeted(profile, None)?;
-            client.auth(tls)?;
-            client
-        };
-        client.keep(Detail::Full);
-        client.note(&format!("connected, {profile:?}, {tls}"));
-        Ok(client)
-    }
-
-    /// As [`login_to`](Self::login_to), with the control connection and data connections protected.
-    pub fn login_protected(&mut self, profile: Profile, tls: &Tls) -> Result<Client, Failure> {
-        let mut client = self.connect_protected(profile, tls)?;
-        client.keep(Detail::None);
-        self.enter(&mut client)?;
-        client.protect()?;
-        client.keep(Detail::Full);
-        client.note("logged in in FOLDER, data connections are protected");
-        Ok(client)
-    }
-
-    /// Logs in as the account that may do everything, in the run's folder, with TYPE I.
-    pub fn login(&mut self) -> Result<Client, Failure> {
-        self.login_to(Profile::Standard)
-    }
-
-    /// As [`login`](Self::login), to the server of this profile.
-    pub fn login_to(&mut self, profile: Profile) -> Result<Client, Failure> {
-        let mut client = self.login_quietly(profile)?;
-        client.keep(Detail::Full);
-        client.note(&format!("logged in in FOLDER, {profile:?}"));
-        Ok(client)
-    }
-
-    /// As [`login_to`](Self::login_to), without a record of what is said on the connection.
-    pub fn login_quietly(&mut self, profile: Profile) -> Result<Client, Failure> {
-        let mut client = self.connect_quietly(profile)?;
-        self.enter(&mut client)?;
-        Ok(client)
-    }
-
-    /// Logs a connection in as the account that may do everything, in the run's folder, with TYPE I.
-    pub fn enter(&self, client: &mut Client) -> Result<(), Failure> {
-        let credentials = self.credentials(Account::Full);
-        let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
-        login(client, &credentials)?;
-        client.expect("TYPE I", &[200])?;
-        let made = client.command(format!("MKD {}", self.folder))?;
-        let entered = client.expect(format!("CWD {}", self.folder), &[200, 250]);
-        entered.map(drop).map_err(|error| match made.code {
-            257 => error,
-            _ => Failure::new(format!("{error}, after {}", made.whole())),
-        })
-    }
-
-    /// Logs in to the server of the standard profile as another account, at the root, with TYPE I;
-    /// `None`, and a line in the journal, when there is no such account.
-    pub fn login_as(&mut self, account: Account) -> Result<Option<Client>, Failure> {
-        let Some(credentials) = self.credentials(account) else { return Ok(None) };
-        let mut client = self.connect_quietly(Profile::Standard)?;
-        login(&mut client, &credentials)?;
-        client.expect("TYPE I", &[200])?;
-        client.keep(Detail::Full);
-        client.note(&format!("logged in, {account:?}"));
-        Ok(Some(client))
-    }
+/// Returns how the names of the folders begin that this process makes.
+pub fn folder_prefix() -> String {
+    format!("check-{}-", std::process::id())
 }
 
 /// Logs a fresh connection in.
