@@ -184,7 +184,14 @@ impl DataChannel {
                 Accepted::Client(Arrival { socket, .. }) => Some(Arc::new(socket)),
                 _ => None,
             },
-            State::Open { socket, .. } => Some(socket.clone()),
+            State::Open { socket, wire, .. } => {
+                // Where TLS has begun, behind a 150, the client may wait for its end before it reads
+                // the reply.
+                if wire.tls().is_some() {
+                    wire.close(socket);
+                }
+                Some(socket.clone())
+            }
             _ => None,
         };
         self.parting = connection.map(|socket| (socket, now.instant + PARTING));
