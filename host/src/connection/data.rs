@@ -1,7 +1,7 @@
 //! The passive port, the data connection, and the transfer over it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -185,10 +185,11 @@ impl DataChannel {
                 _ => None,
             },
             State::Open { socket, wire, .. } => {
-                // Where TLS has begun, behind a 150, the client may wait for its end before it reads
-                // the reply.
+                // Where TLS has begun, behind a 150, the client may wait for the end before it reads
+                // the reply. No close_notify: nothing is not an empty file.
                 if wire.tls().is_some() {
-                    wire.close(socket);
+                    // A client that is gone already needs no goodbye.
+                    let _ = socket.shutdown(Shutdown::Write);
                 }
                 Some(socket.clone())
             }
