@@ -8,7 +8,7 @@ use crate::client::{Client, Detail};
 use crate::data::other_loopback;
 use crate::journal::Journal;
 use crate::patience::{self, Deadline};
-use crate::target::{Account, Credentials, Profile, Protection, Settings, Target, VirtualHost};
+use crate::target::{Account, Credentials, Profile, Protection, Settings, Target};
 use crate::tls::{Tls, TlsVersion};
 
 /// What is known of a server before it is met.
@@ -34,32 +34,16 @@ pub struct Facts {
     pub powerless: Option<Credentials>,
     /// An account that has to use TLS.
     pub tls_only: Option<Credentials>,
-    /// A virtual host.
-    pub host: Option<VirtualHost>,
     /// Where it listens on IPv6.
     pub ipv6: Option<SocketAddr>,
     /// Where it listens for implicit FTPS.
     pub implicit: Option<SocketAddr>,
-    /// How long it waits for a command.
-    pub idle_timeout: Option<Duration>,
-    /// How long it waits for data, where that is something else.
-    pub data_timeout: Option<Duration>,
-    /// How late it answers a failed login.
-    pub login_delay: Option<Duration>,
-    /// After how many failed logins it closes the connection.
-    pub login_attempts: Option<u32>,
-    /// An upload takes the place of the old file only once it is whole.
-    pub atomic_uploads: Option<bool>,
+    /// What it was started with. Whether there is TLS is found out.
+    pub settings: Settings,
     /// The path of a file of more than 4 GiB, whose last bytes may be overwritten.
     pub large_file: Option<String>,
     /// It allows CCC.
     pub ccc: bool,
-    /// It requires TLS of everybody.
-    pub tls_required: bool,
-    /// Data connections have to resume the TLS session of their control connection.
-    pub resumption_required: Option<bool>,
-    /// How many sessions it allows, altogether and from one address.
-    pub sessions: Option<[usize; 2]>,
     /// An address of this machine to be a stranger at.
     pub bounce_address: Option<IpAddr>,
 }
@@ -78,19 +62,11 @@ impl Facts {
             anonymous: false,
             powerless: None,
             tls_only: None,
-            host: None,
             ipv6: None,
             implicit: None,
-            idle_timeout: None,
-            data_timeout: None,
-            login_delay: None,
-            login_attempts: None,
-            atomic_uploads: None,
+            settings: Settings::unknown(),
             large_file: None,
             ccc: false,
-            tls_required: false,
-            resumption_required: None,
-            sessions: None,
             bounce_address: None,
         }
     }
@@ -200,16 +176,9 @@ fn greeted(facts: &Facts) -> Result<Client, Failure> {
         if facts.protection == Protection::Implicit {
             client.start_tls(&Tls::new())?;
         }
-        let reply = client.reply()?;
-        match reply.code {
-            120 => client.expect_reply(&[220]).map(drop)?,
-            421 if !deadline.has_passed() => {
-                std::thread::sleep(Duration::from_millis(100));
-                continue;
-            }
-            _ => drop(reply.expect(&[120, 220])?),
+        if client.is_greeted(deadline)? {
+            return Ok(client);
         }
-        return Ok(client);
     }
 }
 
@@ -264,35 +233,24 @@ impl Target for Stranger {
             Profile::Standard => standard,
             Profile::Ipv6 => facts.ipv6,
             Profile::Impatient => {
-                let known = facts.idle_timeout.is_some() || facts.login_delay.is_some();
+                let known = &facts.settings;
+                let known = known.idle_timeout.is_some() || known.login_delay.is_some();
                 standard.filter(|_| known)
             }
             Profile::Implicit if facts.protection == Protection::Implicit => standard,
             Profile::Implicit => facts.implicit,
-            Profile::Strict => standard.filter(|_| facts.tls_required && self.has_tls()),
+            Profile::Strict => standard.filter(|_| facts.settings.tls_required && self.has_tls()),
             Profile::Ccc => standard.filter(|_| facts.ccc && self.has_tls()),
             Profile::Clear => standard
                 .filter(|_| !self.offers_tls && facts.protection == Protection::None)
                 .filter(|_| !facts.without_tls),
-            Profile::Crowded => standard.filter(|_| facts.sessions.is_some()),
+            Profile::Crowded => standard.filter(|_| facts.settings.sessions.is_some()),
         }
     }
 
     fn settings(&self, profile: Profile) -> Settings {
-        let facts = &self.facts;
-        Settings {
-            idle_timeout: facts.idle_timeout,
-            data_timeout: facts.data_timeout,
-            login_delay: facts.login_delay,
-            login_attempts: facts.login_attempts,
-            atomic_uploads: facts.atomic_uploads,
-            tls: self.has_tls() || profile == Profile::Implicit,
-            tls_required: facts.tls_required,
-            resumption_required: facts.resumption_required,
-            sessions: facts.sessions,
-            host: facts.host.clone(),
-            ..Settings::unknown()
-        }
+        let tls = self.has_tls() || profile == Profile::Implicit;
+        Settings { tls, ..self.facts.settings.clone() }
     }
 
     fn credentials(&self, account: Account) -> Option<Credentials> {

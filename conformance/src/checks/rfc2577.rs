@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::{Result, ensure, no_data_connection, quietly, same_bytes};
+use super::{Result, ensure, no_data_connection, quietly, same_bytes, wants_password};
 use crate::check::{Check, Context, Failure, Why};
 use crate::client::{Client, Detail};
 use crate::data::{Data, Dial, End, Offer, eprt_argument};
 use crate::patience::Deadline;
-use crate::target::{Account, Profile};
+use crate::target::Profile;
 
 pub(super) const CHECKS: &[Check] = &[
     Check { id: "rfc2577.bounce", run: bounce },
@@ -157,10 +157,8 @@ fn eprt(client: &mut Client, address: SocketAddr, codes: &[u16]) -> Result {
 }
 
 fn attempts(context: &mut Context<'_>) -> Result {
-    let known = context.credentials(Account::Full);
-    let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
-    super::wants_password(context, &known)?;
-    known.have_a_password()?;
+    let known = context.full_account()?;
+    wants_password(context, &known)?;
     let limit = context.settings(Profile::Standard).login_attempts;
     if limit.is_none() {
         // Each failure may be answered later than the one before.
@@ -366,8 +364,7 @@ fn without_word(text: &str, word: &str) -> String {
 }
 
 fn usernames(context: &mut Context<'_>) -> Result {
-    let known = context.credentials(Account::Full);
-    let known = known.ok_or_else(|| Failure::new("no account to log in as"))?;
+    let known = context.full_account()?;
     known.have_a_password()?;
     let mut answers = Vec::new();
     for user in [known.user.as_str(), "stranger", "somebody"] {

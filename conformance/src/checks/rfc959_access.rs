@@ -1,6 +1,6 @@
 //! RFC 959 section 4.1.1: access control commands.
 
-use super::{Result, advise, both_replies, ensure, holds, is_in, quietly};
+use super::{Result, advise, both_replies, ensure, holds, is_in, quietly, wants_password};
 use crate::check::{Check, Context, Failure};
 use crate::client::Client;
 use crate::data::Data;
@@ -18,12 +18,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check { id: "rfc959.quit", run: quit },
 ];
 
-fn full(context: &Context<'_>) -> Result<Credentials> {
-    context.credentials(Account::Full).ok_or_else(|| Failure::new("no account to log in as"))
-}
-
 fn user(context: &mut Context<'_>) -> Result {
-    let known = full(context)?;
+    let known = context.full_account()?;
     let mut client = context.connect(Profile::Standard)?;
     // RFC 959 has 230 for who needs no password, and 530 for who is not let in at all.
     client.prefer(format!("USER {}", known.user), &[331], &[230, 332])?;
@@ -64,9 +60,8 @@ fn user(context: &mut Context<'_>) -> Result {
 }
 
 fn pass(context: &mut Context<'_>) -> Result {
-    let known = full(context)?;
-    super::wants_password(context, &known)?;
-    known.have_a_password()?;
+    let known = context.full_account()?;
+    wants_password(context, &known)?;
     let mut client = context.connect(Profile::Standard)?;
     client.expect(format!("PASS {}", known.password), &[503])?;
     without_login(&mut client)?;
@@ -208,7 +203,7 @@ fn smnt(context: &mut Context<'_>) -> Result {
 
 fn rein(context: &mut Context<'_>) -> Result {
     context.in_clear()?;
-    let known = full(context)?;
+    let known = context.full_account()?;
     let reply = context.login_quietly(Profile::Standard)?.reinitialise()?;
     let mut client = context.login()?;
     client.is_offered(&reply)?;

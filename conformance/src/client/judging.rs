@@ -1,7 +1,10 @@
 //! What a client makes of replies: which are right, and which will do.
 
+use std::time::Duration;
+
 use super::{Client, Detail};
 use crate::check::{Failure, Why};
+use crate::patience::Deadline;
 use crate::reply::Reply;
 
 /// Tells whether a command that is answered so is not known or not implemented.
@@ -33,6 +36,21 @@ impl Client {
     pub fn expect(&mut self, line: impl AsRef<[u8]>, codes: &[u16]) -> Result<Reply, Failure> {
         let reply = self.command(line)?;
         self.judge(reply, codes, &[])
+    }
+
+    /// Reads the greeting, and tells whether the server lets the client in: one that has no room yet,
+    /// as it still has to close earlier sessions, may be asked again until the deadline.
+    pub(crate) fn is_greeted(&mut self, deadline: Deadline) -> Result<bool, Failure> {
+        let reply = self.expect_reply(&[120, 220, 421])?;
+        match reply.code {
+            120 => self.expect_reply(&[220]).map(|_| true),
+            421 if deadline.has_passed() => Err(reply.unexpected(&[120, 220])),
+            421 => {
+                std::thread::sleep(Duration::from_millis(100));
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
     }
 
     /// Sends REIN, and returns its last reply: RFC 959 section 5.4 has 120 before 220.

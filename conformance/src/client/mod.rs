@@ -119,6 +119,12 @@ impl Client {
         advise_or_fail(&self.journal, self.is_strict, what.into())
     }
 
+    /// Has the journal keep all from now on, beginning with a remark.
+    pub(crate) fn record_from_here(&mut self, text: &str) {
+        self.keep(Detail::Full);
+        self.note(text);
+    }
+
     /// Appends a remark to the journal.
     pub fn note(&self, text: &str) {
         if self.detail != Detail::None {

@@ -1,7 +1,6 @@
 //! How a check comes by its connections and logins.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::Context;
 use crate::check::{Failure, Why};
@@ -15,8 +14,7 @@ impl Context<'_> {
     /// of them to be.
     pub fn connect(&mut self, profile: Profile) -> Result<Client, Failure> {
         let mut client = self.connect_quietly(profile)?;
-        client.keep(Detail::Full);
-        client.note(&format!("connected, {profile:?}"));
+        client.record_from_here(&format!("connected, {profile:?}"));
         Ok(client)
     }
 
@@ -50,8 +48,7 @@ impl Context<'_> {
             return Err(Failure::skip(Why::NeedsOption, why));
         }
         let mut client = self.greeted(profile, None)?;
-        client.keep(Detail::Full);
-        client.note(&format!("connected, {profile:?}"));
+        client.record_from_here(&format!("connected, {profile:?}"));
         Ok(client)
     }
 
@@ -68,17 +65,9 @@ impl Context<'_> {
                 self.is_gone.set(done.is_ok());
                 done?;
             }
-            match client.expect_reply(&[120, 220, 421])?.code {
-                120 => client.expect_reply(&[220]).map(drop)?,
-                421 if deadline.has_passed() => {
-                    return Err(Failure::new("421 instead of a greeting, again and again"));
-                }
-                421 => {
-                    self.clients -= 1;
-                    std::thread::sleep(Duration::from_millis(100));
-                    continue;
-                }
-                _ => {}
+            if !client.is_greeted(deadline)? {
+                self.clients -= 1;
+                continue;
             }
             self.is_gone.set(false);
             return Ok(client);
@@ -115,8 +104,7 @@ impl Context<'_> {
             client.auth(tls)?;
             client
         };
-        client.keep(Detail::Full);
-        client.note(&format!("connected, {profile:?}, {tls}"));
+        client.record_from_here(&format!("connected, {profile:?}, {tls}"));
         Ok(client)
     }
 
@@ -126,8 +114,7 @@ impl Context<'_> {
         client.keep(Detail::None);
         self.enter(&mut client)?;
         client.protect()?;
-        client.keep(Detail::Full);
-        client.note("logged in in FOLDER, data connections are protected");
+        client.record_from_here("logged in in FOLDER, data connections are protected");
         Ok(client)
     }
 
@@ -139,8 +126,7 @@ impl Context<'_> {
     /// As [`login`](Self::login), to the server of this profile.
     pub fn login_to(&mut self, profile: Profile) -> Result<Client, Failure> {
         let mut client = self.login_quietly(profile)?;
-        client.keep(Detail::Full);
-        client.note(&format!("logged in in FOLDER, {profile:?}"));
+        client.record_from_here(&format!("logged in in FOLDER, {profile:?}"));
         Ok(client)
     }
 
@@ -153,9 +139,7 @@ impl Context<'_> {
 
     /// Logs a connection in as the account that may do everything, in the run's folder, with TYPE I.
     pub fn enter(&self, client: &mut Client) -> Result<(), Failure> {
-        let credentials = self.credentials(Account::Full);
-        let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
-        self.log_in(client, &credentials)?;
+        self.log_in(client, &self.full_account()?)?;
         self.has_folder.set(true);
         let made = client.command(format!("MKD {}", self.folder))?;
         let entered = client.expect(format!("CWD {}", self.folder), &[200, 250]);
@@ -171,8 +155,7 @@ impl Context<'_> {
         let Some(credentials) = self.credentials(account) else { return Ok(None) };
         let mut client = self.connect_quietly(Profile::Standard)?;
         self.log_in(&mut client, &credentials)?;
-        client.keep(Detail::Full);
-        client.note(&format!("logged in, {account:?}"));
+        client.record_from_here(&format!("logged in, {account:?}"));
         Ok(Some(client))
     }
 }

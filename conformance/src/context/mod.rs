@@ -174,9 +174,7 @@ impl<'a> Context<'a> {
     /// Logs in as the account that may do everything, in the directory that is then at hand.
     pub(crate) fn login_elsewhere(&mut self, profile: Profile) -> Result<Client, Failure> {
         let mut client = self.connect_quietly(profile)?;
-        let credentials = self.target.credentials(Account::Full);
-        let credentials = credentials.ok_or_else(|| Failure::new("no account to log in as"))?;
-        self.log_in(&mut client, &credentials)?;
+        self.log_in(&mut client, &self.full_account()?)?;
         Ok(client)
     }
 
@@ -218,6 +216,12 @@ impl<'a> Context<'a> {
             self.skip(account.missing());
         }
         credentials
+    }
+
+    /// Returns how to log in as the account that may do everything.
+    pub(crate) fn full_account(&self) -> Result<Credentials, Failure> {
+        let credentials = self.credentials(Account::Full);
+        credentials.ok_or_else(|| Failure::new(Account::Full.missing()))
     }
 
     /// Carries out a part of a check that tells nothing when this machine is too slow at it: it then

@@ -24,7 +24,7 @@ use super::transfer::Transfer;
 /// How much of an upload within TLS is read at once.
 const TLS_PORTION: usize = 64 * 1024;
 
-/// How long a connection that was given up stays open, unless the client goes on before.
+/// How long a connection that was refused stays open, unless the client goes on before.
 ///
 /// Closing it resets it where its bytes have not been read, be they only the first of TLS. Clients
 /// that find this before the reply that says why give up the session (basic-ftp of npm) or misread
@@ -32,10 +32,10 @@ const TLS_PORTION: usize = 64 * 1024;
 const PARTING: Duration = Duration::from_secs(2);
 
 /// The passive port or the data connection of a session: at most one socket at a time, and one
-/// connection that was given up.
+/// connection that was refused.
 pub(super) struct DataChannel {
     state: State,
-    /// What was given up, and until when it stays open.
+    /// What was refused, and until when it stays open.
     parting: Option<(Arc<Socket>, Instant)>,
     /// Tells one socket from the next.
     generation: u64,
@@ -129,6 +129,7 @@ impl DataChannel {
         at: SocketAddr,
         ports: PassivePorts,
     ) -> Option<u16> {
+        self.part();
         let opened = ports.listen(at).and_then(|listener| {
             let port = listener.local_addr()?.port();
             Ok((port, Arc::new(Socket::from(listener))))
@@ -163,6 +164,7 @@ impl DataChannel {
 
     /// Begins to connect to the client; `false` when that cannot even begin.
     pub(super) fn connect(&mut self, id: RequestId, from: SocketAddr, to: SocketAddr) -> bool {
+        self.part();
         match start_connecting(from, to) {
             Ok(socket) => {
                 self.set(State::Connecting { id, socket: Arc::new(socket), writable: false });
@@ -195,22 +197,23 @@ impl DataChannel {
             }
             _ => None,
         };
-        self.parting = connection.map(|socket| (socket, now.instant + PARTING));
         self.close(jobs);
+        self.parting = connection.map(|socket| (socket, now.instant + PARTING));
     }
 
-    /// Closes what was given up: the client goes on.
+    /// Closes what was refused: the client goes on.
     pub(super) fn part(&mut self) {
         self.parting = None;
     }
 
-    /// Closes what was given up, if that is due.
+    /// Closes what was refused, if that is due.
     pub(super) fn part_in_time(&mut self, now: Now) {
         self.parting = self.parting.take().filter(|(_, until)| now.instant < *until);
     }
 
-    /// Closes what is open, at once.
+    /// Closes what is open, and what was refused, at once.
     pub(super) fn close(&mut self, jobs: &mut VecDeque<Job>) {
+        self.part();
         if !matches!(self.state, State::None) {
             self.set(State::None);
         }
@@ -246,7 +249,7 @@ impl DataChannel {
         true
     }
 
-    /// Returns when a transfer that is held back goes on, or what was given up is to be closed.
+    /// Returns when a transfer that is held back goes on, or what was refused is to be closed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let held_back = self.transfer.as_ref().and_then(Transfer::deadline);
         let parting = self.parting.as_ref().map(|(_, until)| *until);
@@ -270,8 +273,7 @@ impl DataChannel {
         if let Some(transfer) = &mut self.transfer
             && transfer.complete(pumped)
         {
-            let (id, bytes) = (transfer.id, transfer.bytes);
-            session.handle(Event::Progress { id, bytes }, now);
+            session.handle(transfer.progress(), now);
         }
     }
 
@@ -363,8 +365,7 @@ impl DataChannel {
         };
         match transfer.step(wire, socket, now) {
             Step::Moved(_) => {
-                let (id, bytes) = (transfer.id, transfer.bytes);
-                session.handle(Event::Progress { id, bytes }, now);
+                session.handle(transfer.progress(), now);
                 true
             }
             Step::Job(job) => {
@@ -374,8 +375,7 @@ impl DataChannel {
             Step::Blocked => {
                 // What is held back does not stand still.
                 if transfer.deadline().is_some() {
-                    let (id, bytes) = (transfer.id, transfer.bytes);
-                    session.handle(Event::Progress { id, bytes }, now);
+                    session.handle(transfer.progress(), now);
                 }
                 false
             }

@@ -303,23 +303,18 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
-                self.data.part();
                 let port = self.data.listen(id, self.local, self.server.passive_ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),
             Action::RefuseData => self.data.refuse_offered(),
             Action::Connect { id, to } => {
-                self.data.part();
                 if !self.data.connect(id, self.local, to) {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
             Action::CloseData { refused: true } => self.data.refuse(&mut self.jobs, now),
-            Action::CloseData { refused: false } => {
-                self.data.part();
-                self.data.close(&mut self.jobs);
-            }
+            Action::CloseData { refused: false } => self.data.close(&mut self.jobs),
             Action::Transfer { id, plan, mode, rate } => {
                 if !self.data.start(id, plan, mode, rate, &mut self.files, now) {
                     let end = TransferEnd::DataLost;
@@ -369,7 +364,6 @@ impl Connection {
         self.life = life;
         self.control.finish();
         self.data.close(&mut self.jobs);
-        self.data.part();
         self.jobs.extend(self.files.release_all());
         self.jobs.extend(self.digest.take().map(Job::drop));
         self.log_out();

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use socket2::Socket;
-use wharf_core::{Instant, Now, RequestId, TransferEnd};
+use wharf_core::{Event, Instant, Now, RequestId, TransferEnd};
 
 use crate::pump::{Pump, Pumped, Step};
 use crate::throttle::Throttle;
@@ -93,6 +93,11 @@ impl Transfer {
             throttle.moved(gained);
         }
         gained.is_some()
+    }
+
+    /// Says how far it has come, and that it does not stand still.
+    pub(super) fn progress(&self) -> Event {
+        Event::Progress { id: self.id, bytes: self.bytes }
     }
 
     /// Breaks it off, or where all has been sent already, waits no longer for the client.

@@ -133,7 +133,6 @@ impl Pump {
         }
     }
 
-    /// Takes what a job came back with.
     /// Takes what a job comes back with. Of an upload it returns how many bytes more have been
     /// written than were taken for it: those that MODE Z makes.
     pub(crate) fn complete(&mut self, pumped: Pumped) -> Option<u64> {

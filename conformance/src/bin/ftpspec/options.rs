@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::values::{account, address, host, is_elsewhere, seconds, sessions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wharf_conformance::{Check, Credentials, Facts, Protection, VirtualHost, all};
+use wharf_conformance::{Check, Credentials, Facts, Protection, Settings, VirtualHost, all};
 
 /// Tests an FTP server by what the RFCs say, and reports section by section.
 ///
@@ -282,19 +282,22 @@ impl Options {
             anonymous: known.anonymous,
             powerless: powerless.map_err(|error| format!("--powerless: {error}"))?,
             tls_only: tls_only.map_err(|error| format!("--tls-only: {error}"))?,
-            host: host.transpose().map_err(|error| format!("--host: {error}"))?,
             ipv6: known.ipv6,
             implicit: known.implicit.map(|port| SocketAddr::new(server.ip(), port)),
-            idle_timeout: known.idle_timeout,
-            data_timeout: known.data_timeout,
-            login_delay: known.login_delay,
-            login_attempts: known.login_attempts,
-            atomic_uploads: known.atomic_uploads.then_some(true),
+            settings: Settings {
+                idle_timeout: known.idle_timeout,
+                data_timeout: known.data_timeout,
+                login_delay: known.login_delay,
+                login_attempts: known.login_attempts,
+                atomic_uploads: known.atomic_uploads.then_some(true),
+                tls_required: known.tls_required,
+                resumption_required: known.tls_resumption_required.then_some(true),
+                sessions: known.max_sessions,
+                host: host.transpose().map_err(|error| format!("--host: {error}"))?,
+                ..Settings::unknown()
+            },
             large_file: known.large_file.clone(),
             ccc: known.ccc,
-            tls_required: known.tls_required,
-            resumption_required: known.tls_resumption_required.then_some(true),
-            sessions: known.max_sessions,
             bounce_address: known.bounce_address,
             ..Facts::new(server, account)
         })
