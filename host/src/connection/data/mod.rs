@@ -1,10 +1,11 @@
 //! The passive port, the data connection, and the transfer over it.
 
+mod refusal;
+
 use std::collections::VecDeque;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::ServerConnection;
 use socket2::Socket;
@@ -23,13 +24,6 @@ use super::transfer::Transfer;
 
 /// How much of an upload within TLS is read at once.
 const TLS_PORTION: usize = 64 * 1024;
-
-/// How long a connection that was refused stays open, unless the client goes on before.
-///
-/// Closing it resets it where its bytes have not been read, be they only the first of TLS. Clients
-/// that find this before the reply that says why give up the session (basic-ftp of npm) or misread
-/// the reply (curl).
-const PARTING: Duration = Duration::from_secs(2);
 
 /// The passive port or the data connection of a session: at most one socket at a time, and one
 /// connection that was refused.
@@ -175,40 +169,6 @@ impl DataChannel {
                 false
             }
         }
-    }
-
-    /// Closes a port at once, and a connection when the client has had the time to read why it does
-    /// not serve.
-    pub(super) fn refuse(&mut self, jobs: &mut VecDeque<Job>, now: Now) {
-        let connection = match &mut self.state {
-            State::Listening { offered: offered @ Some(_), .. } => offered.take().map(Arc::new),
-            State::Listening { socket, .. } => match accept(socket) {
-                Accepted::Client(Arrival { socket, .. }) => Some(Arc::new(socket)),
-                _ => None,
-            },
-            State::Open { socket, wire, .. } => {
-                // Where TLS has begun, behind a 150, the client may wait for the end before it reads
-                // the reply. No close_notify: nothing is not an empty file.
-                if wire.tls().is_some() {
-                    // A client that is gone already needs no goodbye.
-                    let _ = socket.shutdown(Shutdown::Write);
-                }
-                Some(socket.clone())
-            }
-            _ => None,
-        };
-        self.close(jobs);
-        self.parting = connection.map(|socket| (socket, now.instant + PARTING));
-    }
-
-    /// Closes what was refused: the client goes on.
-    pub(super) fn part(&mut self) {
-        self.parting = None;
-    }
-
-    /// Closes what was refused, if that is due.
-    pub(super) fn part_in_time(&mut self, now: Now) {
-        self.parting = self.parting.take().filter(|(_, until)| now.instant < *until);
     }
 
     /// Closes what is open, and what was refused, at once.

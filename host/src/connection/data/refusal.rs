@@ -1,0 +1,55 @@
+//! A data connection that is refused: how long it stays open, and how it ends.
+
+use std::collections::VecDeque;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_core::Now;
+
+use super::{DataChannel, State};
+use crate::job::Job;
+use crate::listener::{Accepted, Arrival, accept};
+
+/// How long a connection that was refused stays open, unless the client goes on before.
+///
+/// Closing it resets it where its bytes have not been read, be they only the first of TLS. Clients
+/// that find this before the reply that says why give up the session (basic-ftp of npm) or misread
+/// the reply (curl).
+const PARTING: Duration = Duration::from_secs(2);
+
+impl DataChannel {
+    /// Closes a port at once, and a connection when the client has had the time to read why it does
+    /// not serve.
+    pub(in crate::connection) fn refuse(&mut self, jobs: &mut VecDeque<Job>, now: Now) {
+        let connection = match &mut self.state {
+            State::Listening { offered: offered @ Some(_), .. } => offered.take().map(Arc::new),
+            State::Listening { socket, .. } => match accept(socket) {
+                Accepted::Client(Arrival { socket, .. }) => Some(Arc::new(socket)),
+                _ => None,
+            },
+            State::Open { socket, wire, .. } => {
+                // Where TLS has begun, behind a 150, the client may wait for the end before it reads
+                // the reply. No close_notify: nothing is not an empty file.
+                if wire.tls().is_some() {
+                    // A client that is gone already needs no goodbye.
+                    let _ = socket.shutdown(Shutdown::Write);
+                }
+                Some(socket.clone())
+            }
+            _ => None,
+        };
+        self.close(jobs);
+        self.parting = connection.map(|socket| (socket, now.instant + PARTING));
+    }
+
+    /// Closes what was refused: the client goes on.
+    pub(in crate::connection) fn part(&mut self) {
+        self.parting = None;
+    }
+
+    /// Closes what was refused, if that is due.
+    pub(in crate::connection) fn part_in_time(&mut self, now: Now) {
+        self.parting = self.parting.take().filter(|(_, until)| now.instant < *until);
+    }
+}
