@@ -127,9 +127,19 @@ pub enum StorageRequest {
     /// Open a regular file for reading; it stays open under the id of the request. Answer:
     /// [`StorageAnswer::Opened`].
     OpenRead(VirtualPath),
+    /// Judge whether the file could be opened for writing like this, as far as that shows without
+    /// creating or changing anything. Answer: [`StorageAnswer::Done`].
+    CheckWrite(VirtualPath, WriteMode),
     /// Open a file for writing; it stays open under the id of the request. Answer:
     /// [`StorageAnswer::Opened`].
     OpenWrite(VirtualPath, WriteMode),
+    /// Bring all that was written to the file opened under `file` to where the storage promises to
+    /// keep it, and report errors that show late. The file stays open. Answer:
+    /// [`StorageAnswer::Done`].
+    Sync {
+        /// The id under which the file was opened.
+        file: crate::RequestId,
+    },
     /// End the writing of the file opened under `file`. Answer: [`StorageAnswer::Done`].
     Finish {
         /// The id under which the file was opened.

@@ -50,9 +50,9 @@ impl Files {
         request: Request,
     ) -> Job {
         let used = match &request {
-            Request::Finish { file: used, .. } | Request::NextEntries { directory: used, .. } => {
-                self.take(*used)
-            }
+            Request::Sync { file: used }
+            | Request::Finish { file: used, .. }
+            | Request::NextEntries { directory: used, .. } => self.take(*used),
             _ => None,
         };
         Job::new(move || carry_out(&*storage, id, request, used))
@@ -74,6 +74,18 @@ fn carry_out(
         Request::Rename { from, to } => done(storage.rename(&from, &to)),
         Request::SetFacts { path, modified, mode } => set_facts(storage, &path, modified, mode),
         Request::SpaceLeft(path) => storage.space_left(&path).map(StorageAnswer::Space),
+        Request::CheckWrite(path, mode) => done(storage.check_write(&path, &mode)),
+        Request::Sync { file } => match used {
+            Some(OpenFile::Write(mut written)) => {
+                let outcome = done(written.sync());
+                return Outcome::File(
+                    Event::Storage { id, outcome },
+                    file,
+                    OpenFile::Write(written),
+                );
+            }
+            _ => Err(StorageError::Other),
+        },
         Request::Finish { disposition, .. } => match used {
             Some(OpenFile::Write(file)) => done(file.finish(disposition)),
             _ => Err(StorageError::Other),

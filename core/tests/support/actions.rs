@@ -65,6 +65,8 @@ fn show_request(request: &StorageRequest) -> String {
         OpenDirectory(path) => on("open-directory", path),
         NextEntries { directory, count } => format!("next-entries #{} {count}", directory.0),
         OpenRead(path) => on("open-read", path),
+        CheckWrite(path, mode) => format!("{} {}", on("check-write", path), show_mode(mode)),
+        Sync { file } => format!("sync #{}", file.0),
         OpenWrite(path, mode) => format!("{} {}", on("open-write", path), show_mode(mode)),
         Finish { file, disposition } => {
             let disposition = match disposition {

@@ -30,7 +30,16 @@ pub trait Storage: Send + Sync {
     /// Opens a regular file for reading.
     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError>;
 
-    /// Opens a file for writing; see [`WriteMode`].
+    /// Checks whether `path` could be opened for writing in this mode, as far as that shows without
+    /// creating or changing anything. Asked before there is a data connection, so that a client is
+    /// refused early; [`open_write`](Self::open_write) has the last word. All is well unless
+    /// implemented.
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        let _ = (path, mode);
+        Ok(())
+    }
+
+    /// Opens a file for writing; see [`WriteMode`]. Called once there is a data connection.
     fn open_write(
         &self,
         path: &VirtualPath,
@@ -106,7 +115,15 @@ pub trait WriteFile: Send {
     /// Writes all of `bytes` behind what was written before.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
 
-    /// Ends the writing; see [`Disposition`].
+    /// Brings all that was written to where the storage promises to keep it (a disk, a bucket),
+    /// and reports errors that show late. Called before [`finish`](Self::finish) where the file is
+    /// to stay. Does nothing unless implemented.
+    fn sync(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    /// Ends the writing; see [`Disposition`]. Once [`Disposition::Publish`] has succeeded, the file
+    /// survives whatever the storage promises to survive, under its name.
     fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError>;
 }
 
