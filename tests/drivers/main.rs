@@ -12,6 +12,7 @@ mod lost;
 mod mode_z;
 mod overtaking;
 mod passive;
+mod ports;
 mod rates;
 mod shutdown;
 mod slow;
