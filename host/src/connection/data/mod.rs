@@ -132,7 +132,7 @@ impl DataChannel {
                 Some(number)
             }
             Err(error) => {
-                log::warn!("no passive port: {error}");
+                crate::say!(Warn, "no passive port: {error}");
                 None
             }
         }
@@ -271,7 +271,7 @@ impl DataChannel {
                     }
                     // Waiting would spin, and the port's own descriptor is wanted elsewhere.
                     Accepted::Exhausted(error) => {
-                        log::warn!("passive port lost: {error}");
+                        crate::say!(Warn, "passive port lost: {error}");
                         self.lose_port(PortLoss::Failed, session, jobs, now)
                     }
                 }
@@ -304,7 +304,10 @@ impl DataChannel {
                     (Progress::Broken(error), _) => {
                         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
                         let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
-                        log::info!("{peer}: TLS handshake on a data connection failed: {error}");
+                        crate::say!(
+                            Info,
+                            "{peer}: TLS handshake on a data connection failed: {error}"
+                        );
                         None
                     }
                     _ => None,
