@@ -187,7 +187,7 @@ impl Session {
         if metadata.kind != Kind::Directory {
             return self.reply(550, "Not a directory.");
         }
-        if !metadata.access.read {
+        if !metadata.access.enter {
             return self.reply(550, "Permission denied.");
         }
         let text = Text::from("\"{}\" is the current directory.").with_path(path.as_bytes());
