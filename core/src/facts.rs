@@ -212,7 +212,7 @@ impl Shown {
                 (b'w', may(Permissions::STORE, access.write && access.remove)),
             ],
             Self::Directory => &[
-                (b'c', may(Permissions::STORE, access.write)),
+                (b'c', may(Permissions::CREATE, access.write)),
                 (b'd', delete),
                 (b'e', may(Permissions::CHANGE_DIRECTORY, access.enter)),
                 (b'f', rename),
@@ -344,6 +344,10 @@ mod tests {
         );
         assert_eq!(perm(Kind::File, "aw", Access { write: true, ..read_only }), "perm=a;");
         assert_eq!(perm(link(None), "elradfmw", EVERYTHING), "perm=df;");
+        // New files only: there is nothing that an old one could be used for.
+        assert_eq!(perm(Kind::Directory, "eln", EVERYTHING), "perm=cel;");
+        assert_eq!(perm(Kind::File, "eln", EVERYTHING), "perm=;");
+        assert_eq!(perm(Kind::File, "elna", EVERYTHING), "perm=a;");
         assert_eq!(perm(Kind::Other, "elradfmw", EVERYTHING), "perm=df;");
     }
 

@@ -85,7 +85,9 @@ impl Session {
         if to.is_root() {
             return self.reply(553, "The root directory cannot be replaced.");
         }
-        self.ask(StorageRequest::Rename { from, to, replace: true }, Then::RenameTo);
+        // Without either, what stands there is not this account's to destroy.
+        let replace = self.may(Permissions::DELETE, &to) || self.may(Permissions::STORE, &to);
+        self.ask(StorageRequest::Rename { from, to, replace }, Then::RenameTo);
     }
 
     /// SIZE (RFC 3659 section 4). In TYPE A it would have to convert the whole file to tell.
