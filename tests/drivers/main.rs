@@ -13,6 +13,7 @@ mod mode_z;
 mod overtaking;
 mod passive;
 mod rates;
+mod rights;
 mod shutdown;
 mod slow;
 mod tls_begin;
