@@ -111,7 +111,7 @@ fn open_unique(
 
 fn random() -> Result<u64, StorageError> {
     getrandom::u64().map_err(|error| {
-        log::warn!("no random bytes: {error}");
+        crate::say!(Warn, "no random bytes: {error}");
         StorageError::Other
     })
 }
