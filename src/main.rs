@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU};
 use signal_hook::iterator::Signals;
 use wharf::{AccountsFile, Builder, Directory, PassivePorts, Permissions, Server, Stop};
 
@@ -94,7 +94,7 @@ fn serve(
     tls: Option<Ready>,
 ) -> io::Result<()> {
     // Before the first thread, so that no signal is missed.
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXCPU])?;
     let permissions = if options.write { Permissions::ALL } else { Permissions::READ_ONLY };
     let mut server = Server::builder()
         .listen(&options.listen[..])
@@ -161,6 +161,11 @@ fn obey(mut signals: Signals, stop: &Stop, login: &Login) {
     for signal in signals.forever() {
         match signal {
             SIGHUP => login.reload(),
+            // It comes again each second, up to the hard limit.
+            SIGXCPU => {
+                log::error!("stopping: the processor time that RLIMIT_CPU allows is used up");
+                stop.call();
+            }
             _ if stopping => {
                 finish(Some(Duration::ZERO));
                 std::process::exit(1);
