@@ -14,6 +14,7 @@ mod overtaking;
 mod passive;
 mod ports;
 mod rates;
+mod rights;
 mod shutdown;
 mod slow;
 mod tls_begin;
