@@ -63,7 +63,7 @@ impl Session {
             return self.fail_transfer(503, NO_RANGE);
         }
         if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
-            self.store(Upload::to(path, WriteMode::Append, filter, None));
+            self.store(Upload::to(path, WriteMode::Append { create: true }, filter, None));
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn open(
 ) -> Result<Box<dyn WriteFile>, StorageError> {
     let (spot, old) = examine(tree, path, mode)?;
     let existed = old.is_some();
-    let create = OFlags::WRONLY | OFlags::CREATE;
+    let flags = OFlags::WRONLY | if mode.may_create() { OFlags::CREATE } else { OFlags::empty() };
     let file = match *mode {
         WriteMode::Replace { atomic: true } => {
             return Ok(Box::new(Beside::create(spot, old.as_ref(), false)?));
@@ -38,14 +38,13 @@ pub(super) fn open(
         WriteMode::Create { atomic: true } => {
             return Ok(Box::new(Beside::create(spot, None, true)?));
         }
-        WriteMode::Create { atomic: false } => open_regular(&spot, create | OFlags::EXCL)?,
+        WriteMode::Create { atomic: false } => open_regular(&spot, flags | OFlags::EXCL)?,
         WriteMode::Replace { atomic: false } => {
-            let file = open_regular(&spot, create)?;
+            let file = open_regular(&spot, flags)?;
             file.set_len(0).map_err(|e| storage_error(&e))?;
             file
         }
         WriteMode::ResumeAt(offset) => {
-            let flags = if offset == 0 { create } else { OFlags::WRONLY };
             let mut file = open_regular(&spot, flags)?;
             if offset > file.metadata().map_err(|e| storage_error(&e))?.len() {
                 return Err(StorageError::BadOffset);
@@ -53,7 +52,7 @@ pub(super) fn open(
             file.seek(SeekFrom::Start(offset)).map_err(|e| storage_error(&e))?;
             file
         }
-        WriteMode::Append => open_regular(&spot, create | OFlags::APPEND)?,
+        WriteMode::Append { .. } => open_regular(&spot, flags | OFlags::APPEND)?,
     };
     let placeholder = (!existed).then(|| Temporary { dir: spot.dir, name: Some(spot.name) });
     Ok(Box::new(InPlace { file, existed, placeholder }))
@@ -70,7 +69,7 @@ pub(super) fn check(
         (WriteMode::ResumeAt(offset), Some(old)) if *offset > old.len() => {
             Err(StorageError::BadOffset)
         }
-        (WriteMode::ResumeAt(1..), None) => Err(StorageError::NotFound),
+        (mode, None) if !mode.may_create() => Err(StorageError::NotFound),
         (_, None) if !metadata::can_change(&spot.dir, OsStr::new(".")) => {
             Err(StorageError::PermissionDenied)
         }

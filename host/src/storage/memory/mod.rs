@@ -88,7 +88,7 @@ fn examine(
         }
         Ok(Node::File(file)) => Arc::clone(file),
         Ok(Node::Directory(_)) => return Err(StorageError::IsADirectory),
-        Err(StorageError::NotFound) if !matches!(mode, WriteMode::ResumeAt(1..)) => {
+        Err(StorageError::NotFound) if mode.may_create() => {
             tree.check_change(path)?;
             return Ok(None);
         }
@@ -157,7 +157,7 @@ impl Storage for Memory {
             WriteMode::ResumeAt(offset) => {
                 Some(usize::try_from(offset).map_err(|_| StorageError::BadOffset)?)
             }
-            WriteMode::Append => None,
+            WriteMode::Append { .. } => None,
             _ => {
                 lock_file(&file).truncate();
                 Some(0)
@@ -189,8 +189,13 @@ impl Storage for Memory {
     }
 
     /// Renames `from` to `to`; the same rules as with [`Directory`](super::Directory).
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
-        self.lock().rename(from, to)
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError> {
+        self.lock().rename(from, to, replace)
     }
 
     fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {

@@ -112,7 +112,7 @@ pub(crate) fn in_place_what_was_written_stays(storage: &dyn Storage) {
     put(storage, "/f", "0123456789");
     write(storage, "/f", &WriteMode::ResumeAt(2), "ab", Discard).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "01ab456789");
-    write(storage, "/f", &WriteMode::Append, "!", KeepPartial).unwrap();
+    write(storage, "/f", &WriteMode::Append { create: true }, "!", KeepPartial).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "01ab456789!");
     write(storage, "/f", &IN_PLACE, "new", Discard).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "new");
@@ -165,20 +165,21 @@ pub(crate) fn checking_creates_and_changes_nothing(storage: &dyn Storage) {
     for (at, mode, outcome) in [
         ("/f", ATOMIC, Ok(())),
         ("/f", IN_PLACE, Ok(())),
-        ("/f", WriteMode::Append, Ok(())),
+        ("/f", WriteMode::Append { create: true }, Ok(())),
         ("/f", resume(5), Ok(())),
         ("/f", resume(6), Err(BadOffset)),
         ("/f", create.clone(), Err(AlreadyExists)),
         ("/new", ATOMIC, Ok(())),
         ("/new", IN_PLACE, Ok(())),
-        ("/new", WriteMode::Append, Ok(())),
+        ("/new", WriteMode::Append { create: true }, Ok(())),
         ("/new", resume(0), Ok(())),
         ("/new", resume(1), Err(NotFound)),
         ("/new", create.clone(), Ok(())),
+        ("/new", WriteMode::Append { create: false }, Err(NotFound)),
         ("/d", ATOMIC, Err(IsADirectory)),
         ("/d", create, Err(AlreadyExists)),
         ("/none/new", ATOMIC, Err(NotFound)),
-        ("/f/new", WriteMode::Append, Err(NotADirectory)),
+        ("/f/new", WriteMode::Append { create: true }, Err(NotADirectory)),
     ] {
         assert_eq!(storage.check_write(&path(at), &mode), outcome, "{at} {mode:?}");
         assert_eq!(names(storage, "/"), ["d", "f"]);
@@ -188,10 +189,10 @@ pub(crate) fn checking_creates_and_changes_nothing(storage: &dyn Storage) {
 
 /// An empty file that came into being goes by itself, and no other in its place.
 pub(crate) fn a_file_that_took_the_place_stays(storage: &dyn Storage) {
-    for mode in [WriteMode::Append, WriteMode::ResumeAt(0), IN_PLACE] {
+    for mode in [WriteMode::Append { create: true }, WriteMode::ResumeAt(0), IN_PLACE] {
         let waiting = storage.open_write(&path("/n"), &mode).unwrap();
         put(storage, "/other", "");
-        storage.rename(&path("/other"), &path("/n")).unwrap();
+        storage.rename(&path("/other"), &path("/n"), true).unwrap();
         drop(waiting);
         assert_eq!(read(storage, "/n").unwrap(), "", "{mode:?}");
         storage.remove_file(&path("/n")).unwrap();
@@ -219,11 +220,21 @@ pub(crate) fn resuming(storage: &dyn Storage) {
     assert_eq!(read(storage, "/none").unwrap(), "");
 }
 
+pub(crate) fn appending_creates_only_where_it_may(storage: &dyn Storage) {
+    let existing = WriteMode::Append { create: false };
+    let missing = Some(StorageError::NotFound);
+    assert_eq!(storage.open_write(&path("/f"), &existing).err(), missing);
+    assert!(names(storage, "/").is_empty());
+    put(storage, "/f", "old");
+    write(storage, "/f", &existing, "new", Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "oldnew");
+}
+
 pub(crate) fn appending(storage: &dyn Storage) {
-    let mut file = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    let mut file = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     assert!(!file.existed());
     file.write(b"one").unwrap();
-    let mut other = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    let mut other = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     assert!(other.existed());
     other.write(b" two").unwrap();
     file.write(b" three").unwrap();
@@ -301,7 +312,7 @@ pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
         // Nothing is read-only to root on a real disk.
         return;
     }
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+    for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
         let error = storage.open_write(&path("/f"), &mode).err();
         assert_eq!(error, Some(StorageError::PermissionDenied), "{mode:?}");
     }
@@ -318,7 +329,7 @@ pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
     let denied = Err(StorageError::PermissionDenied);
     assert_eq!(storage.remove_file(&path("/d/f")), denied);
     assert_eq!(storage.create_directory(&path("/d/x")), denied);
-    assert_eq!(storage.rename(&path("/d/f"), &path("/f")), denied);
+    assert_eq!(storage.rename(&path("/d/f"), &path("/f"), true), denied);
     assert_eq!(write(storage, "/d/x", &ATOMIC, "", Publish), denied);
     storage.set_mode(&path("/d"), 0o755).unwrap();
 }
