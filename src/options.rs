@@ -164,6 +164,11 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) no_atomic_uploads: bool,
 
+    /// Most log lines a minute about what one client was refused, and as many about its failed
+    /// logins; ten times as many of all clients together. 0: any number
+    #[arg(long, value_name = "N", default_value = "60")]
+    pub(crate) log_lines: u32,
+
     /// Say more on standard error: -v sessions and transfers, -vv everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
