@@ -5,7 +5,7 @@ export DEBIAN_FRONTEND=noninteractive
 # Runs a command up to four times: mirrors and registries have bad moments.
 retry() {
     local pause
-    for pause in 2 10 30 0; do
+    for pause in 2 10 20 0; do
         "$@" && return
         [ "$pause" = 0 ] || { echo "again in $pause s: $*" >&2; sleep "$pause"; }
     done
@@ -24,7 +24,9 @@ apt() {
 
 # Installs packages without asking, and without what they only recommend.
 install_packages() {
-    retry update_and install -y --no-install-recommends "$@" >/dev/null
+    retry update_and install -y --no-install-recommends "$@" >/dev/null && return
+    # What was broken off halfway, by a run that was stopped, is in the way.
+    apt install -y --fix-broken >/dev/null && update_and install -y --no-install-recommends "$@" >/dev/null
 }
 
 # Downloads packages into this folder, which the user of apt has to be able to read.
