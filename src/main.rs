@@ -15,6 +15,7 @@ mod welcome;
 
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -158,13 +159,7 @@ fn serve(
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
     let thread = thread::Builder::new().name("wharf-signals".into());
-    let reload = {
-        let options = options.clone();
-        move || {
-            login.reload();
-            care::of_files(&options, &directory, &login);
-        }
-    };
+    let reload = reload(options.clone(), directory, login);
     thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
     handle.wait()?;
     print("Stopped.\n");
@@ -177,6 +172,24 @@ fn with_accounts(server: Builder, accounts: &AccountsFile) -> Builder {
     hosts
         .fold(server, |server, host| server.host(host.name, host.accounts))
         .accounts(accounts.clone())
+}
+
+/// Returns what reads the accounts again, on a thread of its own: a disk that does not answer must
+/// not keep the program from being stopped.
+fn reload(options: Options, directory: Directory, login: Login) -> impl Fn() {
+    let all = Arc::new((options, directory, login));
+    move || {
+        let all = all.clone();
+        let thread = thread::Builder::new().name("wharf-reload".into());
+        let started = thread.spawn(move || {
+            let (options, directory, login) = &*all;
+            login.reload();
+            care::of_files(options, directory, login);
+        });
+        if let Err(error) = started {
+            log::error!("accounts not reloaded: {}", no_thread(error));
+        }
+    }
 }
 
 /// Does what signals ask for: to stop, to stop at once, to read the accounts again.

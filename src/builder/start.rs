@@ -29,6 +29,16 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// Returns the addresses that it listens on, as [`Handle::addresses`].
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Returns the addresses for implicit FTPS, as [`Handle::implicit_addresses`].
+    pub fn implicit_addresses(&self) -> &[SocketAddr] {
+        &self.implicit_addresses
+    }
+
     /// Starts to serve, on threads of its own. See [`Builder::spawn`] for what signals do then.
     pub fn spawn(self) -> io::Result<Handle> {
         let Self { server, listeners, addresses, implicit_addresses, backend } = self;
@@ -60,6 +70,17 @@ impl Builder {
     ///
     /// No thread has been started by then. What was needed to get so far, such as root for port 21,
     /// can be given up before [`Bound::spawn`].
+    ///
+    /// ```
+    /// use wharf::{Memory, Permissions, Server};
+    ///
+    /// let server = Server::builder().storage(Memory::new()).anonymous(Permissions::READ_ONLY);
+    /// let bound = server.listen("127.0.0.1:0").bind()?;
+    /// println!("about to serve at {}", bound.addresses()[0]);
+    /// // Here the program becomes another user.
+    /// bound.spawn()?.shutdown()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind(mut self) -> io::Result<Bound> {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
