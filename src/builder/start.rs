@@ -61,6 +61,7 @@ impl Builder {
                 self.login_cool_down,
             ),
             logins_at_once: self.logins_at_once.max(1),
+            transfer_memory: TransferMemory::new(self.max_transfer_memory),
             passive_ports: OpenPorts::new(self.passive_ports),
             site_handlers: self.site_handlers,
             shutdown_grace: self.shutdown_grace,

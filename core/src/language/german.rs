@@ -325,6 +325,8 @@ static TEXTS: &[(&str, &str)] = &[
      "Das ist nicht das Zertifikat der Steuerverbindung."),
     ("The SITE command gave an invalid reply.",
      "Der SITE-Befehl hat eine ungültige Antwort gegeben."),
+    ("Transfers take all the memory they may; try later.",
+     "Übertragungen belegen allen Speicher, den sie dürfen; später noch einmal versuchen."),
     ("The compressed data is damaged; transfer aborted.",
      "Die komprimierten Daten sind beschädigt; Übertragung abgebrochen."),
     ("The control connection has to stay protected.",

@@ -310,7 +310,7 @@ impl Session {
         let disposition = match end {
             TransferEnd::Complete => Disposition::Publish,
             // Not even its beginning can be trusted: the checksum comes last.
-            TransferEnd::Damaged => Disposition::Discard,
+            TransferEnd::Damaged | TransferEnd::NoMemory => Disposition::Discard,
             _ if opened.existed => Disposition::Discard,
             _ => Disposition::KeepPartial,
         };
@@ -328,6 +328,7 @@ impl Session {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
             TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
+            TransferEnd::NoMemory => (450, "Transfers take all the memory they may; try later."),
             TransferEnd::Damaged => (451, "The compressed data is damaged; transfer aborted."),
             TransferEnd::Storage(error) if storing => {
                 match store_failure(error) {
