@@ -11,6 +11,7 @@ mod logins;
 mod lost;
 mod memory;
 mod mode_z;
+mod no_data;
 mod overtaking;
 mod passive;
 mod ports;
