@@ -89,8 +89,6 @@ fn run(options: &Options) -> ExitCode {
         Ok(identity) => identity,
         Err(mistake) => return fail(USAGE, &mistake),
     };
-    care::of_root(options);
-    care::of_files(options, &directory, &login);
     match serve(options, directory, login, tls, identity) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error.to_string()),
@@ -148,6 +146,8 @@ fn serve(
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
     let bound = server.bind()?;
+    care::of_root(options);
+    care::of_files(options, &directory, &login);
     if let (Some(identity), Some(run_as)) = (identity, &options.run_as) {
         // Before the first thread: each has its own rights.
         let become_it = identity.assume();
