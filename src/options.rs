@@ -110,7 +110,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", default_value_t)]
     pub(crate) backend: Backend,
 
-    /// Most sessions at once
+    /// Most sessions at once; fewer where the limit of open files is too low
     #[arg(long, value_name = "N", value_parser = positive, default_value = "1000")]
     pub(crate) max_sessions: u32,
 
