@@ -10,6 +10,7 @@ mod hangup;
 mod limits;
 mod logins;
 mod lost;
+mod memory;
 mod mode_z;
 mod no_data;
 mod overtaking;
