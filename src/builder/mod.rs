@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_host::core::{
-    Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy, TlsRequired,
+    OnHangup, Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy,
+    TlsRequired,
 };
 use wharf_host::tls::Tls;
 use wharf_host::{Accounts, PassivePorts, SiteHandler, SiteRequest, Storage};
@@ -278,6 +279,13 @@ impl Builder {
     /// whole; they do when unset.
     pub fn atomic_uploads(mut self, atomic: bool) -> Self {
         self.session.atomic_uploads = atomic;
+        self
+    }
+
+    /// Sets what becomes of an upload whose client closes the control connection without QUIT;
+    /// [`OnHangup::Keep`] when unset.
+    pub fn on_hangup(mut self, on_hangup: OnHangup) -> Self {
+        self.session.on_hangup = on_hangup;
         self
     }
 
