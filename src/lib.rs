@@ -33,7 +33,7 @@ pub use wharf_host::tls::{
     Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
 };
 pub use wharf_host::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Directory, Entries, FileHost, Memory,
-    PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
-    WriteFile, hash_password,
+    Account, Accounts, AccountsError, AccountsFile, Attempt, Directory, Durability, Entries,
+    FileHost, Memory, PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts,
+    SiteRequest, Stop, Storage, WriteFile, hash_password,
 };

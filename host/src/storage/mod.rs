@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
-pub use directory::Directory;
+pub use directory::{Directory, Durability};
 pub use memory::Memory;
 
 /// A tree of files and directories, as a session sees it.
