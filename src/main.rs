@@ -5,11 +5,13 @@
 mod commands;
 mod login;
 mod options;
+mod remains;
 mod tls;
 mod welcome;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 
 use log::LevelFilter;
@@ -20,6 +22,7 @@ use wharf::{AccountsFile, Builder, Directory, PassivePorts, Permissions, Server,
 
 use login::Login;
 use options::{Exit, Options, Task};
+use remains::Remains;
 use tls::Ready;
 
 /// Exit code for a mistake on the command line.
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> ExitCode {
     start_log(options);
     raise_file_limit();
-    let directory = match login::open(&options.directory) {
+    let directory = match login::open(options) {
         Ok(directory) => directory,
         Err(mistake) => return fail(USAGE, &mistake),
     };
@@ -92,7 +95,7 @@ fn serve(
         .tls_resumption(options.tls.tls_resumption)
         .allow_ccc(options.tls.allow_ccc)
         .backend(options.backend)
-        .storage(directory)
+        .storage(directory.clone())
         .passive_ports(options.passive_ports.unwrap_or(PassivePorts::ANY))
         .max_sessions(options.max_sessions as usize)
         .max_sessions_per_address(options.max_sessions_per_address as usize)
@@ -126,8 +129,10 @@ fn serve(
     let addresses = (handle.addresses(), handle.implicit_addresses());
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
+    let login = Arc::new(login);
+    let remains = Remains::look(directory, options.write, Arc::clone(&login))?;
     let thread = thread::Builder::new().name("wharf-signals".into());
-    thread.spawn(move || obey(signals, &stop, &login))?;
+    thread.spawn(move || obey(signals, &stop, &login, &remains))?;
     handle.wait()?;
     print("Stopped.\n");
     Ok(())
@@ -142,11 +147,14 @@ fn with_accounts(server: Builder, accounts: &AccountsFile) -> Builder {
 }
 
 /// Does what signals ask for: to stop, to stop at once, to read the accounts again.
-fn obey(mut signals: Signals, stop: &Stop, login: &Login) {
+fn obey(mut signals: Signals, stop: &Stop, login: &Login, remains: &Remains) {
     let mut stopping = false;
     for signal in signals.forever() {
         match signal {
-            SIGHUP => login.reload(),
+            SIGHUP => {
+                login.reload();
+                remains.look_again();
+            }
             _ if stopping => std::process::exit(1),
             _ => {
                 print("\nStopping; transfers may finish. Once more to stop at once.\n");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
-use wharf::{Backend, PassivePorts};
+use wharf::{Backend, Durability, PassivePorts};
 
 use crate::tls::TlsOptions;
 
@@ -163,6 +163,11 @@ pub(crate) struct Options {
     /// Write uploads in place, instead of putting them there when they are whole
     #[arg(long)]
     pub(crate) no_atomic_uploads: bool,
+
+    /// What a stored file survives once it is acknowledged: full: a power cut; none: the end of
+    /// the program only, which is faster for many small files
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub(crate) durability: Durability,
 
     /// Say more on standard error: -v sessions and transfers, -vv everything
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -326,6 +331,7 @@ mod tests {
             (&["--implicit-tls", "990"], "0.0.0.0:2121"),
             (&["check", "--accounts", "x", "--write"], "--accounts"),
             (&["check", "--lisen", "x"], "did you mean --listen?"),
+            (&["--durability", "half"], "full or none"),
             (&["a", "b"], "'b'"),
         ] {
             let mistake = parse(args).unwrap_err();

@@ -38,7 +38,7 @@ pub(crate) fn check(options: &Options) -> ExitCode {
 
 fn check_logins(options: &Options, findings: &mut Findings) -> Option<Login> {
     let folder = options.directory.display();
-    match login::open(&options.directory) {
+    match login::open(options) {
         Ok(_) => findings.good.push(format!("{folder}: a folder that can be served")),
         Err(mistake) => {
             // What lies beneath it cannot be looked at either.
