@@ -169,6 +169,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "HOW", default_value_t)]
     pub(crate) durability: Durability,
 
+    /// Most log lines a minute about what one client was refused, and as many about its failed
+    /// logins; ten times as many of all clients together. 0: any number
+    #[arg(long, value_name = "N", default_value = "60")]
+    pub(crate) log_lines: u32,
+
     /// Say more on standard error: -v sessions and transfers, -vv everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,

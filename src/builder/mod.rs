@@ -314,6 +314,14 @@ impl Builder {
         self
     }
 
+    /// Sets how many lines a minute a session may log of what it was refused, and how many of failed
+    /// logins; 60 when unset, twenty times as many of what is no trouble, and 0 stands for any
+    /// number. What is left out is counted, and the count logged.
+    pub fn log_lines_per_minute(mut self, most: u32) -> Self {
+        self.session.log_lines_per_minute = most;
+        self
+    }
+
     /// Sets how long transfers may go on when the server is told to stop; 30 s when unset. Goodbyes
     /// may take a few seconds more.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {

@@ -14,6 +14,7 @@ mod no_data;
 mod overtaking;
 mod passive;
 mod rates;
+mod rights;
 mod shutdown;
 mod slow;
 mod tls_begin;

@@ -248,7 +248,7 @@ fn metadata(text: &str) -> Result<Metadata> {
         owner: 0,
         group: 0,
         unique: None,
-        access: Access { read: true, write: true, remove: true },
+        access: Access::ALL,
     };
     for fact in facts.split_whitespace() {
         let (name, value) = fact.split_once('=').ok_or_else(|| format!("bad fact {fact:?}"))?;
@@ -277,6 +277,7 @@ fn set_fact(metadata: &mut Metadata, name: &str, value: &str) -> Result<()> {
                 read: value.contains('r'),
                 write: value.contains('w'),
                 remove: value.contains('d'),
+                enter: value.contains('x'),
             };
         }
         ("to", Kind::Symlink { target, .. }) => *target = Some(unescape(value)?),

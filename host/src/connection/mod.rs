@@ -60,6 +60,7 @@ pub struct Connection {
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
     seat: Seat,
+    implicit_tls: bool,
 }
 
 /// How soon a client that died is missed while its commands are left unread during a transfer.
@@ -118,7 +119,19 @@ impl Connection {
             life: Life::Alive,
             look_again: None,
             seat,
+            implicit_tls,
         })
+    }
+
+    /// Tells a client that has just come 421: it cannot be served. That takes no time, so where the
+    /// client would have to shake hands first, it is not told.
+    pub fn turn_away(mut self) {
+        if self.implicit_tls {
+            return;
+        }
+        let endpoint = Endpoint::new(self.local, self.peer, Admission::ServerFull);
+        self.session = Session::new(self.server.session.clone(), endpoint, self.server.clock.now());
+        while self.life == Life::Alive && self.turn() == Turn::Again {}
     }
 
     /// Does all that can be done without waiting, up to a bound.

@@ -63,7 +63,8 @@ impl Session {
             return self.fail_transfer(503, NO_RANGE);
         }
         if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
-            self.store(Upload::to(path, WriteMode::Append { create: true }, filter, None));
+            let create = self.may(Permissions::CREATE, &path);
+            self.store(Upload::to(path, WriteMode::Append { create }, filter, None));
         }
     }
 
@@ -73,13 +74,13 @@ impl Session {
         if let Range::Between { .. } = range {
             return self.fail_transfer(503, NO_RANGE);
         }
-        let Some(path) = self.resolve_for_transfer(argument, Permissions::STORE) else { return };
+        let Some(path) = self.resolve_for_transfer(argument, Permissions::CREATE) else { return };
         let (directory, hint) = match path.file_name() {
             Some(name) if !argument.is_empty() => (path.parent(), name.to_vec()),
             _ => (path, alloc::vec![]),
         };
         // The name is the storage's to choose, so the directory has to allow it too.
-        if !self.may(Permissions::STORE, &directory) {
+        if !self.may(Permissions::CREATE, &directory) {
             let (code, text) = store_failure(StorageError::PermissionDenied);
             return self.fail_transfer(code, text);
         }
