@@ -222,7 +222,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long a data connection may take to come, and may stand still; 60 s when unset.
+    /// Sets how long a data connection may take to come, and may stand still; 60 s when unset. A
+    /// passive port, or the connection to it, that no command has used by then is closed.
     pub fn data_timeout(mut self, timeout: Duration) -> Self {
         self.session.data_timeout = timeout;
         self
@@ -242,6 +243,9 @@ impl Builder {
 
     /// Sets where passive ports are opened; 49152 to 65535 when unset, and where many of those are
     /// taken, what the system gives.
+    ///
+    /// When all are taken, the oldest that no command uses is closed, of the client that has most of
+    /// them, and its next transfer command answered 425.
     pub fn passive_ports(mut self, ports: PassivePorts) -> Self {
         self.passive_ports = ports;
         self

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use wharf_host::core::TlsRequired;
-use wharf_host::{Accounts, Clock, Failures, Listener, Sessions, SimpleAccounts, Stop};
+use wharf_host::{Accounts, Clock, Failures, Listener, OpenPorts, Sessions, SimpleAccounts, Stop};
 
 use super::Builder;
 use crate::handle::Handle;
@@ -55,7 +55,7 @@ impl Builder {
                 self.login_cool_down,
             ),
             logins_at_once: self.logins_at_once.max(1),
-            passive_ports: self.passive_ports,
+            passive_ports: OpenPorts::new(self.passive_ports),
             site_handlers: self.site_handlers,
             shutdown_grace: self.shutdown_grace,
             clock: Clock::start(),

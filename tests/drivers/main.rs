@@ -13,6 +13,7 @@ mod mode_z;
 mod no_data;
 mod overtaking;
 mod passive;
+mod ports;
 mod rates;
 mod rights;
 mod shutdown;

@@ -171,6 +171,7 @@ impl Connection {
             moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
             moved |= self.advance_digest(now);
             moved |= self.act(now);
+            self.data.set_awaited(self.session.awaits_data());
             if self.life != Life::Alive || self.data.take_replaced() {
                 return Turn::Again;
             }
@@ -316,7 +317,8 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
-                let port = self.data.listen(id, self.local, self.server.passive_ports);
+                let ports = &self.server.passive_ports;
+                let port = self.data.listen(id, self.peer.ip(), self.local, ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),

@@ -5,13 +5,13 @@ use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::session::failure::store_failure;
 use crate::session::listing::{Listing, Refusal};
-use crate::session::state::{Data, Range, Work};
+use crate::session::state::{Range, Work};
 use crate::session::{NO_RANGE_HERE, Session};
 use crate::storage::{StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
 use super::upload::Upload;
-use super::{NO_DATA, Stage, Stop, Transfer};
+use super::{Stage, Stop, Transfer};
 
 /// The text of 503 where a command for which a range means nothing comes behind RANG.
 const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";
@@ -106,8 +106,10 @@ impl Session {
 
     /// Asks the storage, unless it is clear already that there is no data connection.
     fn prepare(&mut self, what: What, request: StorageRequest) {
-        if self.data == Data::None && !judges_a_file(&request) {
-            return self.reply(425, NO_DATA);
+        if let Some((code, text)) = self.missing_data()
+            && !judges_a_file(&request)
+        {
+            return self.fail_transfer(code, text);
         }
         if self.input_ended {
             return self.fail_transfer(426, "The control connection is closed.");
@@ -124,7 +126,7 @@ impl Session {
     pub(in crate::session) fn abor(&mut self) {
         match &self.work {
             Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::Aborted),
-            _ if self.data != Data::None => {
+            _ if self.missing_data().is_none() => {
                 self.close_data();
                 self.reply(226, "ABOR command successful; data connection closed.");
             }

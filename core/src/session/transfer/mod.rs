@@ -31,9 +31,6 @@ use super::state::{Data, Work};
 
 use plan::{Next, What};
 
-/// The text of 425 where no command has said where the data connection comes from.
-const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
-
 /// How long 226 waits for the client to close the data connection, once all has been sent.
 const CLOSING: Duration = Duration::from_millis(200);
 
@@ -176,8 +173,10 @@ impl Session {
 
     /// Goes where the data connection comes from, if it is not there yet.
     fn connect_data(&mut self, now: Now) {
+        if let Some((code, text)) = self.missing_data() {
+            return self.fail_transfer(code, text);
+        }
         match self.data {
-            Data::None => self.fail_transfer(425, NO_DATA),
             Data::Active(to) => {
                 let id = self.next_id();
                 self.actions.push_back(Action::Connect { id, to });
@@ -193,7 +192,7 @@ impl Session {
             return;
         }
         if established {
-            self.data = Data::Arrived;
+            self.data = Data::Connected;
             self.data_established(now);
         } else {
             self.fail_transfer(425, "Can't open data connection.");
@@ -205,7 +204,7 @@ impl Session {
     pub(super) fn data_established(&mut self, now: Now) {
         let Work::Transferring(transfer) = &mut self.work else { return };
         let Stage::Connecting { file, .. } = transfer.stage else { return };
-        if self.data != Data::Arrived {
+        if !self.data.stands() {
             return;
         }
         let sends = transfer.what.sends();
