@@ -144,7 +144,7 @@ fn serve(
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
     let login = Arc::new(login);
-    let remains = Remains::look(directory, options.write, Arc::clone(&login))?;
+    let remains = Remains::look(directory, options.write, Arc::clone(&login)).map_err(no_thread)?;
     let thread = thread::Builder::new().name("wharf-signals".into());
     thread.spawn(move || obey(signals, &stop, &login, &remains)).map_err(no_thread)?;
     handle.wait()?;
