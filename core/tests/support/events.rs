@@ -130,6 +130,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
                 "damaged" => TransferEnd::Damaged,
+                "no-memory" => TransferEnd::NoMemory,
                 "stopped" => TransferEnd::Stopped,
                 "excess" => TransferEnd::Excess,
                 error => TransferEnd::Storage(storage_error(error)?),

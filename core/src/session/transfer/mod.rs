@@ -338,6 +338,7 @@ impl Session {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
             TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
+            TransferEnd::NoMemory => (450, "Transfers take all the memory they may; try later."),
             TransferEnd::Damaged => (451, "The compressed data is damaged; transfer aborted."),
             // What is permanent has to be a 5yz: else a client tries again and again.
             TransferEnd::Storage(error) if storing => store_failure(error),
