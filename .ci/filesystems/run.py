@@ -242,7 +242,7 @@ def another_letter_case_is_another_name(kind):
         assert sorted(os.listdir(folder)) in (["FILE", "FOLDER"], ["FILE", "FOLDER", "lost+found"])
         # Another folder is no letter case of this one.
         client.mkd("other")
-        refused(lambda: client.rename("FOLDER", "other"), "550")
+        refused(lambda: client.rename("FOLDER", "other"), "550", "553")
 
 
 # What can be full.
