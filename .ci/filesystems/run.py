@@ -245,6 +245,66 @@ def another_letter_case_is_another_name(kind):
         refused(lambda: client.rename("FOLDER", "other"), "550", "553")
 
 
+# What has been written to the disk by the time of the reply.
+
+
+@contextlib.contextmanager
+def after_a_power_cut(folder):
+    """Yields the folder as it is when the machine goes out now, and on again."""
+    with tempfile.TemporaryDirectory(prefix="wharf-fs-") as place:
+        image = Path(place) / "image"
+        # What the system still holds in memory is not in the image.
+        shutil.copy(folder.parent / "image", image)
+        there = Path(place) / "mnt"
+        there.mkdir()
+        run("mount", "-o", "loop", image, there)
+        try:
+            yield there
+        finally:
+            run("umount", there)
+
+
+@case("ext4")
+def a_power_cut_keeps_what_was_acknowledged(kind):
+    for options in ([], ["--no-atomic-uploads"]):
+        with mounted(kind) as folder, Server(folder, *options) as server:
+            client = server.client()
+            (folder / "old").write_bytes(b"old")
+            os.chmod(folder / "old", 0o640)
+            (folder / "gone").write_bytes(b"gone")
+            (folder / "dir-gone").mkdir()
+            os.sync()
+            content = os.urandom(300_000)
+
+            def look(check):
+                with after_a_power_cut(folder) as there:
+                    assert check(there), (options, sorted(os.listdir(there)))
+
+            store(client, "new", content)
+            look(lambda there: (there / "new").read_bytes() == content)
+            store(client, "old", content)
+            look(lambda there: (there / "old").read_bytes() == content)
+            look(lambda there: os.stat(there / "old").st_mode & 0o777 == 0o640)
+            client.mkd("d")
+            client.mkd("d/e")
+            store(client, "d/e/f", content)
+            look(lambda there: (there / "d/e/f").read_bytes() == content)
+            store(client, "d/log", content, "APPE")
+            store(client, "d/log", content, "APPE")
+            look(lambda there: (there / "d/log").read_bytes() == content * 2)
+            store(client, "", content, "STOU")
+            look(lambda there: any(p.read_bytes() == content for p in there.glob("upload.*")))
+            client.rename("new", "d/moved")
+            look(lambda there: (there / "d/moved").exists() and not (there / "new").exists())
+            client.delete("gone")
+            client.rmd("dir-gone")
+            look(lambda there: not (there / "gone").exists() and not (there / "dir-gone").exists())
+            client.voidcmd("MFMT 20010909014640 old")
+            look(lambda there: os.stat(there / "old").st_mtime == 1_000_000_000)
+            client.voidcmd("SITE CHMOD 600 old")
+            look(lambda there: os.stat(there / "old").st_mode & 0o777 == 0o600)
+
+
 # What can be full.
 
 
