@@ -297,6 +297,8 @@ impl Session {
         }
         transfer.bytes = bytes;
         self.data = Data::None;
+        let end = self.judge_end(end);
+        let Work::Transferring(transfer) = &self.work else { return };
         let (What::Store { opened, length, .. }, Some(file)) = (&transfer.what, file) else {
             return self.conclude(end);
         };
@@ -327,6 +329,9 @@ impl Session {
         let (code, text) = match end {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
+            TransferEnd::Unannounced => {
+                (426, "The end came without TLS's close_notify; transfer aborted.")
+            }
             TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
             TransferEnd::Damaged => (451, "The compressed data is damaged; transfer aborted."),
             TransferEnd::Storage(error) if storing => {
