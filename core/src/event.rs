@@ -124,6 +124,12 @@ pub enum Event {
         /// How it ended.
         end: TransferEnd,
     },
+    /// [`Action::CheckControl`](crate::Action::CheckControl) has been carried out: all that had come
+    /// on the control connection by then has been handed over.
+    ControlChecked {
+        /// The request.
+        id: RequestId,
+    },
     /// The outcome of [`Action::Digest`](crate::Action::Digest). The file is closed.
     DigestEnded {
         /// The request.

@@ -10,6 +10,7 @@ mod limits;
 mod logins;
 mod lost;
 mod mode_z;
+mod no_data;
 mod overtaking;
 mod passive;
 mod ports;

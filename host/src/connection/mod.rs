@@ -337,6 +337,10 @@ impl Connection {
                 }
             }
             Action::StopTransfer => self.data.stop(),
+            Action::CheckControl { id } => {
+                self.control.check(&mut self.session, now);
+                self.session.handle(Event::ControlChecked { id }, now);
+            }
             Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {
                 Some(OpenFile::Read(file)) => {
                     self.digest = Some(Digesting::new(id, file, algorithm, start..end));
