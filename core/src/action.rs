@@ -184,6 +184,17 @@ pub enum Plan {
     },
 }
 
+impl Plan {
+    /// Returns the id of the file or directory that is dropped at the end, where there is one.
+    pub const fn dropped(&self) -> Option<RequestId> {
+        match self {
+            Self::Send { file, .. } => Some(*file),
+            Self::Receive { .. } => None,
+            Self::List { directory, .. } => *directory,
+        }
+    }
+}
+
 /// What happens to file bytes on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {

@@ -224,6 +224,8 @@ pub enum TransferEnd {
     Damaged,
     /// Reading or writing the file failed.
     Storage(StorageError),
+    /// It has not begun: transfers take all the memory that they may.
+    NoMemory,
     /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer) before all
     /// bytes had moved.
     Stopped,

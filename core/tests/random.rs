@@ -184,13 +184,14 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Connect { id, .. } => Event::Connected { id: *id, established: how % 4 != 1 },
         Action::Transfer { id, .. } => {
             let bytes = how as u64;
-            let end = match how % 7 {
+            let end = match how % 9 {
                 1 | 2 => return Some(Event::Progress { id: *id, bytes }),
                 3 => TransferEnd::DataLost,
                 4 => TransferEnd::Storage(StorageError::NoSpace),
                 5 => TransferEnd::Stopped,
                 6 => TransferEnd::Excess,
                 7 => TransferEnd::Damaged,
+                8 => TransferEnd::NoMemory,
                 _ => TransferEnd::Complete,
             };
             Event::TransferEnded { id: *id, bytes, end }

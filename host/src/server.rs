@@ -10,6 +10,7 @@ use crate::accounts::Accounts;
 use crate::admission::Sessions;
 use crate::clock::Clock;
 use crate::failures::Failures;
+use crate::memory::TransferMemory;
 use crate::ports::OpenPorts;
 use crate::site::SiteHandler;
 use crate::tls::Tls;
@@ -32,6 +33,8 @@ pub struct Server {
     /// How many logins may be checked at once, at least one. Hashing a password takes much memory by
     /// intention; a flood of logins waits in line instead of taking it all.
     pub logins_at_once: usize,
+    /// What memory all transfers together may take.
+    pub transfer_memory: Arc<TransferMemory>,
     /// Where passive ports are opened, and which are.
     pub passive_ports: Arc<OpenPorts>,
     /// The answers to [`SessionConfig::site_commands`], in the same order.

@@ -9,6 +9,7 @@ mod failures;
 mod limits;
 mod logins;
 mod lost;
+mod memory;
 mod mode_z;
 mod no_data;
 mod overtaking;

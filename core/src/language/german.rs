@@ -383,6 +383,8 @@ static TEXTS: &[(&str, &str)] = &[
      "Übertragung durch ABOR abgebrochen."),
     ("Transfer complete.",
      "Übertragung abgeschlossen."),
+    ("Transfers take all the memory they may; try later.",
+     "Übertragungen belegen allen Speicher, den sie dürfen; später noch einmal versuchen."),
     ("Type set to ASCII.",
      "Datentyp ist jetzt ASCII."),
     ("Type set to binary.",

@@ -131,6 +131,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
                 "data-lost" => TransferEnd::DataLost,
                 "unannounced" => TransferEnd::Unannounced,
                 "damaged" => TransferEnd::Damaged,
+                "no-memory" => TransferEnd::NoMemory,
                 "stopped" => TransferEnd::Stopped,
                 "excess" => TransferEnd::Excess,
                 error => TransferEnd::Storage(storage_error(error)?),

@@ -34,16 +34,20 @@ impl Session {
     }
 
     /// STOR. Behind REST and RANG it changes a file that is there, and needs the permission to
-    /// append.
+    /// append. Who may only create finds no file there, neither now nor when it is whole.
     pub(in crate::session) fn stor(&mut self, argument: &[u8]) {
         let (filter, range) = self.take_parameters();
         let wanted = match range {
-            Range::Whole => Permissions::STORE,
+            Range::Whole => Permissions::CREATE,
             _ => Permissions::STORE | Permissions::APPEND,
         };
         let Some(path) = self.resolve_for_transfer(argument, wanted) else { return };
+        let atomic = self.config.atomic_uploads;
         let (mode, length) = match range {
-            Range::Whole => (WriteMode::Replace { atomic: self.config.atomic_uploads }, None),
+            Range::Whole if self.may(Permissions::STORE, &path) => {
+                (WriteMode::Replace { atomic }, None)
+            }
+            Range::Whole => (WriteMode::Create { atomic }, None),
             Range::From(_) if filter == Filter::Ascii => {
                 return self.fail_transfer(554, "Resuming an upload needs TYPE I.");
             }

@@ -341,6 +341,7 @@ impl Session {
                 (426, "The end came without TLS's close_notify; transfer aborted.")
             }
             TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
+            TransferEnd::NoMemory => (450, "Transfers take all the memory they may; try later."),
             TransferEnd::Damaged => (451, "The compressed data is damaged; transfer aborted."),
             // What is permanent has to be a 5yz: else a client tries again and again.
             TransferEnd::Storage(error) if storing => store_failure(error),

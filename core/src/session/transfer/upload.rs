@@ -187,7 +187,9 @@ impl Upload {
             TransferEnd::Complete => Disposition::Publish,
             // Not even its beginning can be trusted: the checksum comes last, and so do the errors
             // of a disk. One that is full is not to stay so.
-            TransferEnd::Damaged | TransferEnd::Storage(_) => Disposition::Discard,
+            TransferEnd::Damaged | TransferEnd::Storage(_) | TransferEnd::NoMemory => {
+                Disposition::Discard
+            }
             _ if self.existed || bytes == 0 => Disposition::Discard,
             _ => Disposition::KeepPartial,
         }
