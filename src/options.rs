@@ -359,6 +359,7 @@ mod tests {
             (&["--tls-cert", "x", "--tls-key", "x", "--tls-self-signed"], "--tls-self-signed"),
             (&["--tls-required", "some"], "none, login, data or all"),
             (&["--tls-resumption", "on"], "off, prefer or require"),
+            (&["--tls-upload-end", "never"], "strict or lenient"),
             (&["--tls-client-required"], "--tls-client-ca"),
             (&["--on-hangup", "stay"], "keep or publish"),
             (&["--implicit-tls", "990"], "0.0.0.0:2121"),
