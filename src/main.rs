@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod care;
 mod commands;
 mod journal;
 mod log_bound;
@@ -9,6 +10,7 @@ mod login;
 mod options;
 mod output;
 mod remains;
+mod run_as;
 mod tls;
 mod welcome;
 
@@ -27,6 +29,7 @@ use login::Login;
 use options::{Exit, Options, Task};
 use output::{STDERR, STDOUT};
 use remains::Remains;
+use run_as::{Identity, RunAs};
 use tls::Ready;
 
 /// Exit code for a mistake on the command line.
@@ -84,7 +87,11 @@ fn run(options: &Options) -> ExitCode {
     if let Some(mistake) = login.in_vain(tls.is_some(), options.tls.tls_client_ca.is_some()) {
         return fail(USAGE, &mistake);
     }
-    match serve(options, directory, login, tls) {
+    let identity = match options.run_as.as_ref().map(RunAs::find).transpose() {
+        Ok(identity) => identity,
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    match serve(options, directory, login, tls, identity) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error.to_string()),
     }
@@ -95,6 +102,7 @@ fn serve(
     directory: Directory,
     login: Login,
     tls: Option<Ready>,
+    identity: Option<Identity>,
 ) -> io::Result<()> {
     // Before the first thread, so that no signal is missed.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXCPU])?;
@@ -139,15 +147,26 @@ fn serve(
         Login::User { name, password, .. } => server.user(name, password, permissions),
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
+    let bound = server.bind()?;
+    care::of_root(options);
+    care::of_files(options, &directory, &login);
+    if let (Some(identity), Some(run_as)) = (identity, &options.run_as) {
+        // Before the first thread: each has its own rights.
+        let become_it = identity.assume();
+        become_it.map_err(|mistake| io::Error::other(format!("--run-as {run_as}: {mistake}")))?;
+        care::of_missing_rights(options, &login, &format!("user {run_as}"));
+    }
     journal::write().and_then(|()| STDOUT.start(|| ())).map_err(no_thread)?;
-    let handle = server.spawn()?;
+    let handle = bound.spawn()?;
     let addresses = (handle.addresses(), handle.implicit_addresses());
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
     let login = Arc::new(login);
-    let remains = Remains::look(directory, options.write, Arc::clone(&login)).map_err(no_thread)?;
+    let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
+    let remains = remains.map_err(no_thread)?;
     let thread = thread::Builder::new().name("wharf-signals".into());
-    thread.spawn(move || obey(signals, &stop, &login, &remains)).map_err(no_thread)?;
+    let reload = reload(options.clone(), directory, login, remains);
+    thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
     handle.wait()?;
     print("Stopped.\n");
     Ok(())
@@ -161,15 +180,36 @@ fn with_accounts(server: Builder, accounts: &AccountsFile) -> Builder {
         .accounts(accounts.clone())
 }
 
+/// Returns what reads the accounts again, on a thread of its own: a disk that does not answer must
+/// not keep the program from being stopped.
+fn reload(
+    options: Options,
+    directory: Directory,
+    login: Arc<Login>,
+    remains: Remains,
+) -> impl Fn() {
+    let all = Arc::new((options, directory, login, remains));
+    move || {
+        let all = all.clone();
+        let thread = thread::Builder::new().name("wharf-reload".into());
+        let started = thread.spawn(move || {
+            let (options, directory, login, remains) = &*all;
+            login.reload();
+            remains.look_again();
+            care::of_files(options, directory, login);
+        });
+        if let Err(error) = started {
+            log::error!("accounts not reloaded: {}", no_thread(error));
+        }
+    }
+}
+
 /// Does what signals ask for: to stop, to stop at once, to read the accounts again.
-fn obey(mut signals: Signals, stop: &Stop, login: &Login, remains: &Remains) {
+fn obey(mut signals: Signals, stop: &Stop, reload: impl Fn()) {
     let mut stopping = false;
     for signal in signals.forever() {
         match signal {
-            SIGHUP => {
-                login.reload();
-                remains.look_again();
-            }
+            SIGHUP => reload(),
             // It comes again each second, up to the hard limit.
             SIGXCPU => {
                 log::error!("stopping: the processor time that RLIMIT_CPU allows is used up");
