@@ -112,6 +112,7 @@ fn serve(
         .listen_implicit(&options.tls.implicit_tls[..])
         .tls_required(options.tls.required())
         .tls_resumption(options.tls.tls_resumption)
+        .tls_upload_end(options.tls.tls_upload_end)
         .allow_ccc(options.tls.allow_ccc)
         .backend(options.backend)
         .storage(directory.clone())

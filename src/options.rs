@@ -345,6 +345,7 @@ mod tests {
             (&["--tls-cert", "x", "--tls-key", "x", "--tls-self-signed"], "--tls-self-signed"),
             (&["--tls-required", "some"], "none, login, data or all"),
             (&["--tls-resumption", "on"], "off, prefer or require"),
+            (&["--tls-upload-end", "never"], "strict or lenient"),
             (&["--tls-client-required"], "--tls-client-ca"),
             (&["--implicit-tls", "990"], "0.0.0.0:2121"),
             (&["check", "--accounts", "x", "--write"], "--accounts"),
