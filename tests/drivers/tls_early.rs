@@ -21,6 +21,8 @@ fn files() -> Memory {
 /// Connects and shakes hands before any command.
 fn early(client: &mut Client, tls: &ClientTls) -> TlsStream {
     let data = client.passive();
+    // The end of the handshake is there before the command.
+    data.set_nodelay(true).unwrap();
     TlsStream::connect(data, tls).expect("the handshake waits for no command")
 }
 

@@ -156,7 +156,7 @@ impl Connection {
         for _ in 0..ROUNDS {
             let handshaking = self.control.is_handshaking();
             let mut moved = false;
-            if self.data.is_early() {
+            if self.data.look_early() {
                 let (session, files) = (&mut self.session, &mut self.files);
                 moved |= self.data.advance(session, files, &mut self.jobs, now) | self.act(now);
             }

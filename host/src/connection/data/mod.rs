@@ -248,10 +248,18 @@ impl DataChannel {
         true
     }
 
-    /// Returns `true` if a data connection stands and no transfer has begun: what its client does
-    /// there comes before the command that it sends behind it.
-    pub(super) fn is_early(&self) -> bool {
-        matches!(self.state, State::Open { .. }) && self.transfer.is_none()
+    /// Returns `true` if a data connection stands and no transfer has begun. What its client has done
+    /// there comes before the command that it sends afterwards: it is looked at, whether the driver
+    /// has heard of it or not.
+    pub(super) fn look_early(&mut self) -> bool {
+        match &mut self.state {
+            State::Open { wire, silent, protecting, .. } if self.transfer.is_none() => {
+                let is_awaited = silent.is_some() || protecting.is_some();
+                wire.set_ready(Readiness { readable: is_awaited, writable: false });
+                is_awaited
+            }
+            _ => false,
+        }
     }
 
     /// Returns when a transfer that is held back goes on, or what was refused is to be closed.
