@@ -11,7 +11,7 @@ use wharf::{
 use crate::options::address;
 
 /// What is to be protected, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct TlsOptions {
     /// Offer TLS with this certificate (PEM, with the chain behind it). A changed file is taken up
     /// without a restart
