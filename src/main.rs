@@ -134,7 +134,8 @@ fn serve(
         .allow_foreign_data(options.allow_foreign_data)
         .allow_privileged_ports(options.allow_privileged_ports)
         .mode_z(!options.no_mode_z)
-        .atomic_uploads(!options.no_atomic_uploads);
+        .atomic_uploads(!options.no_atomic_uploads)
+        .on_hangup(options.on_hangup);
     if let Some(address) = options.public_address {
         server = server.public_address(address);
     }
