@@ -7,7 +7,7 @@ use core::num::NonZeroU64;
 use crate::rights::Rights;
 use crate::storage::{StorageAnswer, StorageError};
 use crate::time::Instant;
-use crate::tls::TlsRequired;
+use crate::tls::{TlsRequired, UploadEnd};
 
 /// Names a request, so that its completion can be told from another's.
 ///
@@ -22,9 +22,11 @@ pub enum Event {
     /// The instant that [`poll_timeout`](crate::Session::poll_timeout) named has come.
     Timeout,
     /// The client closed its side of the control connection in order: no more commands come, but
-    /// it may still read. A transfer stops.
+    /// it may still read. Whatever goes on goes on.
     ControlClosed,
-    /// The control connection broke: nothing can be sent any more.
+    /// The control connection broke: nothing can be sent any more. An upload goes on to the end of
+    /// its data connection; what the client sent before, and shows only now, may still be handed
+    /// over.
     ControlLost,
     /// The server stops: idle sessions end now, transfers may go on until `deadline`.
     Shutdown {
@@ -76,6 +78,12 @@ pub enum Event {
         id: RequestId,
         /// Whose connection it is.
         peer: IpAddr,
+    },
+    /// The connection that was accepted at the passive port has something to be read, or its end,
+    /// while no transfer goes on over it. Once at the most; nothing has been read.
+    DataReadable {
+        /// The request that opened the port.
+        id: RequestId,
     },
     /// The passive port is closed without having served.
     PortLost {
@@ -157,6 +165,8 @@ pub struct Grant {
     pub tls: TlsRequired,
     /// How fast its transfers may be.
     pub rates: Rates,
+    /// How its uploads within TLS may end; `None`: as everybody's.
+    pub upload_end: Option<UploadEnd>,
 }
 
 /// How fast transfers may be, in bytes per second each; `None`: as fast as they can.
@@ -213,6 +223,9 @@ pub enum TransferEnd {
     /// The client broke the data connection, or it failed; in MODE Z also: the client closed it
     /// before the end of its zlib stream.
     DataLost,
+    /// The client closed an upload's data connection in order, but its TLS without close_notify: it
+    /// may have sent all, or have been cut off. What has come is in the file.
+    Unannounced,
     /// More came than [`Plan::Receive`](crate::Plan::Receive) allows; that much is in the file.
     Excess,
     /// What the client sent in MODE Z is not a zlib stream, or more than one.

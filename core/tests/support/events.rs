@@ -17,6 +17,7 @@
 //! | `site #3 200 text` | a SITE command |
 //! | `listening #4 50000`, `listening #4 none` | a passive port |
 //! | `arrived #4 10.0.0.1` | a connection to it |
+//! | `readable #4` | something has come over that connection before a command |
 //! | `port-lost #4 failed`, `… given-away` | it is closed |
 //! | `connected #5`, `unconnected #5` | an active connection |
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
@@ -24,7 +25,7 @@
 //! | `checked #6` | the control connection has been looked at once more |
 //! | `progress #7 100`, `digested #7 \x1f\x00`, `… stopped`, `… failed busy` | a digest |
 //!
-//! A transfer ends `complete`, `data-lost`, `damaged`, `stopped`, `excess`, or with a storage error
+//! A transfer ends `complete`, `data-lost`, `unannounced`, `damaged`, `stopped`, `excess`, or with a storage error
 //! such as `no-space`.
 
 use std::time::Duration;
@@ -32,7 +33,7 @@ use std::time::Duration;
 use wharf_core::{
     Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Metadata, Opened,
     Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
-    TransferEnd, VirtualPath, WallTime,
+    TransferEnd, UploadEnd, VirtualPath, WallTime,
 };
 
 use super::text::unescape;
@@ -100,6 +101,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "listening" if rest == "none" => Event::Listening { id, port: None },
         "listening" => Event::Listening { id, port: Some(number(rest)?) },
         "arrived" => Event::DataArrived { id, peer: number(rest)? },
+        "readable" => Event::DataReadable { id },
         "port-lost" => {
             let why = match rest {
                 "failed" => PortLoss::Failed,
@@ -129,6 +131,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
             let end = match end {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
+                "unannounced" => TransferEnd::Unannounced,
                 "damaged" => TransferEnd::Damaged,
                 "no-memory" => TransferEnd::NoMemory,
                 "stopped" => TransferEnd::Stopped,
@@ -198,11 +201,21 @@ fn grant(text: &str) -> Result<Grant> {
         match fact.split_once('=') {
             Some(("tls", required)) => grant.tls = tls_required(required)?,
             Some(("download", rate)) => grant.rates.download = Some(number(rate)?),
+            Some(("upload-end", end)) => grant.upload_end = Some(upload_end(end)?),
             Some(("upload", rate)) => grant.rates.upload = Some(number(rate)?),
             _ => return Err(format!("unknown fact {fact:?}")),
         }
     }
     Ok(grant)
+}
+
+/// Reads `strict` or `lenient`.
+pub(crate) fn upload_end(text: &str) -> Result<UploadEnd> {
+    Ok(match text {
+        "strict" => UploadEnd::Strict,
+        "lenient" => UploadEnd::Lenient,
+        _ => return Err(format!("unknown end {text:?}")),
+    })
 }
 
 /// Reads `none`, `login`, `data` or `all`.

@@ -149,13 +149,18 @@ impl Connection {
         self.data.part_in_time(now);
         self.look_again = None;
         let works = self.data.is_transferring() || self.digest.is_some();
-        if works && self.control.is_blind(&self.session) {
-            self.control.look_for_end(&mut self.session, now);
+        if (works || self.control.has_ended()) && self.control.is_blind(&self.session) {
+            self.control.look_for_loss(&mut self.session, now);
             self.look_again = Some(now.instant + LOOK_AGAIN);
         }
         for _ in 0..ROUNDS {
             let handshaking = self.control.is_handshaking();
-            let mut moved = self.control.receive(&mut self.session, now);
+            let mut moved = false;
+            if self.data.look_early() {
+                let (session, files) = (&mut self.session, &mut self.files);
+                moved |= self.data.advance(session, files, &mut self.jobs, now) | self.act(now);
+            }
+            moved |= self.control.receive(&mut self.session, now);
             if handshaking && !self.control.is_handshaking() {
                 self.seat.end_handshake();
             }

@@ -81,7 +81,7 @@ pub(crate) enum Flow {
     /// The peer sends no more, and has said so.
     Ended,
     /// The connection is broken: by the network, by a peer that breaks TLS (the error is of the kind
-    /// `InvalidData`), or by the end of a connection within TLS (`UnexpectedEof`).
+    /// `InvalidData`), or by an end in order that came without close_notify (`UnexpectedEof`).
     Broken(io::Error),
 }
 
@@ -108,6 +108,11 @@ impl Wire {
         if let Layer::Secured(tls) = &mut self.layer {
             tls.set_buffer(most);
         }
+    }
+
+    /// Returns `true` if something can be read, or the end; it stays unread.
+    pub(crate) fn has_input(&mut self, socket: &Socket) -> bool {
+        Link { socket, ready: &mut self.ready }.has_input()
     }
 
     /// Goes on with the handshake.
@@ -274,16 +279,12 @@ impl Wire {
     }
 }
 
-/// Tells whether the peer has closed its side, or the connection broke, even where unread bytes
-/// stand before the end.
-pub(crate) fn has_ended(socket: &Socket) -> bool {
+/// Returns `true` if the connection is broken, even where unread bytes stand before that. A peer that
+/// has only closed its side has not broken it.
+pub(crate) fn is_broken(socket: &Socket) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    #[cfg(target_os = "linux")]
-    let half_closed = PollFlags::RDHUP;
-    #[cfg(not(target_os = "linux"))]
-    let half_closed = PollFlags::empty();
-    let mut watched = [PollFd::new(socket, half_closed)];
+    let mut watched = [PollFd::new(socket, PollFlags::empty())];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let end = half_closed | PollFlags::HUP | PollFlags::ERR;
-    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(end)
+    let broken = PollFlags::HUP | PollFlags::ERR;
+    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(broken)
 }

@@ -231,6 +231,8 @@ impl Reader<'_> {
         let rights = self.folders(owner, rights, given.folders);
         let tls = self.field(owner, "tls", given.tls.as_ref(), fields::tls);
         let tls = tls.unwrap_or(TlsRequired::None);
+        let upload_end = given.tls_upload_end.as_ref();
+        let upload_end = self.field(owner, "tls_upload_end", upload_end, fields::upload_end);
         let limits = given.limits;
         let most_sessions = self.limit(owner, "limits.sessions", limits.sessions);
         let rates = Rates {
@@ -239,7 +241,7 @@ impl Reader<'_> {
         };
         let sessions = self.places.of(owner.host, owner.user.unwrap_or_default());
         let most_sessions = most_sessions.and_then(|most| NonZeroUsize::try_from(most).ok());
-        let grant = Grant { rights, tls, rates };
+        let grant = Grant { rights, tls, rates, upload_end };
         Some(Entry { storage: storage?, grant, most_sessions, sessions })
     }
 
@@ -302,7 +304,7 @@ impl Reader<'_> {
 
     fn open(&self, root: &str) -> io::Result<Directory> {
         if Path::new(root).is_absolute() {
-            Directory::open(root)
+            self.base.open_likewise(root)
         } else {
             self.base.open_beneath(root)
         }
