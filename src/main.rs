@@ -164,8 +164,8 @@ fn serve(
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
     let login = Arc::new(login);
-    let remains =
-        Remains::look(directory.clone(), options.write, Arc::clone(&login)).map_err(no_thread)?;
+    let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
+    let remains = remains.map_err(no_thread)?;
     let thread = thread::Builder::new().name("wharf-signals".into());
     let reload = reload(options.clone(), directory, login, remains);
     thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
@@ -192,13 +192,13 @@ fn reload(
 ) -> impl Fn() {
     let all = Arc::new((options, directory, login, remains));
     move || {
-        let all = Arc::clone(&all);
+        let all = all.clone();
         let thread = thread::Builder::new().name("wharf-reload".into());
         let started = thread.spawn(move || {
             let (options, directory, login, remains) = &*all;
             login.reload();
-            care::of_files(options, directory, login);
             remains.look_again();
+            care::of_files(options, directory, login);
         });
         if let Err(error) = started {
             log::error!("accounts not reloaded: {}", no_thread(error));

@@ -20,6 +20,8 @@ import time
 import traceback
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+
 from mounts import Unavailable, mounted, run
 
 NOBODY = 65534
