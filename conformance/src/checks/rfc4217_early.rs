@@ -25,7 +25,9 @@ enum Order {
 fn early_handshake(context: &mut Context<'_>) -> Result {
     needs_tls(context)?;
     for profile in [Profile::Standard, Profile::Implicit] {
-        if !context.has_tls(profile) {
+        // Where it has to be resumed there are not as many tickets as transfers: see below.
+        let resumes = context.settings(profile).resumption_required == Some(true);
+        if !context.has_tls(profile) || resumes {
             continue;
         }
         for version in context.tls_versions() {
