@@ -27,9 +27,9 @@ pub use backend::Backend;
 pub use builder::{Bound, Builder, Server};
 pub use handle::Handle;
 pub use wharf_host::core::{
-    self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, Password, Permissions, Rates,
-    Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd, VirtualPath, WallTime,
-    WriteMode,
+    self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password,
+    Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
+    VirtualPath, WallTime, WriteMode,
 };
 pub use wharf_host::tls::{
     Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,

@@ -134,7 +134,8 @@ fn serve(
         .allow_foreign_data(options.allow_foreign_data)
         .allow_privileged_ports(options.allow_privileged_ports)
         .mode_z(!options.no_mode_z)
-        .atomic_uploads(!options.no_atomic_uploads);
+        .atomic_uploads(!options.no_atomic_uploads)
+        .on_hangup(options.on_hangup);
     if let Some(address) = options.public_address {
         server = server.public_address(address);
     }
@@ -163,8 +164,8 @@ fn serve(
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
     let login = Arc::new(login);
-    let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
-    let remains = remains.map_err(no_thread)?;
+    let remains =
+        Remains::look(directory.clone(), options.write, Arc::clone(&login)).map_err(no_thread)?;
     let thread = thread::Builder::new().name("wharf-signals".into());
     let reload = reload(options.clone(), directory, login, remains);
     thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
@@ -191,13 +192,13 @@ fn reload(
 ) -> impl Fn() {
     let all = Arc::new((options, directory, login, remains));
     move || {
-        let all = all.clone();
+        let all = Arc::clone(&all);
         let thread = thread::Builder::new().name("wharf-reload".into());
         let started = thread.spawn(move || {
             let (options, directory, login, remains) = &*all;
             login.reload();
-            remains.look_again();
             care::of_files(options, directory, login);
+            remains.look_again();
         });
         if let Err(error) = started {
             log::error!("accounts not reloaded: {}", no_thread(error));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
-use wharf::{Backend, Durability, PassivePorts};
+use wharf::{Backend, Durability, OnHangup, PassivePorts};
 
 use crate::run_as::RunAs;
 use crate::tls::TlsOptions;
@@ -110,7 +110,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", default_value_t)]
     pub(crate) backend: Backend,
 
-    /// Most sessions at once
+    /// Most sessions at once; fewer where the limit of open files is too low
     #[arg(long, value_name = "N", value_parser = positive, default_value = "1000")]
     pub(crate) max_sessions: u32,
 
@@ -176,6 +176,12 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) no_atomic_uploads: bool,
 
+    /// What becomes of an upload whose client closes the control connection without QUIT: keep (an
+    /// old file stays, where there is none what came is kept) or publish (it is whole), for devices
+    /// that never say QUIT
+    #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = on_hangup)]
+    pub(crate) on_hangup: OnHangup,
+
     /// What a stored file survives once it is acknowledged: full: a power cut; none: the end of
     /// the program only, which is faster for many small files
     #[arg(long, value_name = "HOW", default_value_t)]
@@ -235,6 +241,14 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     resolved.ok_or_else(|| {
         "an address and a port are wanted, such as 0.0.0.0:2121 or [::1]:2121".to_string()
     })
+}
+
+fn on_hangup(text: &str) -> Result<OnHangup, String> {
+    match text {
+        "keep" => Ok(OnHangup::Keep),
+        "publish" => Ok(OnHangup::Publish),
+        _ => Err("keep or publish is wanted".to_string()),
+    }
 }
 
 fn positive(text: &str) -> Result<u32, String> {
@@ -347,6 +361,7 @@ mod tests {
             (&["--tls-resumption", "on"], "off, prefer or require"),
             (&["--tls-upload-end", "never"], "strict or lenient"),
             (&["--tls-client-required"], "--tls-client-ca"),
+            (&["--on-hangup", "stay"], "keep or publish"),
             (&["--implicit-tls", "990"], "0.0.0.0:2121"),
             (&["check", "--accounts", "x", "--write"], "--accounts"),
             (&["check", "--lisen", "x"], "did you mean --listen?"),

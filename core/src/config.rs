@@ -35,6 +35,8 @@ pub struct SessionConfig {
     pub allow_privileged_ports: bool,
     /// A file that is replaced keeps its old content for readers until the new one is whole.
     pub atomic_uploads: bool,
+    /// What becomes of an upload whose client closes the control connection without QUIT.
+    pub on_hangup: OnHangup,
     /// MODE Z is to be had: transfers that are compressed, which takes the processor's time.
     pub mode_z: bool,
     /// Minutes east of UTC in which LIST shows times; MLSD, MLST and MDTM are in UTC always.
@@ -61,6 +63,7 @@ impl Default for SessionConfig {
             allow_foreign_data: false,
             allow_privileged_ports: false,
             atomic_uploads: true,
+            on_hangup: OnHangup::Keep,
             mode_z: true,
             list_utc_offset_minutes: 0,
             tls: None,
@@ -68,6 +71,17 @@ impl Default for SessionConfig {
             site_commands: Vec::new(),
         }
     }
+}
+
+/// What becomes of an upload whose data connection ends in order, but whose control connection is
+/// closed by then without QUIT: the client was killed, or is of a kind that never says QUIT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnHangup {
+    /// It is cut off: what came is kept where no file stood before, and an old file stays.
+    #[default]
+    Keep,
+    /// It is whole, and takes its place.
+    Publish,
 }
 
 /// A SITE command that the embedding program answers.

@@ -22,9 +22,11 @@ pub enum Event {
     /// The instant that [`poll_timeout`](crate::Session::poll_timeout) named has come.
     Timeout,
     /// The client closed its side of the control connection in order: no more commands come, but
-    /// it may still read. A transfer stops.
+    /// it may still read. Whatever goes on goes on.
     ControlClosed,
-    /// The control connection broke: nothing can be sent any more.
+    /// The control connection broke: nothing can be sent any more. An upload goes on to the end of
+    /// its data connection; what the client sent before, and shows only now, may still be handed
+    /// over.
     ControlLost,
     /// The server stops: idle sessions end now, transfers may go on until `deadline`.
     Shutdown {

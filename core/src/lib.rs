@@ -57,7 +57,7 @@ mod timestamp;
 mod tls;
 
 pub use action::{Action, Filter, Mode, Password, Plan, Proof};
-pub use config::{Admission, Endpoint, SessionConfig, SiteCommand};
+pub use config::{Admission, Endpoint, OnHangup, SessionConfig, SiteCommand};
 pub use digest::DigestAlgorithm;
 pub use event::{
     DataProof, Denial, DigestEnd, Event, Grant, PortLoss, Rates, RequestId, SiteReply, TransferEnd,

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_host::core::{
-    Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy, TlsRequired,
-    UploadEnd,
+    OnHangup, Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy,
+    TlsRequired, UploadEnd,
 };
 use wharf_host::tls::Tls;
 use wharf_host::{Accounts, PassivePorts, SiteHandler, SiteRequest, Storage};
@@ -289,13 +289,22 @@ impl Builder {
         self
     }
 
+    /// Sets what becomes of an upload whose client closes the control connection without QUIT;
+    /// [`OnHangup::Keep`] when unset.
+    pub fn on_hangup(mut self, on_hangup: OnHangup) -> Self {
+        self.session.on_hangup = on_hangup;
+        self
+    }
+
     /// Sets how many minutes east of UTC the times of LIST are; 0 when unset.
     pub fn list_utc_offset_minutes(mut self, minutes: i16) -> Self {
         self.session.list_utc_offset_minutes = minutes;
         self
     }
 
-    /// Sets how many sessions there may be in all; 1000 when unset.
+    /// Sets how many sessions there may be in all; 1000 when unset. There are fewer, and a warning
+    /// says so, where the process's limit of open files leaves no room for the files of so many; it
+    /// is raised as far as the system allows.
     pub fn max_sessions(mut self, most: usize) -> Self {
         self.max_sessions = most;
         self

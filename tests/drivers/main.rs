@@ -6,6 +6,7 @@ mod support;
 mod crowds;
 mod digests;
 mod failures;
+mod hangup;
 mod limits;
 mod logins;
 mod lost;

@@ -9,7 +9,9 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use wharf::{Account, Accounts, Attempt, Backend, Denial, Handle, Memory, Rates, SimpleAccounts};
 
-use crate::support::{Client, ClientTls, TlsStream, for_each_driver, noise, tls_server};
+use crate::support::{
+    Client, ClientTls, TlsStream, for_each_driver, noise, tls_server, wait_until,
+};
 
 for_each_driver!(
     downloads_take_their_time,
@@ -17,6 +19,7 @@ for_each_driver!(
     what_expands_takes_its_time,
     a_slow_rate_holds_up_nobody_else,
     a_transfer_that_is_held_back_can_be_aborted,
+    an_upload_that_is_held_back_outlives_its_client,
 );
 
 /// Who is called `ftp` has these rates, and who is called `anonymous` none.
@@ -160,4 +163,17 @@ fn a_transfer_that_is_held_back_can_be_aborted(backend: Backend) {
             client.ask("NOOP", 200);
         }
     }
+}
+
+/// It has sent all, and QUIT, and is gone long before the server has taken it.
+fn an_upload_that_is_held_back_outlives_its_client(backend: Backend) {
+    let (files, content) = (Memory::new(), noise(300_000));
+    let server = start(backend, &files, 200_000);
+    let mut client = limited(&server, None);
+    let mut data = client.begin("STOR new");
+    data.write_all(&content).unwrap();
+    client.send("QUIT");
+    client.reset();
+    drop(data);
+    wait_until("it is there", || files.read("/new").as_ref() == Some(&content));
 }

@@ -69,6 +69,7 @@ pub(crate) enum Call {
     DropRead,
     OpenWrite,
     Write,
+    Sync,
     Finish,
     OpenDirectory,
     NextEntry,
@@ -76,13 +77,14 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Metadata,
         Self::OpenRead,
         Self::ReadAt,
         Self::DropRead,
         Self::OpenWrite,
         Self::Write,
+        Self::Sync,
         Self::Finish,
         Self::OpenDirectory,
         Self::NextEntry,
@@ -95,7 +97,7 @@ impl Call {
         match self {
             Self::Metadata => ("SIZE bad", false),
             Self::OpenRead | Self::ReadAt | Self::DropRead => ("RETR bad", true),
-            Self::OpenWrite | Self::Write | Self::Finish => ("STOR bad", true),
+            Self::OpenWrite | Self::Write | Self::Sync | Self::Finish => ("STOR bad", true),
             Self::OpenDirectory | Self::NextEntry => ("NLST bad-folder", true),
             Self::Remove => ("DELE bad", false),
         }
@@ -118,6 +120,11 @@ impl Faulty {
             .with_file("/bad-folder/entry", "A file in a folder.")
             .with_file("/good", "Another file.");
         Self { files, call, gate }
+    }
+
+    /// What it holds.
+    pub(crate) fn files(&self) -> &Memory {
+        &self.files
     }
 
     fn trap(&self, call: Call, path: &VirtualPath) -> Trap {
@@ -256,6 +263,11 @@ impl WriteFile for Open<Option<Box<dyn WriteFile>>> {
             Some(inner) => inner.write(bytes),
             None => Err(StorageError::Other),
         }
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.trap.spring(Call::Sync);
+        self.inner.as_mut().map_or(Ok(()), |inner| inner.sync())
     }
 
     fn finish(mut self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {

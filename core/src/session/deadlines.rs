@@ -5,7 +5,7 @@ use crate::time::{Instant, Now};
 
 use super::Session;
 use super::state::{Login, Work};
-use super::transfer::Stop;
+use super::stop::Stop;
 
 /// What happens when a deadline passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::time::Instant;
 
 use super::failure::failure;
 use super::state::{Range, Work};
-use super::transfer::Stop;
+use super::stop::{Stop, Stopped};
 use super::{Session, number, trim};
 
 /// The bytes of a file that count.
@@ -135,9 +135,6 @@ impl Session {
     }
 
     fn open_for_digest(&mut self, algorithm: DigestAlgorithm, path: VirtualPath, form: Form) {
-        if self.input_ended {
-            return self.reply(426, "The control connection is closed.");
-        }
         let stage = Stage::Opening(self.request(StorageRequest::OpenRead(path)));
         self.work = Work::Digesting(Digesting { algorithm, form, stage, stop: None });
     }
@@ -209,7 +206,7 @@ impl Session {
             // The storage is at work; when it has answered, there is nobody left to serve.
             Stage::Opening(_) if why == Stop::ControlClosed => {
                 self.work = Work::Idle;
-                self.reply(426, "The control connection is closed.");
+                self.reply(426, why.text(Stopped::Digest));
             }
             _ => {}
         }
@@ -244,13 +241,9 @@ impl Session {
                 (450, failure(StorageError::Busy).1.into())
             }
             (DigestEnd::Storage(error), _) => (451, failure(error).1.into()),
-            (DigestEnd::Stopped, _) if digesting.stop == Some(Stop::Shutdown) => {
-                (426, "The server is shutting down; digest aborted.".into())
+            (DigestEnd::Stopped, _) => {
+                (426, digesting.stop.unwrap_or(Stop::Aborted).text(Stopped::Digest).into())
             }
-            (DigestEnd::Stopped, _) if digesting.stop == Some(Stop::ControlClosed) => {
-                (426, "The control connection is closed.".into())
-            }
-            (DigestEnd::Stopped, _) => (426, "Digest aborted via ABOR.".into()),
         };
         self.journal.ordinary(format_args!("{algorithm} of a file, {code}"));
         self.reply(code, text);

@@ -85,6 +85,22 @@ impl Inbox {
         verbs.find(|verb| *verb == Verb::Abor || verb.takes_long()) == Some(Verb::Abor)
     }
 
+    /// Returns `true` if QUIT waits, behind whatever other commands.
+    pub(crate) fn has_quit(&self) -> bool {
+        self.lines.iter().any(|line| match line {
+            Line::Command(bytes) => {
+                matches!(command::parse(bytes), Command::Known(spec, None) if spec.verb == Verb::Quit)
+            }
+            Line::TooLong => false,
+        })
+    }
+
+    /// Forgets the lines that wait, but not the beginning of one that has not come whole.
+    pub(crate) fn drop_lines(&mut self) {
+        self.lines.clear();
+        (self.weight, self.barrier) = (0, false);
+    }
+
     /// Tells whether no whole line waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
@@ -93,11 +109,6 @@ impl Inbox {
     /// The barrier command has been answered: reading goes on.
     pub(crate) fn lift_barrier(&mut self) {
         self.barrier = false;
-    }
-
-    /// Forgets all that waits.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new();
     }
 }
 

@@ -18,6 +18,7 @@
 //! | `failure` | what a storage error is called in a reply |
 //! | `journal` | what is said in the log, and how often |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
+//! | `stop` | what a client is told of a transfer or digest that was stopped |
 //! | `deadlines` | when something takes too long |
 
 mod access;
@@ -36,6 +37,7 @@ mod modify;
 mod parameters;
 mod security;
 mod state;
+mod stop;
 mod transfer;
 
 use alloc::collections::VecDeque;
@@ -54,8 +56,8 @@ use crate::time::{Instant, Now};
 use inbox::Inbox;
 use journal::Journal;
 use security::{Protection, Security};
-use state::{Data, Login, Parameters, Then, Work};
-use transfer::Stop;
+use state::{Data, Input, LastWord, Login, Parameters, Then, Work};
+use stop::Stop;
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
 const REPLIES_WAITING: usize = 16 * 1024;
@@ -101,8 +103,8 @@ pub struct Session {
     active: Instant,
     /// When it must be logged in.
     login_deadline: Instant,
-    /// The client sends no more.
-    input_ended: bool,
+    /// What is to be heard from the client.
+    input: Input,
     /// The server stops; transfers end by then.
     shutdown: Option<Instant>,
 }
@@ -131,7 +133,7 @@ impl Session {
             work: Work::Idle,
             active: now.instant,
             login_deadline,
-            input_ended: false,
+            input: Input::Open,
             shutdown: None,
         };
         if endpoint.implicit_tls() {
@@ -170,6 +172,9 @@ impl Session {
     /// [`wants_read`](Self::wants_read) is true.
     pub fn receive(&mut self, control: &[u8], now: Now) -> usize {
         self.journal.set_time(now.instant);
+        if let Input::Lost(_) = self.input {
+            return self.skim(control);
+        }
         let mut consumed = 0;
         while consumed < control.len() && self.wants_read() {
             consumed += self.inbox.feed(&control[consumed..]);
@@ -186,11 +191,7 @@ impl Session {
         match event {
             Event::Timeout => self.check_deadlines(now),
             Event::ControlClosed => self.control_closed(now),
-            Event::ControlLost => {
-                self.inbox.clear();
-                self.replies.shut();
-                self.control_closed(now);
-            }
+            Event::ControlLost => self.control_lost(now),
             Event::Shutdown { deadline } => {
                 self.shutdown.get_or_insert(deadline);
             }
@@ -271,12 +272,16 @@ impl Session {
     /// Tells whether control bytes would be consumed. While it is false, read none: TCP then tells
     /// the client to wait.
     pub fn wants_read(&self) -> bool {
-        !self.input_ended
-            && !matches!(
-                self.work,
-                Work::Securing { .. } | Work::Clearing { .. } | Work::Ending { .. } | Work::Ended
-            )
-            && self.transmit().len() < REPLIES_WAITING
+        match self.input {
+            Input::Open => {}
+            Input::Ended => return false,
+            // What came before the end may say how an upload is meant to end.
+            Input::Lost(word) => return word == LastWord::None && self.is_uploading(),
+        }
+        !matches!(
+            self.work,
+            Work::Securing { .. } | Work::Clearing { .. } | Work::Ending { .. } | Work::Ended
+        ) && self.transmit().len() < REPLIES_WAITING
             && self.inbox.has_room()
     }
 
@@ -366,18 +371,48 @@ impl Session {
         }
     }
 
-    /// The client sends no more: what it sent is still answered, but a transfer or digest stops.
+    /// The client sends no more: what it has sent is still answered, and what goes on goes on.
     fn control_closed(&mut self, now: Now) {
-        self.input_ended = true;
+        if self.input == Input::Open {
+            self.input = Input::Ended;
+        }
+        if let Work::Securing { .. } = self.work {
+            self.abandon_handshake(now);
+        }
+    }
+
+    /// Nothing can be said any more, and nothing is begun. Only what is uploaded goes on: the client
+    /// may have sent all of it.
+    fn control_lost(&mut self, now: Now) {
+        self.input = Input::Lost(self.last_word());
+        self.inbox.drop_lines();
+        self.replies.shut();
         match self.work {
-            Work::Transferring(_) | Work::Digesting(_) => {
-                // Whatever it wanted besides stops too.
-                self.inbox.clear();
-                self.break_off(Stop::ControlClosed);
-            }
+            Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::ControlClosed),
             Work::Securing { .. } => self.abandon_handshake(now),
             _ => {}
         }
+    }
+
+    /// Returns what the client has said of the end, whenever its turn is.
+    fn last_word(&self) -> LastWord {
+        match self.input {
+            Input::Lost(word @ (LastWord::Quit | LastWord::Abor)) => word,
+            _ if self.inbox.aborts() => LastWord::Abor,
+            _ if self.inbox.has_quit() => LastWord::Quit,
+            _ => LastWord::None,
+        }
+    }
+
+    /// Takes what came before a loss that showed first, for the sake of a QUIT.
+    fn skim(&mut self, control: &[u8]) -> usize {
+        let mut consumed = 0;
+        while consumed < control.len() && self.wants_read() {
+            consumed += self.inbox.feed(&control[consumed..]);
+            self.input = Input::Lost(self.last_word());
+            self.inbox.drop_lines();
+        }
+        consumed
     }
 }
 

@@ -29,6 +29,28 @@ pub(crate) enum Login {
     In { user: Vec<u8>, grant: Grant },
 }
 
+/// What is to be heard from the client on the control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// More may come.
+    Open,
+    /// It has closed its side in order, and may still read.
+    Ended,
+    /// The connection is lost.
+    Lost(LastWord),
+}
+
+/// What had come before the control connection was lost, and not been executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastWord {
+    /// Nothing of importance.
+    None,
+    /// QUIT.
+    Quit,
+    /// ABOR.
+    Abor,
+}
+
 /// What the session is doing. One command at a time: the next is taken when this is `Idle`, but
 /// for the few that overtake a transfer.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use wharf_core::{
-    Admission, Endpoint, Permissions, Resumption, SessionConfig, SiteCommand, TlsPolicy,
+    Admission, Endpoint, OnHangup, Permissions, Resumption, SessionConfig, SiteCommand, TlsPolicy,
 };
 
 use super::events::{duration, number, permissions, split};
@@ -314,6 +314,13 @@ fn configure(config: &mut SessionConfig, name: &str, value: &str) -> Result<()> 
         "allow_foreign_data" => config.allow_foreign_data = number(value)?,
         "allow_privileged_ports" => config.allow_privileged_ports = number(value)?,
         "atomic_uploads" => config.atomic_uploads = number(value)?,
+        "on_hangup" => {
+            config.on_hangup = match value {
+                "keep" => OnHangup::Keep,
+                "publish" => OnHangup::Publish,
+                _ => return Err(format!("unknown word {value}")),
+            }
+        }
         "mode_z" => config.mode_z = number(value)?,
         "list_utc_offset_minutes" => config.list_utc_offset_minutes = number(value)?,
         "tls" => config.tls = Some(tls_policy(value)?),

@@ -9,7 +9,7 @@ use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
 use crate::tls::{ClientCertificate, client_certificate};
-use crate::wire::{Flow, Progress, Readiness, Wire, has_ended};
+use crate::wire::{Flow, Progress, Readiness, Wire, is_broken};
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
@@ -29,10 +29,22 @@ pub(super) struct Control {
     certificate: Option<ClientCertificate>,
     /// What Session did not consume yet.
     unread: Vec<u8>,
-    /// The client has sent its end.
-    ended: bool,
-    broken: bool,
+    input: Input,
+    /// Replies cannot be sent any more. What the client sent before is still worth reading: be it
+    /// only QUIT.
+    mute: bool,
     drained: usize,
+}
+
+/// How far reading has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// More may come.
+    Open,
+    /// The client has sent its end.
+    Ended,
+    /// Nothing more is to be had. `refused`: because of what the client did to TLS.
+    Lost { refused: bool },
 }
 
 impl Control {
@@ -55,8 +67,8 @@ impl Control {
             handshaking: false,
             certificate: None,
             unread: Vec::new(),
-            ended: false,
-            broken: false,
+            input: Input::Open,
+            mute: false,
             drained: 0,
         }
     }
@@ -69,16 +81,23 @@ impl Control {
         self.wire.set_ready(ready);
     }
 
+    /// Returns `true` if the client has closed its side in order; it may still read.
+    pub(super) fn has_ended(&self) -> bool {
+        self.input == Input::Ended
+    }
+
+    /// Returns `true` if the client has no use for a goodbye. One that broke TLS has been told so by
+    /// an alert, and has a while to read it.
     pub(super) fn is_broken(&self) -> bool {
-        self.broken
+        self.mute || self.input == Input::Lost { refused: false }
     }
 
     /// What has to happen on the socket before anything can go on.
     pub(super) fn interest(&self, session: &Session) -> Readiness {
         let reads = session.wants_read() && !self.handshaking;
         self.wire.not_ready(Readiness {
-            readable: !self.ended && reads,
-            writable: !session.transmit().is_empty(),
+            readable: self.input == Input::Open && reads,
+            writable: !self.mute && !session.transmit().is_empty(),
         })
     }
 
@@ -91,22 +110,20 @@ impl Control {
             return false;
         }
         if self.unread.is_empty() {
-            if self.ended {
+            if self.input != Input::Open {
                 return false;
             }
             let mut buffer = [0; READ];
             match self.wire.read(&self.socket, &mut buffer) {
                 Flow::Moved(count) => self.unread.extend_from_slice(&buffer[..count]),
                 Flow::Blocked => return false,
-                Flow::Ended => {
-                    self.ended = true;
-                    session.handle(Event::ControlClosed, now);
-                    return true;
+                // An end is one also where TLS has not announced it: nothing depends on what might
+                // have been cut off behind a whole line.
+                Flow::Ended => self.ended(session, now),
+                Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.ended(session, now);
                 }
-                Flow::Broken(error) => {
-                    self.lost(&error, session, now);
-                    return true;
-                }
+                Flow::Broken(error) => self.lost(&error, session, now),
             }
         }
         let consumed = session.receive(&self.unread, now);
@@ -118,9 +135,17 @@ impl Control {
     pub(super) fn check(&mut self, session: &mut Session, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
         while self.receive(session, now) {}
-        if self.is_blind(session) {
-            self.look_for_end(session, now);
+        self.look_for_loss(session, now);
+        // Session may want what it had no room for before: there may be a QUIT.
+        while self.receive(session, now) {}
+    }
+
+    fn ended(&mut self, session: &mut Session, now: Now) {
+        if self.mute {
+            return self.lost(&io::ErrorKind::BrokenPipe.into(), session, now);
         }
+        self.input = Input::Ended;
+        session.handle(Event::ControlClosed, now);
     }
 
     /// Begins TLS. What Session has not consumed can only be the client's part of the handshake.
@@ -162,23 +187,34 @@ impl Control {
         self.certificate.as_ref()
     }
 
-    /// Tells whether commands are left unread while Session has enough: then the end of the
-    /// connection, which stands behind them, has to be looked for.
+    /// Returns `true` if a loss of the connection would not show by reading: commands are left unread
+    /// while Session has enough, or the client has sent its end.
     pub(super) fn is_blind(&self, session: &Session) -> bool {
-        !self.ended && !session.wants_read()
+        !matches!(self.input, Input::Lost { .. }) && !session.wants_read()
     }
 
-    /// Looks for the end of the connection without reading, and tells Session of it.
-    pub(super) fn look_for_end(&mut self, session: &mut Session, now: Now) {
-        if has_ended(&self.socket) {
-            self.ended = true;
-            self.unread.clear();
-            session.handle(Event::ControlClosed, now);
+    /// Looks without reading whether the connection is lost, and tells Session of it. Where the
+    /// client has only closed its side, the commands that stand before that are read in their turn.
+    pub(super) fn look_for_loss(&mut self, session: &mut Session, now: Now) {
+        if self.is_blind(session) && is_broken(&self.socket) {
+            let unread = self.input == Input::Open;
+            self.mute = true;
+            if !unread {
+                self.input = Input::Lost { refused: false };
+            }
+            session.handle(Event::ControlLost, now);
+            // What came before may still be read, and shows its own end.
+            self.wire.set_ready(Readiness::READABLE);
         }
     }
 
     /// Sends replies; tells whether any byte went.
     pub(super) fn transmit(&mut self, session: &mut Session, now: Now) -> bool {
+        if self.mute {
+            let count = session.transmit().len();
+            session.transmitted(count, now);
+            return count > 0;
+        }
         let flow = if session.transmit().is_empty() {
             match self.wire.flush(&self.socket) {
                 Progress::Done | Progress::Blocked => Flow::Blocked,
@@ -190,21 +226,27 @@ impl Control {
         match flow {
             Flow::Moved(count) => session.transmitted(count, now),
             Flow::Blocked => return false,
-            Flow::Ended => self.lost(&io::ErrorKind::WriteZero.into(), session, now),
-            Flow::Broken(_) if self.broken => return false,
-            Flow::Broken(error) => self.lost(&error, session, now),
+            Flow::Ended | Flow::Broken(_) => self.fall_silent(session, now),
         }
         true
     }
 
-    /// Nothing can be said or heard any more. Who breaks TLS has been told so by an alert, and has
-    /// a while to read it.
+    /// A reply cannot be sent. What the client sent before is heard first.
+    fn fall_silent(&mut self, session: &mut Session, now: Now) {
+        self.mute = true;
+        match self.input {
+            Input::Open if !self.handshaking => self.wire.set_ready(Readiness::READABLE),
+            Input::Lost { .. } => {}
+            _ => self.lost(&io::ErrorKind::BrokenPipe.into(), session, now),
+        }
+    }
+
+    /// Nothing can be said or heard any more.
     fn lost(&mut self, error: &io::Error, session: &mut Session, now: Now) {
         if self.wire.tls().is_some() && error.kind() == io::ErrorKind::InvalidData {
             crate::say!(Info, "{}: TLS broken: {error}", self.peer);
         }
-        self.ended = true;
-        self.broken = error.kind() != io::ErrorKind::InvalidData;
+        self.input = Input::Lost { refused: error.kind() == io::ErrorKind::InvalidData };
         self.unread.clear();
         session.handle(Event::ControlLost, now);
     }

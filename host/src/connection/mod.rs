@@ -149,8 +149,8 @@ impl Connection {
         self.data.part_in_time(now);
         self.look_again = None;
         let works = self.data.is_transferring() || self.digest.is_some();
-        if works && self.control.is_blind(&self.session) {
-            self.control.look_for_end(&mut self.session, now);
+        if (works || self.control.has_ended()) && self.control.is_blind(&self.session) {
+            self.control.look_for_loss(&mut self.session, now);
             self.look_again = Some(now.instant + LOOK_AGAIN);
         }
         for _ in 0..ROUNDS {

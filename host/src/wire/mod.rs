@@ -274,16 +274,12 @@ impl Wire {
     }
 }
 
-/// Tells whether the peer has closed its side, or the connection broke, even where unread bytes
-/// stand before the end.
-pub(crate) fn has_ended(socket: &Socket) -> bool {
+/// Returns `true` if the connection is broken, even where unread bytes stand before that. A peer that
+/// has only closed its side has not broken it.
+pub(crate) fn is_broken(socket: &Socket) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    #[cfg(target_os = "linux")]
-    let half_closed = PollFlags::RDHUP;
-    #[cfg(not(target_os = "linux"))]
-    let half_closed = PollFlags::empty();
-    let mut watched = [PollFd::new(socket, half_closed)];
+    let mut watched = [PollFd::new(socket, PollFlags::empty())];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let end = half_closed | PollFlags::HUP | PollFlags::ERR;
-    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(end)
+    let broken = PollFlags::HUP | PollFlags::ERR;
+    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(broken)
 }

@@ -6,12 +6,13 @@ use crate::permissions::Permissions;
 use crate::session::failure::store_failure;
 use crate::session::listing::{Listing, Refusal};
 use crate::session::state::{Range, Work};
+use crate::session::stop::Stop;
 use crate::session::{NO_RANGE_HERE, Session};
 use crate::storage::{StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
 use super::upload::Upload;
-use super::{Stage, Stop, Transfer};
+use super::{Stage, Transfer};
 
 /// The text of 503 where a command for which a range means nothing comes behind RANG.
 const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";
@@ -114,9 +115,6 @@ impl Session {
             && !judges_a_file(&request)
         {
             return self.fail_transfer(code, text);
-        }
-        if self.input_ended {
-            return self.fail_transfer(426, "The control connection is closed.");
         }
         let id = self.next_id();
         let stage = Stage::Preparing(self.request(request));

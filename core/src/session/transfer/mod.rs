@@ -28,6 +28,7 @@ use super::Session;
 use super::failure::{failure, store_failure};
 use super::security::Protection;
 use super::state::{Data, Work};
+use super::stop::{Stop, Stopped};
 
 use plan::{Next, What};
 
@@ -70,21 +71,6 @@ enum Stage {
     Checking { request: RequestId, file: RequestId },
     /// The uploaded file is put in its place, or away.
     Finishing { request: RequestId, end: TransferEnd },
-}
-
-/// Why a transfer or digest is told to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// ABOR.
-    Aborted,
-    /// ABOR, which has its own reply when its turn comes.
-    AbortWaits,
-    /// No byte has moved for too long.
-    Stalled,
-    /// The server cannot wait any longer.
-    Shutdown,
-    /// The client is gone.
-    ControlClosed,
 }
 
 impl Transfer {
@@ -284,6 +270,9 @@ impl Session {
 
     /// Breaks the transfer off, if it has not come to its end by itself.
     pub(super) fn stop_transfer(&mut self, why: Stop) {
+        if why == Stop::ControlClosed && self.upload_outlives_control() {
+            return;
+        }
         let Work::Transferring(transfer) = &mut self.work else { return };
         match transfer.stage {
             Stage::Moving { file, .. } => {
@@ -302,8 +291,8 @@ impl Session {
                 self.conclude(TransferEnd::Stopped);
             }
             // The storage is at work; when it has answered, there is nobody left to serve.
-            Stage::Preparing(_) if why == Stop::ControlClosed => {
-                self.fail_transfer(426, "The control connection is closed.");
+            Stage::Preparing(_) | Stage::Opening { .. } if why == Stop::ControlClosed => {
+                self.fail_transfer(426, why.text(Stopped::Transfer));
             }
             _ => {}
         }
@@ -347,11 +336,9 @@ impl Session {
             TransferEnd::Storage(error) if storing => store_failure(error),
             TransferEnd::Storage(StorageError::BadOffset) => failure(StorageError::BadOffset),
             TransferEnd::Storage(error) => (451, failure(error).1),
-            TransferEnd::Stopped => match transfer.stop {
-                Some(Stop::Stalled) => (426, "Data connection stalled; transfer aborted."),
-                Some(Stop::Shutdown) => (426, "The server is shutting down; transfer aborted."),
-                _ => (426, "Transfer aborted via ABOR."),
-            },
+            TransferEnd::Stopped => {
+                (426, transfer.stop.unwrap_or(Stop::Aborted).text(Stopped::Transfer))
+            }
         };
         self.journal.ordinary(format_args!("{} bytes, {code} {text}", transfer.bytes));
         self.reply(code, text);

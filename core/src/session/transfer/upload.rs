@@ -4,12 +4,14 @@
 use alloc::vec::Vec;
 
 use crate::action::{Action, Filter, Plan};
+use crate::config::OnHangup;
 use crate::event::{RequestId, TransferEnd};
 use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::session::Session;
 use crate::session::failure::store_failure;
-use crate::session::state::Work;
+use crate::session::state::{Input, LastWord, Work};
+use crate::session::stop::Stop;
 use crate::storage::{Disposition, Opened, StorageAnswer, StorageError, StorageRequest, WriteMode};
 use crate::time::Now;
 
@@ -274,9 +276,75 @@ impl Session {
         else {
             return;
         };
-        if request == id {
-            self.finish_upload(file, TransferEnd::Complete);
+        if request != id {
+            return;
         }
+        match self.reason_to_cut_off() {
+            None => self.finish_upload(file, TransferEnd::Complete),
+            Some(stop) => {
+                if stop == Stop::ControlClosed {
+                    self.log_hangup();
+                }
+                if let Work::Transferring(transfer) = &mut self.work {
+                    transfer.stop = Some(stop);
+                }
+                self.finish_upload(file, TransferEnd::Stopped);
+            }
+        }
+    }
+
+    /// Says what speaks against an upload whose data connection was closed in order. A client that is
+    /// killed closes it so in the middle, and one that gives up often before it sends ABOR.
+    fn reason_to_cut_off(&self) -> Option<Stop> {
+        match self.last_word() {
+            LastWord::Abor => Some(Stop::AbortWaits),
+            // RFC 959 section 4.1.1: the transfer may finish, whether its reply is awaited or not.
+            LastWord::Quit => None,
+            LastWord::None => {
+                let ends_well =
+                    self.input == Input::Open || self.config.on_hangup == OnHangup::Publish;
+                (!ends_well).then_some(Stop::ControlClosed)
+            }
+        }
+    }
+
+    /// Returns `true` if an upload goes on though the control connection is lost.
+    pub(super) fn upload_outlives_control(&self) -> bool {
+        let Work::Transferring(transfer) = &self.work else { return false };
+        match transfer.stage {
+            _ if transfer.what.sends() => false,
+            // No byte has been asked for. Yet a client that has taken its leave may have sent some.
+            Stage::Preparing(_)
+            | Stage::Connecting { .. }
+            | Stage::Opening { announced: false, .. } => {
+                self.data.stands() && self.last_word() == LastWord::Quit
+            }
+            _ => true,
+        }
+    }
+
+    /// Returns `true` if a file is being received.
+    pub(in crate::session) fn is_uploading(&self) -> bool {
+        matches!(&self.work, Work::Transferring(transfer) if !transfer.what.sends())
+    }
+
+    fn log_hangup(&mut self) {
+        let Work::Transferring(Transfer { what: What::Store(upload), bytes, .. }) = &self.work
+        else {
+            return;
+        };
+        let left = match upload.mode {
+            WriteMode::Replace { atomic: true } if upload.existed => "the old file stays",
+            WriteMode::Replace { .. } | WriteMode::Create { .. } if *bytes == 0 => {
+                "nothing is kept"
+            }
+            _ => "what came is kept",
+        };
+        self.journal.refused(format_args!(
+            "upload of {} cut off: the control connection was closed without QUIT; {left} \
+             (--on-hangup keep|publish)",
+            upload.path
+        ));
     }
 
     fn finish_upload(&mut self, file: RequestId, end: TransferEnd) {
