@@ -55,7 +55,28 @@ impl Files {
             | Request::NextEntries { directory: used, .. } => self.take(*used),
             _ => None,
         };
-        Job::new(move || carry_out(&*storage, id, request, used))
+        let question = match &request {
+            Request::NextEntries { .. } => {
+                return Job::read(move || carry_out(&*storage, id, request, used));
+            }
+            Request::Sync { .. } | Request::Finish { .. } => {
+                return Job::new(move || carry_out(&*storage, id, request, used));
+            }
+            Request::Metadata(_)
+            | Request::LinkMetadata(_)
+            | Request::OpenDirectory(_)
+            | Request::OpenRead(_)
+            | Request::CheckWrite(..)
+            | Request::SpaceLeft(_) => true,
+            Request::OpenWrite(..)
+            | Request::CreateDirectory(_)
+            | Request::RemoveFile(_)
+            | Request::RemoveDirectory(_)
+            | Request::Rename { .. }
+            | Request::SetFacts { .. } => false,
+        };
+        let refusal = Event::Storage { id, outcome: Err(StorageError::Busy) };
+        Job::request(refusal, question, move || carry_out(&*storage, id, request, used))
     }
 }
 

@@ -16,7 +16,7 @@
 //! | `wire` | the bytes of one TCP connection |
 //! | `pump` | file bytes to the data connection and back |
 //! | `digest` | the digests of files |
-//! | `files`, `job` | blocking work, and where its outcome goes: [`Job`] |
+//! | `files`, `job`, `workers` | blocking work, and the threads for it: [`Job`], [`Workers`] |
 //! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
 
 #![forbid(unsafe_code)]
@@ -40,6 +40,7 @@ pub mod storage;
 mod throttle;
 pub mod tls;
 mod wire;
+mod workers;
 
 pub use accounts::{
     Account, Accounts, AccountsError, AccountsFile, Attempt, FileHost, Proof, SimpleAccounts,
@@ -58,3 +59,4 @@ pub use stop::Stop;
 pub use storage::{Directory, Entries, Memory, ReadFile, Storage, WriteFile};
 pub use wharf_core as core;
 pub use wire::Readiness;
+pub use workers::Workers;

@@ -30,6 +30,7 @@ use crate::server::Server;
 use crate::site::SiteRequest;
 use crate::tls::Owner;
 use crate::wire::Readiness;
+use crate::workers::{Patron, Presence};
 
 use control::Control;
 use data::DataChannel;
@@ -60,6 +61,8 @@ pub struct Connection {
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
     seat: Seat,
+    /// What the workers know of this session.
+    patron: Arc<Patron>,
 }
 
 /// How soon a client that died is missed while its commands are left unread during a transfer.
@@ -118,6 +121,7 @@ impl Connection {
             life: Life::Alive,
             look_again: None,
             seat,
+            patron: Arc::new(Patron::new(peer.ip())),
         })
     }
 
@@ -171,7 +175,7 @@ impl Connection {
 
     /// Takes the next blocking work to run. There may be several.
     pub fn next_job(&mut self) -> Option<Job> {
-        self.jobs.pop_front()
+        self.jobs.pop_front().map(|job| job.of(&self.patron))
     }
 
     /// Takes the outcome of a job.
@@ -183,6 +187,7 @@ impl Connection {
         match done.0 {
             Outcome::Event(event) => self.session.handle(event, now),
             Outcome::LoggedIn(event, account) => {
+                self.patron.set_tree(Arc::as_ptr(&account.storage).cast::<()>().addr());
                 self.account = Some(account);
                 self.session.handle(event, now);
             }
@@ -362,6 +367,7 @@ impl Connection {
     /// Lets go of all but the control connection itself.
     fn close(&mut self, life: Life) {
         self.life = life;
+        self.patron.set_presence(Presence::Gone);
         self.control.finish();
         self.data.close(&mut self.jobs);
         self.jobs.extend(self.files.release_all());
@@ -375,5 +381,11 @@ impl Connection {
             Life::Lingering(until) if now.instant < until && !self.control.finish() => Turn::Wait,
             _ => Turn::Over,
         }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.patron.set_presence(Presence::Gone);
     }
 }

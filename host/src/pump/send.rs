@@ -44,7 +44,7 @@ impl Send {
         let Some(mut source) = self.source.take() else { return Step::Waiting };
         let mut buffer = std::mem::take(&mut self.buffer);
         self.sent = 0;
-        Step::Job(Job::new(move || {
+        Step::Job(Job::read(move || {
             buffer.clear();
             let outcome = source.fill(&mut buffer);
             Outcome::Pumped(Pumped::Filled(source, buffer, outcome))

@@ -79,7 +79,7 @@ impl SendFile {
     fn warm_up(&mut self) -> Step {
         let Some(mut file) = self.file.take() else { return Step::Waiting };
         let (mut offset, end, mut cache) = (self.offset, self.warm, self.cache);
-        Step::Job(Job::new(move || {
+        Step::Job(Job::read(move || {
             let mut buffer = vec![0; (end - offset) as usize];
             let outcome = loop {
                 let left = (end - offset) as usize;
