@@ -42,7 +42,7 @@ pub(crate) fn until_stopped(
                 }
                 Accepted::Nobody => {}
                 Accepted::Exhausted(error) => {
-                    log::warn!("cannot accept clients for now: {error}");
+                    wharf_host::say!(Warn, "cannot accept clients for now: {error}");
                     exhausted = true;
                 }
             }
@@ -66,6 +66,6 @@ fn start(
         drop(alive);
     });
     if let Err(error) = started {
-        log::warn!("no thread for another session: {error}");
+        wharf_host::say!(Warn, "no thread for another session: {error}");
     }
 }

@@ -45,6 +45,7 @@ mod language;
 mod line;
 mod listing;
 mod name;
+mod pace;
 mod path;
 mod permissions;
 mod reply;
@@ -63,6 +64,7 @@ pub use event::{
 };
 pub use facts::Facts;
 pub use listing::{ListingFormat, Style};
+pub use pace::Pace;
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
 pub use rights::Rights;

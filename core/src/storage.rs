@@ -81,14 +81,24 @@ pub enum WriteMode {
     /// In place, from this offset in bytes on; what lies behind stays. The file must exist and
     /// reach that far, else [`StorageError::BadOffset`]; from 0 on it is created when missing.
     ResumeAt(u64),
-    /// At the end, wherever that is; created when missing.
-    Append,
+    /// At the end, wherever that is.
+    Append {
+        /// A file that is missing is created; else it is [`StorageError::NotFound`].
+        create: bool,
+    },
     /// A file that did not exist before, in the directory that the path names, under a name that
     /// the storage invents from this hint (RFC 959 STOU). The hint may be empty.
     Unique {
         /// What the name should begin with.
         hint: Vec<u8>,
     },
+}
+
+impl WriteMode {
+    /// Returns `true` if a file that is missing is created.
+    pub const fn may_create(&self) -> bool {
+        !matches!(self, Self::ResumeAt(1..) | Self::Append { create: false })
+    }
 }
 
 /// What becomes of a written file when its transfer has ended.
@@ -153,12 +163,15 @@ pub enum StorageRequest {
     RemoveFile(VirtualPath),
     /// Remove an empty directory. Answer: [`StorageAnswer::Done`].
     RemoveDirectory(VirtualPath),
-    /// Rename, replacing a file that stands at the new name. Answer: [`StorageAnswer::Done`].
+    /// Rename. Answer: [`StorageAnswer::Done`].
     Rename {
         /// What it is called now.
         from: VirtualPath,
         /// What it shall be called.
         to: VirtualPath,
+        /// A file that stands at the new name is replaced; else it is
+        /// [`StorageError::AlreadyExists`].
+        replace: bool,
     },
     /// Change these facts of what is there, a symbolic link followed. Answer:
     /// [`StorageAnswer::Metadata`], as they are then: not every storage keeps each second of a time

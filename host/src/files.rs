@@ -92,7 +92,7 @@ fn carry_out(
         Request::CreateDirectory(path) => done(storage.create_directory(&path)),
         Request::RemoveFile(path) => done(storage.remove_file(&path)),
         Request::RemoveDirectory(path) => done(storage.remove_directory(&path)),
-        Request::Rename { from, to } => done(storage.rename(&from, &to)),
+        Request::Rename { from, to, replace } => done(storage.rename(&from, &to, replace)),
         Request::SetFacts { path, modified, mode } => set_facts(storage, &path, modified, mode),
         Request::SpaceLeft(path) => storage.space_left(&path).map(StorageAnswer::Space),
         Request::CheckWrite(path, mode) => done(storage.check_write(&path, &mode)),

@@ -17,12 +17,14 @@
 //! | `pump` | file bytes to the data connection and back |
 //! | `digest` | the digests of files |
 //! | `files`, `job`, `workers` | blocking work, and the threads for it: [`Job`], [`Workers`] |
+//! | `bounded` | log lines that a client may cause again and again: [`say!`] |
 //! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
 
 #![forbid(unsafe_code)]
 
 pub mod accounts;
 mod admission;
+mod bounded;
 mod client;
 mod clock;
 mod connection;
@@ -47,11 +49,15 @@ pub use accounts::{
     hash_password,
 };
 pub use admission::{Seat, Sessions};
+#[doc(hidden)]
+pub use bounded::Place;
 pub use clock::Clock;
 pub use connection::{Connection, DataSocket, Turn};
 pub use failures::Failures;
 pub use job::{Done, Job, Lane};
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
+#[doc(hidden)]
+pub use log::Level;
 pub use passive::{PassivePorts, PassivePortsError};
 pub use server::Server;
 pub use site::{SiteHandler, SiteRequest};

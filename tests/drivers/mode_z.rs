@@ -188,8 +188,13 @@ impl Storage for Bottomless {
         self.0.remove_directory(path)
     }
 
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
-        self.0.rename(from, to)
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError> {
+        self.0.rename(from, to, replace)
     }
 
     fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {

@@ -44,7 +44,7 @@ impl Session {
             return self.reply(501, "Can't connect over a privileged port.");
         }
         if !self.may_be_data(to.ip()) {
-            log::warn!("{}: {command} to foreign {to} refused", self.endpoint.peer().ip());
+            self.journal.refused(format_args!("{command} to foreign {to} refused"));
             return self.reply(501, "Rejected data connection to foreign address.");
         }
         self.data = Data::Active(to);
@@ -124,7 +124,7 @@ impl Session {
             return;
         }
         if !self.may_be_data(peer.to_canonical()) {
-            log::warn!("{}: data connection from {peer} dropped", self.endpoint.peer().ip());
+            self.journal.refused(format_args!("data connection from {peer} dropped"));
             self.actions.push_back(Action::RefuseData);
             return;
         }

@@ -71,7 +71,7 @@ impl Session {
         match deadline {
             Deadline::LoginDelay(why) => self.login_failed(why, now),
             Deadline::Handshake => {
-                log::info!("{}: TLS handshake timed out", self.endpoint.peer().ip());
+                self.journal.ordinary(format_args!("TLS handshake timed out"));
                 self.abandon_handshake(now);
             }
             Deadline::Login => self.end(421, "Login timed out.", now),

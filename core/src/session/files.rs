@@ -85,7 +85,7 @@ impl Session {
         if to.is_root() {
             return self.reply(553, "The root directory cannot be replaced.");
         }
-        self.ask(StorageRequest::Rename { from, to }, Then::RenameTo);
+        self.ask(StorageRequest::Rename { from, to, replace: true }, Then::RenameTo);
     }
 
     /// SIZE (RFC 3659 section 4). In TYPE A it would have to convert the whole file to tell.

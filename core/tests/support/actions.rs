@@ -90,7 +90,10 @@ fn show_request(request: &StorageRequest) -> String {
             text
         }
         SpaceLeft(path) => on("space-left", path),
-        Rename { from, to } => format!("{} {}", on("rename", from), word(to.as_bytes())),
+        Rename { from, to, replace } => {
+            let how = if *replace { "" } else { " no-replace" };
+            format!("{} {}{how}", on("rename", from), word(to.as_bytes()))
+        }
     }
 }
 
@@ -99,7 +102,8 @@ fn show_mode(mode: &WriteMode) -> String {
         WriteMode::Replace { atomic: true } => "replace".into(),
         WriteMode::Replace { atomic: false } => "overwrite".into(),
         WriteMode::ResumeAt(offset) => format!("resume-at {offset}"),
-        WriteMode::Append => "append".into(),
+        WriteMode::Append { create: true } => "append".into(),
+        WriteMode::Append { create: false } => "append-existing".into(),
         WriteMode::Unique { hint } => format!("unique {}", word(hint)),
     }
 }

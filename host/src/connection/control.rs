@@ -192,7 +192,7 @@ impl Control {
     /// a while to read it.
     fn lost(&mut self, error: &io::Error, session: &mut Session, now: Now) {
         if self.wire.tls().is_some() && error.kind() == io::ErrorKind::InvalidData {
-            log::info!("{}: TLS broken: {error}", self.peer);
+            crate::say!(Info, "{}: TLS broken: {error}", self.peer);
         }
         self.ended = true;
         self.broken = error.kind() != io::ErrorKind::InvalidData;

@@ -204,7 +204,7 @@ impl Connection {
             }
             Outcome::Nothing => {}
             Outcome::Panicked => {
-                log::error!("{}: a storage, accounts or SITE call panicked", self.peer.ip());
+                crate::say!(Error, "{}: a storage, accounts or SITE call panicked", self.peer.ip());
                 self.close(Life::Over);
             }
         }

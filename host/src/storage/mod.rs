@@ -55,8 +55,15 @@ pub trait Storage: Send + Sync {
     /// Removes an empty directory.
     fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
 
-    /// Renames `from` to `to`, replacing a file that stands there.
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError>;
+    /// Renames `from` to `to`. A file that stands there is replaced where `replace` is set, and is
+    /// [`StorageError::AlreadyExists`] where it is not; one that comes to stand there meanwhile is
+    /// not lost either. Another name of the same file is no obstacle.
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError>;
 
     /// Sets when the content of what stands at `path` last changed, a symbolic link followed.
     /// [`StorageError::Unsupported`] unless implemented.

@@ -166,7 +166,7 @@ impl Lane {
     /// A thread could not be had.
     pub(super) fn starved(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.complained, true) {
-            log::warn!("no further thread for blocking work: {error}");
+            crate::say!(Warn, "no further thread for blocking work: {error}");
         }
     }
 

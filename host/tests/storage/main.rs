@@ -93,12 +93,14 @@ contract! {
     in_place_what_was_written_stays
     resuming
     appending
+    appending_creates_only_where_it_may
     unique_names
     unique_names_among_threads
     directories
     removing_files
     renaming
     renaming_refused
+    renaming_replaces_only_where_it_may
     times
     modes
     a_mode_outlives_its_content

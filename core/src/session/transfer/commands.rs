@@ -62,7 +62,7 @@ impl Session {
             return self.fail_transfer(503, NO_RANGE);
         }
         if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
-            self.store(path, WriteMode::Append, filter, None);
+            self.store(path, WriteMode::Append { create: true }, filter, None);
         }
     }
 

@@ -213,13 +213,13 @@ impl Session {
         match (proof, self.resumption()) {
             (None, _) => self.fail_transfer(522, "TLS handshake failed on the data connection."),
             (Some(DataProof::OtherCertificate), _) => {
-                let peer = self.endpoint.peer().ip();
-                log::warn!("{peer}: data connection with another certificate");
+                self.journal.refused(format_args!("data connection with another certificate"));
                 self.fail_transfer(522, "That is not the control connection's certificate.");
             }
             (Some(DataProof::Fresh | DataProof::Foreign), Resumption::Require) => {
-                let peer = self.endpoint.peer().ip();
-                log::warn!("{peer}: data connection without the control connection's TLS session");
+                self.journal.refused(format_args!(
+                    "data connection without the control connection's TLS session"
+                ));
                 let text =
                     "The data connection has to resume the control connection's TLS session.";
                 self.fail_transfer(522, text);
@@ -345,7 +345,7 @@ impl Session {
                 _ => (426, "Transfer aborted via ABOR."),
             },
         };
-        log::info!("{}: {} bytes, {code} {text}", self.endpoint.peer().ip(), transfer.bytes);
+        self.journal.ordinary(format_args!("{} bytes, {code} {text}", transfer.bytes));
         self.reply(code, text);
         if transfer.stop == Some(Stop::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));

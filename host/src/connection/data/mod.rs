@@ -134,7 +134,7 @@ impl DataChannel {
                 Some(port)
             }
             Err(error) => {
-                log::warn!("no passive port: {error}");
+                crate::say!(Warn, "no passive port: {error}");
                 None
             }
         }
@@ -263,7 +263,7 @@ impl DataChannel {
                     }
                     // Waiting would spin, and the port's own descriptor is wanted elsewhere.
                     Accepted::Exhausted(error) => {
-                        log::warn!("passive port lost: {error}");
+                        crate::say!(Warn, "passive port lost: {error}");
                         let id = *id;
                         self.close(jobs);
                         session.handle(Event::PortLost { id }, now);
@@ -299,7 +299,10 @@ impl DataChannel {
                     (Progress::Broken(error), _) => {
                         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
                         let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
-                        log::info!("{peer}: TLS handshake on a data connection failed: {error}");
+                        crate::say!(
+                            Info,
+                            "{peer}: TLS handshake on a data connection failed: {error}"
+                        );
                         None
                     }
                     _ => None,

@@ -39,18 +39,17 @@ pub(super) fn open(
         }
     }
     let existed = old.is_some();
-    let create = OFlags::WRONLY | OFlags::CREATE;
+    let flags = OFlags::WRONLY | if mode.may_create() { OFlags::CREATE } else { OFlags::empty() };
     let file = match *mode {
         WriteMode::Replace { atomic: true } => {
             return Ok(Box::new(Beside::create(spot, old.as_ref())?));
         }
         WriteMode::Replace { atomic: false } => {
-            let file = open_regular(&spot, create)?;
+            let file = open_regular(&spot, flags)?;
             file.set_len(0).map_err(|e| storage_error(&e))?;
             file
         }
         WriteMode::ResumeAt(offset) => {
-            let flags = if offset == 0 { create } else { OFlags::WRONLY };
             let mut file = open_regular(&spot, flags)?;
             if offset > file.metadata().map_err(|e| storage_error(&e))?.len() {
                 return Err(StorageError::BadOffset);
@@ -58,8 +57,8 @@ pub(super) fn open(
             file.seek(SeekFrom::Start(offset)).map_err(|e| storage_error(&e))?;
             file
         }
-        WriteMode::Append | WriteMode::Unique { .. } => {
-            open_regular(&spot, create | OFlags::APPEND)?
+        WriteMode::Append { .. } | WriteMode::Unique { .. } => {
+            open_regular(&spot, flags | OFlags::APPEND)?
         }
     };
     let placeholder = (!existed).then(|| Temporary { dir: spot.dir, name: Some(spot.name) });
@@ -112,7 +111,7 @@ fn open_unique(
 
 fn random() -> Result<u64, StorageError> {
     getrandom::u64().map_err(|error| {
-        log::warn!("no random bytes: {error}");
+        crate::say!(Warn, "no random bytes: {error}");
         StorageError::Other
     })
 }

@@ -147,9 +147,7 @@ impl Storage for Memory {
         }
         let file = match old {
             Some(file) => file,
-            None if matches!(mode, WriteMode::ResumeAt(1..)) => {
-                return Err(StorageError::NotFound);
-            }
+            None if !mode.may_create() => return Err(StorageError::NotFound),
             None => tree.create_file(path)?,
         };
         let mut state = lock_file(&file);
@@ -159,7 +157,7 @@ impl Storage for Memory {
                 Ok(offset) if offset <= size => Some(offset),
                 _ => return Err(StorageError::BadOffset),
             },
-            WriteMode::Append => None,
+            WriteMode::Append { .. } => None,
             _ => {
                 state.truncate();
                 Some(0)
@@ -192,8 +190,13 @@ impl Storage for Memory {
     }
 
     /// Renames `from` to `to`; the same rules as with [`Directory`](super::Directory).
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
-        self.lock().rename(from, to)
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError> {
+        self.lock().rename(from, to, replace)
     }
 
     fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {

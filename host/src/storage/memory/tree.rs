@@ -164,6 +164,7 @@ impl Tree {
         &mut self,
         from: &VirtualPath,
         to: &VirtualPath,
+        replace: bool,
     ) -> Result<(), StorageError> {
         let is_directory = matches!(self.find(from)?, Node::Directory(_));
         self.check_change(from)?;
@@ -175,6 +176,7 @@ impl Tree {
             Ok(Node::Directory(_)) if is_directory => return Err(StorageError::AlreadyExists),
             Ok(Node::Directory(_)) => return Err(StorageError::IsADirectory),
             Ok(Node::File(_)) if is_directory => return Err(StorageError::NotADirectory),
+            Ok(Node::File(_)) if !replace => return Err(StorageError::AlreadyExists),
             _ => {}
         }
         let mut below = from.as_bytes().to_vec();

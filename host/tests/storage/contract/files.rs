@@ -113,7 +113,7 @@ pub(crate) fn in_place_what_was_written_stays(storage: &dyn Storage) {
     put(storage, "/f", "0123456789");
     write(storage, "/f", &WriteMode::ResumeAt(2), "ab", Discard).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "01ab456789");
-    write(storage, "/f", &WriteMode::Append, "!", KeepPartial).unwrap();
+    write(storage, "/f", &WriteMode::Append { create: true }, "!", KeepPartial).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "01ab456789!");
     write(storage, "/f", &IN_PLACE, "new", Discard).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "new");
@@ -143,11 +143,21 @@ pub(crate) fn resuming(storage: &dyn Storage) {
     assert_eq!(read(storage, "/none").unwrap(), "");
 }
 
+pub(crate) fn appending_creates_only_where_it_may(storage: &dyn Storage) {
+    let existing = WriteMode::Append { create: false };
+    let missing = Some(StorageError::NotFound);
+    assert_eq!(storage.open_write(&path("/f"), &existing).err(), missing);
+    assert!(names(storage, "/").is_empty());
+    put(storage, "/f", "old");
+    write(storage, "/f", &existing, "new", Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "oldnew");
+}
+
 pub(crate) fn appending(storage: &dyn Storage) {
-    let mut file = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    let mut file = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     assert!(!file.existed());
     file.write(b"one").unwrap();
-    let mut other = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    let mut other = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     assert!(other.existed());
     other.write(b" two").unwrap();
     file.write(b" three").unwrap();
@@ -218,7 +228,7 @@ pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
         // Nothing is read-only to root on a real disk.
         return;
     }
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+    for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
         let error = storage.open_write(&path("/f"), &mode).err();
         assert_eq!(error, Some(StorageError::PermissionDenied), "{mode:?}");
     }
@@ -235,7 +245,7 @@ pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
     let denied = Err(StorageError::PermissionDenied);
     assert_eq!(storage.remove_file(&path("/d/f")), denied);
     assert_eq!(storage.create_directory(&path("/d/x")), denied);
-    assert_eq!(storage.rename(&path("/d/f"), &path("/f")), denied);
+    assert_eq!(storage.rename(&path("/d/f"), &path("/f"), true), denied);
     assert_eq!(write(storage, "/d/x", &ATOMIC, "", Publish), denied);
     storage.set_mode(&path("/d"), 0o755).unwrap();
 }
