@@ -24,8 +24,11 @@ pub enum Event {
     /// The client closed its side of the control connection in order: no more commands come, but
     /// it may still read. A transfer stops.
     ControlClosed,
-    /// The control connection broke: nothing can be sent any more.
+    /// The control connection broke: nothing can be sent any more. The session ends at once,
+    /// whatever it waits for, but for an upload that comes to its end.
     ControlLost,
+    /// The session, which has not logged in, has to make room for another.
+    Evicted,
     /// The server stops: idle sessions end now, transfers may go on until `deadline`.
     Shutdown {
         /// When transfers are broken off.

@@ -350,7 +350,7 @@ fn faithful() -> impl Strategy<Value = Op> {
 
 fn ending() -> impl Strategy<Value = Event> {
     let shutdown = Event::Shutdown { deadline: wharf_core::Instant::default() };
-    select(vec![Event::ControlClosed, Event::ControlLost, shutdown])
+    select(vec![Event::ControlClosed, Event::ControlLost, Event::Evicted, shutdown])
 }
 
 /// Events of a driver out of its mind.

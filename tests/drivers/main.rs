@@ -15,6 +15,8 @@ mod passive;
 mod rates;
 mod shutdown;
 mod slow;
+mod strangers;
+mod stuck;
 mod tls_begin;
 mod tls_ccc;
 mod tls_certificates;

@@ -173,6 +173,8 @@ static TEXTS: &[(&str, &str)] = &[
      "Netzwerkprotokoll nicht unterstützt, verwenden Sie (2)."),
     ("No account needed.",
      "ACCT ist hier nicht nötig."),
+    ("No answer came in time.",
+     "Es kam keine Antwort in der Frist."),
     ("No data connection",
      "Keine Datenverbindung"),
     ("No passive port is free; try later.",

@@ -21,6 +21,9 @@ use super::state::Then;
 /// How much STAT sends at the most: it waits in memory until the client reads it.
 const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
 
+/// The last line of STAT where a directory could not be read to its end.
+pub(super) const REST_UNREAD: &str = "The rest could not be read.";
+
 /// How many entries STAT asks for at once.
 const STAT_BATCH: usize = 128;
 
@@ -307,7 +310,7 @@ impl Session {
     ) {
         let Ok(StorageAnswer::Entries(entries)) = outcome else {
             self.actions.push_back(Action::Release(directory));
-            return self.reply(212, "The rest could not be read.");
+            return self.reply(212, REST_UNREAD);
         };
         for entry in &entries {
             let mut line = Vec::new();

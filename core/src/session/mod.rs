@@ -18,6 +18,7 @@
 //! | `failure` | what a storage error is called in a reply |
 //! | `journal` | what is said in the log, and how often |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
+//! | `parting` | what becomes of a session whose client has gone, or that gets no answer |
 //! | `deadlines` | when something takes too long |
 
 mod access;
@@ -34,6 +35,7 @@ mod journal;
 mod listing;
 mod modify;
 mod parameters;
+mod parting;
 mod security;
 mod state;
 mod transfer;
@@ -53,6 +55,7 @@ use crate::time::{Instant, Now};
 
 use inbox::Inbox;
 use journal::Journal;
+use parting::Client;
 use security::{Protection, Security};
 use state::{Data, Login, Parameters, Then, Work};
 use transfer::Stop;
@@ -68,6 +71,9 @@ const NO_RANGE_HERE: &str = "A range needs TYPE I and MODE S.";
 
 /// The text of 421 for who has failed to log in too often, in this session or before it.
 const COOLING_DOWN: &str = "Too many failed logins from your address; try later.";
+
+/// The text of 421 where there is no place for a session.
+const SERVER_FULL: &str = "Too many sessions on this server; try later.";
 
 /// How long the last reply may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -103,6 +109,8 @@ pub struct Session {
     login_deadline: Instant,
     /// The client sends no more.
     input_ended: bool,
+    /// Whether it is there.
+    client: Client,
     /// The server stops; transfers end by then.
     shutdown: Option<Instant>,
 }
@@ -132,6 +140,7 @@ impl Session {
             active: now.instant,
             login_deadline,
             input_ended: false,
+            client: Client::There,
             shutdown: None,
         };
         if endpoint.implicit_tls() {
@@ -152,7 +161,7 @@ impl Session {
         match self.endpoint.admission() {
             Admission::Welcome => self.greet(),
             Admission::ServerFull => {
-                self.end(421, "Too many sessions on this server; try later.", now);
+                self.end(421, SERVER_FULL, now);
             }
             Admission::AddressFull => {
                 self.end(421, "Too many sessions from your address; try later.", now);
@@ -186,11 +195,8 @@ impl Session {
         match event {
             Event::Timeout => self.check_deadlines(now),
             Event::ControlClosed => self.control_closed(now),
-            Event::ControlLost => {
-                self.inbox.clear();
-                self.replies.shut();
-                self.control_closed(now);
-            }
+            Event::ControlLost => self.control_lost(now),
+            Event::Evicted => self.evicted(now),
             Event::Shutdown { deadline } => {
                 self.shutdown.get_or_insert(deadline);
             }
@@ -238,6 +244,7 @@ impl Session {
         if was_busy && matches!(self.work, Work::Idle) {
             self.active = now.instant;
         }
+        self.outlive_client();
         self.advance(now);
     }
 
@@ -287,11 +294,15 @@ impl Session {
     fn end(&mut self, code: u16, text: &'static str, now: Now) {
         self.reply(code, text);
         self.close_data();
+        self.forget_login();
+        self.work = Work::Ending { until: now.instant + FAREWELL };
+    }
+
+    /// Gives the account back, before the client hears of the end: it may log in again at once.
+    fn forget_login(&mut self) {
         if let Login::In { .. } = core::mem::replace(&mut self.login, Login::Nobody) {
-            // Before the client hears of it: it may log in again at once.
             self.actions.push_back(Action::Logout);
         }
-        self.work = Work::Ending { until: now.instant + FAREWELL };
     }
 
     fn next_id(&mut self) -> RequestId {
@@ -367,7 +378,9 @@ impl Session {
 
     /// The client sends no more: what it sent is still answered, but a transfer or digest stops.
     fn control_closed(&mut self, now: Now) {
-        self.input_ended = true;
+        if !core::mem::replace(&mut self.input_ended, true) {
+            self.active = now.instant;
+        }
         match self.work {
             Work::Transferring(_) | Work::Digesting(_) => {
                 // Whatever it wanted besides stops too.

@@ -24,6 +24,7 @@ pub(crate) fn show(action: &Action) -> String {
             format!("authenticate #{} {} {proof}{host}", id.0, word(user))
         }
         Action::Logout => "logout".into(),
+        Action::Vacate => "vacate".into(),
         Action::Storage { id, request } => format!("storage #{} {}", id.0, show_request(request)),
         Action::Release(id) => format!("release #{}", id.0),
         Action::Site { id, command, argument, user, directory } => {

@@ -9,7 +9,7 @@ use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
 use crate::tls::{ClientCertificate, client_certificate};
-use crate::wire::{Flow, Progress, Readiness, Wire, has_ended};
+use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
@@ -126,11 +126,6 @@ impl Control {
         self.wire.end_tls();
     }
 
-    /// Tells whether TLS has begun, but its handshake is not done.
-    pub(super) fn is_handshaking(&self) -> bool {
-        self.handshaking
-    }
-
     fn handshake(&mut self, session: &mut Session, now: Now) -> bool {
         match self.wire.handshake(&self.socket) {
             Progress::Blocked => return false,
@@ -161,11 +156,20 @@ impl Control {
 
     /// Looks for the end of the connection without reading, and tells Session of it.
     pub(super) fn look_for_end(&mut self, session: &mut Session, now: Now) {
-        if has_ended(&self.socket) {
-            self.ended = true;
-            self.unread.clear();
-            session.handle(Event::ControlClosed, now);
+        match look_for_end(&self.socket) {
+            End::None => {}
+            End::OfInput => {
+                self.ended = true;
+                self.unread.clear();
+                session.handle(Event::ControlClosed, now);
+            }
+            End::OfAll => self.lost(&io::ErrorKind::ConnectionReset.into(), session, now),
         }
+    }
+
+    /// Tells whether the client has sent its end, or the connection is lost.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Sends replies; tells whether any byte went.

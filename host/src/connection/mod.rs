@@ -21,7 +21,7 @@ use wharf_core::{
 };
 
 use crate::accounts::Account;
-use crate::admission::Seat;
+use crate::admission::{Eviction, Seat};
 use crate::digest::{Digesting, Step};
 use crate::files::{Files, OpenFile};
 use crate::job::{Done, Job, Outcome};
@@ -57,6 +57,8 @@ pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
     jobs: VecDeque<Job>,
+    /// How many jobs the driver has taken and not brought back.
+    out: usize,
     life: Life,
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
@@ -95,7 +97,7 @@ impl Connection {
     pub fn open(server: &Arc<Server>, arrival: Arrival) -> Option<Self> {
         let Arrival { socket, peer, implicit_tls } = arrival;
         let now = server.clock.now();
-        let (admission, seat) = if server.failures.is_cooling(peer.ip(), now.instant) {
+        let (admission, mut seat) = if server.failures.is_cooling(peer.ip(), now.instant) {
             (Admission::CoolingDown, server.sessions.refuse()?)
         } else {
             server.sessions.enter(peer.ip())?
@@ -106,10 +108,12 @@ impl Connection {
             endpoint = endpoint.with_implicit_tls();
         }
         let session = Session::new(server.session.clone(), endpoint, now);
+        let control = Control::new(socket, endpoint.peer().ip());
+        seat.await_login(control.socket());
         Some(Self {
             server: server.clone(),
             session,
-            control: Control::new(socket, endpoint.peer().ip()),
+            control,
             data: DataChannel::new(),
             files: Files::default(),
             digest: None,
@@ -118,6 +122,7 @@ impl Connection {
             peer: endpoint.peer(),
             local: endpoint.local(),
             jobs: VecDeque::new(),
+            out: 0,
             life: Life::Alive,
             look_again: None,
             seat,
@@ -137,19 +142,13 @@ impl Connection {
         if self.session.poll_timeout().is_some_and(|deadline| deadline <= now.instant) {
             self.session.handle(Event::Timeout, now);
         }
-        self.data.part_in_time(now);
-        self.look_again = None;
-        let works = self.data.is_transferring() || self.digest.is_some();
-        if works && self.control.is_blind(&self.session) {
-            self.control.look_for_end(&mut self.session, now);
-            self.look_again = Some(now.instant + LOOK_AGAIN);
+        if self.make_room(now) {
+            return Turn::Over;
         }
+        self.data.part_in_time(now);
+        self.look_for_end(now);
         for _ in 0..ROUNDS {
-            let handshaking = self.control.is_handshaking();
             let mut moved = self.control.receive(&mut self.session, now);
-            if handshaking && !self.control.is_handshaking() {
-                self.seat.end_handshake();
-            }
             if moved {
                 self.data.part();
             }
@@ -166,7 +165,12 @@ impl Connection {
                 return Turn::Again;
             }
             moved |= self.control.transmit(&mut self.session, now);
+            if self.control.has_ended() {
+                self.patron.set_presence(Presence::Ended);
+            }
             if !moved {
+                // What has just begun is watched from now on.
+                self.look_again = self.is_blind().then(|| now.instant + LOOK_AGAIN);
                 return Turn::Wait;
             }
         }
@@ -175,11 +179,14 @@ impl Connection {
 
     /// Takes the next blocking work to run. There may be several.
     pub fn next_job(&mut self) -> Option<Job> {
-        self.jobs.pop_front().map(|job| job.of(&self.patron))
+        let job = self.jobs.pop_front()?;
+        self.out += 1;
+        Some(job.of(&self.patron))
     }
 
     /// Takes the outcome of a job.
     pub fn complete(&mut self, done: Done) {
+        self.out = self.out.saturating_sub(1);
         if self.life != Life::Alive {
             return self.jobs.extend(done.discard());
         }
@@ -189,6 +196,7 @@ impl Connection {
             Outcome::LoggedIn(event, account) => {
                 self.patron.set_tree(Arc::as_ptr(&account.storage).cast::<()>().addr());
                 self.account = Some(account);
+                self.seat.log_in();
                 self.session.handle(event, now);
             }
             Outcome::File(event, id, file) => {
@@ -282,6 +290,12 @@ impl Connection {
                 self.authenticate(id, user, proof, host);
             }
             Action::Logout => self.log_out(),
+            Action::Vacate => {
+                self.seat.vacate();
+                if let Some(account) = &mut self.account {
+                    account.seat = None;
+                }
+            }
             Action::Storage { id, request } => match &self.account {
                 Some(account) => {
                     self.jobs.push_back(self.files.job(account.storage.clone(), id, request));
@@ -344,6 +358,37 @@ impl Connection {
             Action::Close => {
                 let until = Life::Lingering(now.instant + LINGER);
                 self.close(if self.control.is_broken() { Life::Over } else { until });
+            }
+        }
+    }
+
+    /// Looks whether the client is still there, where its commands are left unread.
+    fn look_for_end(&mut self, now: Now) {
+        self.look_again = None;
+        if self.is_blind() {
+            self.control.look_for_end(&mut self.session, now);
+            self.look_again = Some(now.instant + LOOK_AGAIN);
+        }
+    }
+
+    /// Tells whether something goes on while commands are left unread.
+    fn is_blind(&self) -> bool {
+        let waits = self.out > 0 || !self.jobs.is_empty();
+        let works = waits || self.data.is_transferring() || self.digest.is_some();
+        works && self.control.is_blind(&self.session)
+    }
+
+    /// Goes, where the place has been given to another; tells whether that is over already.
+    fn make_room(&mut self, now: Now) -> bool {
+        match self.seat.eviction() {
+            Eviction::No => false,
+            Eviction::ToBeTold => {
+                self.session.handle(Event::Evicted, now);
+                false
+            }
+            Eviction::Silent => {
+                self.close(Life::Over);
+                true
             }
         }
     }

@@ -111,6 +111,34 @@ impl Transfer {
         }
     }
 
+    /// Tells whether it waits for the storage alone, and for its client's sake.
+    pub(super) fn waits_for_storage(&self) -> bool {
+        match self.stage {
+            Stage::Preparing(_) => true,
+            Stage::Stopping { .. } => self.what.sends(),
+            _ => false,
+        }
+    }
+
+    /// Tells whether it goes on though its client has gone: what has come is to be kept.
+    pub(super) fn outlives_client(&self) -> bool {
+        matches!(self.stage, Stage::Moving { .. }) && !self.what.sends() || self.is_ending_upload()
+    }
+
+    /// Tells whether what has been received comes to its end, which needs no client.
+    pub(super) fn is_ending_upload(&self) -> bool {
+        match self.stage {
+            Stage::Stopping { .. } => !self.what.sends(),
+            Stage::Finishing { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Tells whether the driver moves bytes, or has been told to stop.
+    pub(super) fn is_in_motion(&self) -> bool {
+        matches!(self.stage, Stage::Moving { .. } | Stage::Closing { .. } | Stage::Stopping { .. })
+    }
+
     /// A line for STAT.
     pub(super) fn status(&self, mode: Mode) -> Text {
         self.what.status(self.bytes, mode)
@@ -365,7 +393,7 @@ impl Session {
     }
 
     /// Lets go of the file and the data connection of a transfer that does not move.
-    fn release_transfer(&mut self) {
+    pub(super) fn release_transfer(&mut self) {
         if let Work::Transferring(transfer) = &self.work
             && let Stage::Connecting { file, .. } | Stage::Securing { file, .. } = transfer.stage
         {
