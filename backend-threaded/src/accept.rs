@@ -1,7 +1,7 @@
 //! Taking clients in: one thread watches all listeners.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -61,10 +61,20 @@ fn start(
     let (server, stop, workers) = (server.clone(), stop.clone(), workers.clone());
     let alive = live.enter();
     let thread = thread::Builder::new().name("wharf-session".into()).stack_size(STACK);
+    // What a thread that cannot be started was given would be lost with it.
+    let (hand_over, taken) = mpsc::sync_channel(1);
     let started = thread.spawn(move || {
-        session::serve(connection, &server, &stop, &workers);
+        if let Ok(connection) = taken.recv() {
+            session::serve(connection, &server, &stop, &workers);
+        }
         drop(alive);
     });
+    if started.is_ok() {
+        // It fails where the thread is gone, and with it everything.
+        let _ = hand_over.send(connection);
+    } else {
+        connection.turn_away();
+    }
     if let Err(error) = started {
         wharf_host::say!(Warn, "no thread for another session: {error}");
     }

@@ -16,7 +16,8 @@ pub struct SessionConfig {
     pub idle_timeout: Duration,
     /// How long a client may take from connecting to being logged in.
     pub login_timeout: Duration,
-    /// How long a data connection may take to come, and how long it may stand still.
+    /// How long a data connection may take to come, and how long it may stand still; also how long
+    /// a passive port, or the connection to it, may wait for a command.
     pub data_timeout: Duration,
     /// Failed logins until the session is closed.
     pub login_attempts: u32,

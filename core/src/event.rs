@@ -80,10 +80,12 @@ pub enum Event {
         /// Whose connection it is.
         peer: IpAddr,
     },
-    /// The passive port has failed and is closed.
+    /// The passive port is closed without having served.
     PortLost {
         /// The request that opened the port.
         id: RequestId,
+        /// Why.
+        why: PortLoss,
     },
     /// The outcome of [`Action::Connect`](crate::Action::Connect).
     Connected {
@@ -132,6 +134,15 @@ pub enum Event {
         /// What it came to.
         end: DigestEnd,
     },
+}
+
+/// Why a passive port is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortLoss {
+    /// The system failed.
+    Failed,
+    /// All ports were taken, no command used this one, and another session needed it.
+    GivenAway,
 }
 
 /// What a successful login grants.

@@ -60,7 +60,7 @@ pub use action::{Action, Filter, Mode, Password, Plan, Proof};
 pub use config::{Admission, Endpoint, SessionConfig, SiteCommand};
 pub use digest::DigestAlgorithm;
 pub use event::{
-    DataProof, Denial, DigestEnd, Event, Grant, Rates, RequestId, SiteReply, TransferEnd,
+    DataProof, Denial, DigestEnd, Event, Grant, PortLoss, Rates, RequestId, SiteReply, TransferEnd,
 };
 pub use facts::Facts;
 pub use listing::{ListingFormat, Style};

@@ -29,12 +29,21 @@ pub enum Kind {
 /// What the process may do with an entry, the account's permissions aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// A file can be read; a directory can be listed and entered.
+    /// A file can be read; a directory can be listed, names and facts.
     pub read: bool,
     /// A file can be written; entries can be created in a directory.
     pub write: bool,
     /// The entry can be removed and renamed: the directory that holds it is writable.
     pub remove: bool,
+    /// A directory can be entered, and what is in it reached by its name.
+    pub enter: bool,
+}
+
+impl Access {
+    /// Everything that can be done.
+    pub const ALL: Self = Self { read: true, write: true, remove: true, enter: true };
+    /// Nothing.
+    pub const NONE: Self = Self { read: false, write: false, remove: false, enter: false };
 }
 
 /// What is known of a file or directory.

@@ -12,8 +12,8 @@ use support::harness::Harness;
 use support::{actions, replies};
 use wharf_core::{
     Action, Admission, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant, Kind, Opened,
-    Permissions, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer,
-    StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd, VirtualPath,
+    Permissions, PortLoss, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply,
+    StorageAnswer, StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd, VirtualPath,
 };
 
 #[derive(Clone, Debug)]
@@ -365,7 +365,8 @@ fn wild() -> impl Strategy<Value = Event> {
                 answer(&Action::ProtectData { id, tickets: true }, how).unwrap()
             }
             1 => answer(&Action::Listen { id }, how).unwrap(),
-            2 if number % 4 == 0 => Event::PortLost { id },
+            2 if number % 8 == 0 => Event::PortLost { id, why: PortLoss::Failed },
+            2 if number % 8 == 1 => Event::PortLost { id, why: PortLoss::GivenAway },
             2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
             4 if number % 2 == 0 => Event::Sent { id },

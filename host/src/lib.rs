@@ -11,6 +11,7 @@
 //! | `admission` | how many may be in at once: [`Sessions`] |
 //! | `failures` | who has failed to log in too often: [`Failures`] |
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
+//! | `ports` | which are open, and whose: [`OpenPorts`] |
 //! | `listener` | where clients come in: [`Listener`] |
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
 //! | `wire` | the bytes of one TCP connection |
@@ -34,6 +35,7 @@ mod files;
 mod job;
 mod listener;
 mod passive;
+mod ports;
 mod pump;
 mod server;
 mod site;
@@ -59,6 +61,7 @@ pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 #[doc(hidden)]
 pub use log::Level;
 pub use passive::{PassivePorts, PassivePortsError};
+pub use ports::OpenPorts;
 pub use server::Server;
 pub use site::{SiteHandler, SiteRequest};
 pub use stop::Stop;

@@ -28,7 +28,7 @@ pub(super) fn failure(error: StorageError) -> (u16, &'static str) {
 pub(super) fn store_failure(error: StorageError) -> (u16, &'static str) {
     let (code, text) = failure(error);
     match error {
-        StorageError::BadName => (553, text),
+        StorageError::BadName | StorageError::AlreadyExists => (553, text),
         StorageError::NoSpace => (452, text),
         StorageError::QuotaExceeded => (552, text),
         StorageError::Other => (451, text),

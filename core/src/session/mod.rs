@@ -225,11 +225,11 @@ impl Session {
             }
             Event::Listening { id, port } => {
                 if let Some(then) = self.take_waiting(id, Then::waits_for_port) {
-                    self.listening(then, id, port);
+                    self.listening(then, id, port, now);
                 }
             }
             Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
-            Event::PortLost { id } => self.port_lost(id),
+            Event::PortLost { id, why } => self.port_lost(id, why),
             Event::Connected { id, established } => self.connected(id, established, now),
             // So frequent, and nothing that a command could wait for.
             Event::Progress { id, bytes } => {

@@ -221,6 +221,6 @@ pub(crate) fn metadata(kind: Kind) -> Metadata {
         owner: 0,
         group: 0,
         unique: None,
-        access: Access { read: true, write: true, remove: true },
+        access: Access::ALL,
     }
 }

@@ -16,6 +16,7 @@
 //! | `site #3 200 text` | a SITE command |
 //! | `listening #4 50000`, `listening #4 none` | a passive port |
 //! | `arrived #4 10.0.0.1` | a connection to it |
+//! | `port-lost #4 failed`, `… given-away` | it is closed |
 //! | `connected #5`, `unconnected #5` | an active connection |
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
@@ -28,8 +29,8 @@ use std::time::Duration;
 
 use wharf_core::{
     Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Metadata, Opened,
-    Permissions, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired, TransferEnd,
-    VirtualPath, WallTime,
+    Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
+    TransferEnd, VirtualPath, WallTime,
 };
 
 use super::text::unescape;
@@ -97,7 +98,14 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "listening" if rest == "none" => Event::Listening { id, port: None },
         "listening" => Event::Listening { id, port: Some(number(rest)?) },
         "arrived" => Event::DataArrived { id, peer: number(rest)? },
-        "port-lost" => Event::PortLost { id },
+        "port-lost" => {
+            let why = match rest {
+                "failed" => PortLoss::Failed,
+                "given-away" => PortLoss::GivenAway,
+                _ => return Err(format!("unknown loss {rest:?}")),
+            };
+            Event::PortLost { id, why }
+        }
         "connected" => Event::Connected { id, established: true },
         "unconnected" => Event::Connected { id, established: false },
         "protected" => {
@@ -245,7 +253,7 @@ fn metadata(text: &str) -> Result<Metadata> {
         owner: 0,
         group: 0,
         unique: None,
-        access: Access { read: true, write: true, remove: true },
+        access: Access::ALL,
     };
     for fact in facts.split_whitespace() {
         let (name, value) = fact.split_once('=').ok_or_else(|| format!("bad fact {fact:?}"))?;
@@ -274,6 +282,7 @@ fn set_fact(metadata: &mut Metadata, name: &str, value: &str) -> Result<()> {
                 read: value.contains('r'),
                 write: value.contains('w'),
                 remove: value.contains('d'),
+                enter: value.contains('x'),
             };
         }
         ("to", Kind::Symlink { target, .. }) => *target = Some(unescape(value)?),

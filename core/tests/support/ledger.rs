@@ -146,7 +146,7 @@ impl Ledger {
                 self.data = Data::Knocking(id.0);
             }
             Event::TlsStarted { .. } => self.handshake = false,
-            Event::PortLost { id } if self.data == Data::Listening(id.0) => {
+            Event::PortLost { id, .. } if self.data == Data::Listening(id.0) => {
                 self.data = Data::Nothing;
             }
             Event::Connected { id, .. } => {

@@ -65,6 +65,7 @@ pub struct Connection {
     seat: Seat,
     /// What the workers know of this session.
     patron: Arc<Patron>,
+    implicit_tls: bool,
 }
 
 /// How soon a client that died is missed while its commands are left unread during a transfer.
@@ -127,7 +128,19 @@ impl Connection {
             look_again: None,
             seat,
             patron: Arc::new(Patron::new(peer.ip())),
+            implicit_tls,
         })
+    }
+
+    /// Tells a client that has just come 421: it cannot be served. That takes no time, so where the
+    /// client would have to shake hands first, it is not told.
+    pub fn turn_away(mut self) {
+        if self.implicit_tls {
+            return;
+        }
+        let endpoint = Endpoint::new(self.local, self.peer, Admission::ServerFull);
+        self.session = Session::new(self.server.session.clone(), endpoint, self.server.clock.now());
+        while self.life == Life::Alive && self.turn() == Turn::Again {}
     }
 
     /// Does all that can be done without waiting, up to a bound.
@@ -161,6 +174,7 @@ impl Connection {
             moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
             moved |= self.advance_digest(now);
             moved |= self.act(now);
+            self.data.set_awaited(self.session.awaits_data());
             if self.life != Life::Alive || self.data.take_replaced() {
                 return Turn::Again;
             }
@@ -322,7 +336,8 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
-                let port = self.data.listen(id, self.local, self.server.passive_ports);
+                let ports = &self.server.passive_ports;
+                let port = self.data.listen(id, self.peer.ip(), self.local, ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),

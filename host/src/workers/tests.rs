@@ -217,8 +217,8 @@ fn no_more_logins_run_at_once_than_may() {
     }
     let mut seen: HashSet<_> = (0..3).map(|_| outside.recv_timeout(LIMIT).unwrap()).collect();
     assert!(outside.try_recv().is_err());
-    for number in 0..20 {
-        hung[number] = None;
+    for (number, hang) in hung.iter_mut().enumerate() {
+        *hang = None;
         seen.extend(outside.recv_timeout(if number < 17 { LIMIT } else { Duration::ZERO }));
     }
     assert_eq!(seen.len(), 20);

@@ -5,12 +5,12 @@ use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::session::failure::{failure, store_failure};
 use crate::session::listing::{Listing, Refusal};
-use crate::session::state::{Data, Range, Work};
+use crate::session::state::{Range, Work};
 use crate::session::{NO_RANGE_HERE, Session};
 use crate::storage::{Opened, StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
-use super::{NO_DATA, Stage, Stop, Transfer};
+use super::{Stage, Stop, Transfer};
 
 /// The text of 503 where a command for which a range means nothing comes behind RANG.
 const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";
@@ -62,7 +62,8 @@ impl Session {
             return self.fail_transfer(503, NO_RANGE);
         }
         if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
-            self.store(path, WriteMode::Append { create: true }, filter, None);
+            let create = self.may(Permissions::CREATE, &path);
+            self.store(path, WriteMode::Append { create }, filter, None);
         }
     }
 
@@ -72,13 +73,13 @@ impl Session {
         if let Range::Between { .. } = range {
             return self.fail_transfer(503, NO_RANGE);
         }
-        let Some(path) = self.resolve_for_transfer(argument, Permissions::STORE) else { return };
+        let Some(path) = self.resolve_for_transfer(argument, Permissions::CREATE) else { return };
         let (directory, hint) = match path.file_name() {
             Some(name) if !argument.is_empty() => (path.parent(), name.to_vec()),
             _ => (path, alloc::vec![]),
         };
         // The name is the storage's to choose, so the directory has to allow it too.
-        if !self.may(Permissions::STORE, &directory) {
+        if !self.may(Permissions::CREATE, &directory) {
             let (code, text) = failure(StorageError::PermissionDenied);
             return self.fail_transfer(code, text);
         }
@@ -104,8 +105,10 @@ impl Session {
 
     /// Asks the storage, unless it is clear already that there is no data connection.
     fn prepare(&mut self, what: What, request: StorageRequest) {
-        if self.data == Data::None && !judges_a_file(&request) {
-            return self.reply(425, NO_DATA);
+        if let Some((code, text)) = self.missing_data()
+            && !judges_a_file(&request)
+        {
+            return self.fail_transfer(code, text);
         }
         if self.input_ended {
             return self.fail_transfer(426, "The control connection is closed.");
@@ -122,7 +125,7 @@ impl Session {
     pub(in crate::session) fn abor(&mut self) {
         match &self.work {
             Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::Aborted),
-            _ if self.data != Data::None => {
+            _ if self.missing_data().is_none() => {
                 self.close_data();
                 self.reply(226, "ABOR command successful; data connection closed.");
             }

@@ -26,9 +26,6 @@ use super::state::{Data, Work};
 
 use plan::{Next, What};
 
-/// The text of 425 where no command has said where the data connection comes from.
-const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
-
 /// How long 226 waits for the client to close the data connection, once all has been sent.
 const CLOSING: Duration = Duration::from_millis(200);
 
@@ -186,8 +183,10 @@ impl Session {
 
     /// Goes where the data connection comes from, if it is not there yet.
     fn connect_data(&mut self, now: Now) {
+        if let Some((code, text)) = self.missing_data() {
+            return self.fail_transfer(code, text);
+        }
         match self.data {
-            Data::None => self.fail_transfer(425, NO_DATA),
             Data::Active(to) => {
                 let id = self.next_id();
                 self.actions.push_back(Action::Connect { id, to });
@@ -203,7 +202,7 @@ impl Session {
             return;
         }
         if established {
-            self.data = Data::Arrived;
+            self.data = Data::Connected;
             self.data_established(now);
         } else {
             self.fail_transfer(425, "Can't open data connection.");
@@ -214,7 +213,7 @@ impl Session {
     pub(super) fn data_established(&mut self, now: Now) {
         let Work::Transferring(transfer) = &mut self.work else { return };
         let Stage::Connecting { file, .. } = transfer.stage else { return };
-        if self.data != Data::Arrived {
+        if !self.data.stands() {
             return;
         }
         let text = transfer.what.announcement();

@@ -224,10 +224,7 @@ pub(crate) fn a_mode_outlives_its_content(storage: &dyn Storage) {
 pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
     put(storage, "/f", "f");
     storage.set_mode(&path("/f"), 0o444).unwrap();
-    if storage.metadata(&path("/f")).unwrap().access.write {
-        // Nothing is read-only to root on a real disk.
-        return;
-    }
+    assert!(!storage.metadata(&path("/f")).unwrap().access.write);
     for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
         let error = storage.open_write(&path("/f"), &mode).err();
         assert_eq!(error, Some(StorageError::PermissionDenied), "{mode:?}");
@@ -248,4 +245,47 @@ pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
     assert_eq!(storage.rename(&path("/d/f"), &path("/f"), true), denied);
     assert_eq!(write(storage, "/d/x", &ATOMIC, "", Publish), denied);
     storage.set_mode(&path("/d"), 0o755).unwrap();
+}
+
+/// RFC 3659 section 7.5.5: to enter a directory is one thing, to list it another.
+pub(crate) fn entering_is_not_listing(storage: &dyn Storage) {
+    storage.create_directory(&path("/d")).unwrap();
+    storage.create_directory(&path("/d/below")).unwrap();
+    put(storage, "/d/f", "f");
+    put(storage, "/d/below/g", "g");
+    let denied = Some(StorageError::PermissionDenied);
+    let access_with = |mode| {
+        storage.set_mode(&path("/d"), mode).unwrap();
+        storage.metadata(&path("/d")).unwrap().access
+    };
+
+    // It may be entered: who knows a name gets at it.
+    let access = access_with(0o111);
+    assert_eq!((access.read, access.write, access.enter), (false, false, true));
+    assert_eq!(storage.open_directory(&path("/d")).err(), denied);
+    assert_eq!(read(storage, "/d/f").unwrap(), "f");
+    assert_eq!(read(storage, "/d/below/g").unwrap(), "g");
+    assert_eq!(names(storage, "/d/below"), ["g"]);
+    assert_eq!(storage.metadata(&path("/d/f")).unwrap().size, 1);
+    assert_eq!(storage.metadata(&path("/d/none")), Err(StorageError::NotFound));
+    assert_eq!(write(storage, "/d/new", &ATOMIC, "", Publish).err(), denied);
+
+    // A drop box: what is stored cannot be seen.
+    let access = access_with(0o333);
+    assert_eq!((access.read, access.write, access.enter), (false, true, true));
+    write(storage, "/d/new", &ATOMIC, "new", Publish).unwrap();
+    assert_eq!(storage.open_directory(&path("/d")).err(), denied);
+    storage.rename(&path("/d/new"), &path("/d/newer"), false).unwrap();
+    storage.remove_file(&path("/d/newer")).unwrap();
+
+    // Names that cannot be looked at make no listing, and none that is empty.
+    let access = access_with(0o444);
+    assert_eq!((access.read, access.write, access.enter), (false, false, false));
+    assert_eq!(storage.open_directory(&path("/d")).err(), denied);
+    assert_eq!(storage.open_read(&path("/d/f")).err(), denied);
+    assert_eq!(storage.metadata(&path("/d/f")).err(), denied);
+
+    let access = access_with(0o755);
+    assert_eq!((access.read, access.write, access.enter), (true, true, true));
+    assert!(!storage.metadata(&path("/d/f")).unwrap().access.enter);
 }
