@@ -73,7 +73,7 @@ impl Counts {
     /// Takes the place of a session that has not logged in, of this client or of anybody, and so
     /// makes room; tells whether there was one.
     ///
-    /// It is the oldest of those whose client holds at least half as many such places as the one
+    /// It is the oldest of those whose client holds more than half as many such places as the one
     /// that holds most: who is about to log in does not make room for a crowd.
     fn evict(&mut self, of: Option<Client>) -> bool {
         let wanted = |client: &Client| of.is_none_or(|of| of == *client);
@@ -82,7 +82,7 @@ impl Counts {
             *held.entry(stranger.client).or_default() += 1;
         }
         let most = held.values().max().copied().unwrap_or(0);
-        let holds_many = |client| held.get(client).is_some_and(|&count| count * 2 >= most);
+        let holds_many = |client| held.get(client).is_some_and(|&count| count * 2 > most);
         let oldest = self.strangers.iter().find(|(_, stranger)| holds_many(&stranger.client));
         let Some(seat) = oldest.map(|(seat, _)| *seat) else { return false };
         let Some(Stranger { client, socket, eviction }) = self.strangers.remove(&seat) else {

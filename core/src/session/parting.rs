@@ -6,7 +6,7 @@ use crate::action::Action;
 use crate::time::{Instant, Now};
 
 use super::listing::REST_UNREAD;
-use super::state::{Then, Work};
+use super::state::{Data, Then, Work};
 use super::{FAREWELL, SERVER_FULL, Session};
 
 /// How long an answer may take that only a client may hear who has closed its side: it may read
@@ -66,7 +66,10 @@ impl Session {
         if let Work::Ending { .. } | Work::Ended = self.work {
             return;
         }
-        if !self.is_in_motion() {
+        if self.is_in_motion() {
+            // The driver has it, and drops it with the rest.
+            self.data = Data::None;
+        } else {
             self.release_transfer();
             self.close_data();
         }
