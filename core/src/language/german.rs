@@ -343,6 +343,8 @@ static TEXTS: &[(&str, &str)] = &[
      "Die folgenden Befehle sind implementiert:"),
     ("The passive port failed; try again.",
      "Der passive Port ist ausgefallen; versuchen Sie es erneut."),
+    ("The pattern is too long.",
+     "Das Muster ist zu lang."),
     ("The range ends beyond the end of the file.",
      "Der Bereich endet hinter dem Ende der Datei."),
     ("The rest could not be read.",

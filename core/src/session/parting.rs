@@ -73,7 +73,7 @@ impl Session {
             self.release_transfer();
             self.close_data();
         }
-        if let Work::Waiting(_, Then::StatEntries { directory, .. }) = self.work {
+        if let Work::Waiting(_, Then::StatLines { directory, .. }) = self.work {
             self.actions.push_back(Action::Release(directory));
         }
         self.work = Work::Ending { until: now.instant + FAREWELL };
@@ -109,7 +109,7 @@ impl Session {
 
     /// An answer has not come in time, and will not be waited for.
     pub(super) fn unanswered(&mut self, now: Now) {
-        if let Work::Waiting(_, Then::StatEntries { .. }) = self.work {
+        if let Work::Waiting(_, Then::StatLines { .. }) = self.work {
             self.reply(212, REST_UNREAD);
         }
         self.reply(421, NO_ANSWER);

@@ -64,7 +64,7 @@ fn show_request(request: &StorageRequest) -> String {
         Metadata(path) => on("metadata", path),
         LinkMetadata(path) => on("link-metadata", path),
         OpenDirectory(path) => on("open-directory", path),
-        NextEntries { directory, count } => format!("next-entries #{} {count}", directory.0),
+        NextLines { directory, .. } => format!("next-lines #{}", directory.0),
         OpenRead(path) => on("open-read", path),
         CheckWrite(path, mode) => format!("{} {}", on("check-write", path), show_mode(mode)),
         Sync { file } => format!("sync #{}", file.0),

@@ -28,8 +28,8 @@
 use std::time::Duration;
 
 use wharf_core::{
-    Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Metadata, Opened,
-    Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
+    Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Lines, Metadata,
+    Opened, Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
     TransferEnd, VirtualPath, WallTime,
 };
 
@@ -53,6 +53,12 @@ pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
             with_id(verb, RequestId(number(id)?), rest)?
         }
     })
+}
+
+/// Reads the entries of `entries #2 a{file}`, and whose they are; `None` where it is something else.
+pub(crate) fn parse_entries(text: &str) -> Option<(RequestId, Vec<Entry>)> {
+    let (id, rest) = split(text.strip_prefix("entries ")?);
+    Some((RequestId(number(id.strip_prefix('#')?).ok()?), entries(rest).ok()?))
 }
 
 /// Reads a time such as `+300s` or `+500ms`.
@@ -90,7 +96,8 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "space" if rest == "unknown" => stored(StorageAnswer::Space(None)),
         "space" => stored(StorageAnswer::Space(Some(number(rest)?))),
         "opened" => stored(StorageAnswer::Opened(opened(rest)?)),
-        "entries" => stored(StorageAnswer::Entries(entries(rest)?)),
+        // Their lines depend on how they are asked for.
+        "entries" => stored(StorageAnswer::Lines(entries(rest).map(|_| Lines::default())?)),
         "site" => {
             let (code, text) = split(rest);
             Event::Site { id, reply: SiteReply { code: number(code)?, text: unescape(text)? } }

@@ -200,7 +200,7 @@ impl Ledger {
 
     fn storage(&mut self, request: &StorageRequest) {
         match request {
-            StorageRequest::NextEntries { directory, .. } => {
+            StorageRequest::NextLines { directory, .. } => {
                 assert_eq!(self.open.get(&directory.0), Some(&Open::Directory), "{request:?}");
             }
             StorageRequest::Finish { file, .. } => {
