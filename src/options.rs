@@ -112,6 +112,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = positive, default_value = "250")]
     pub(crate) max_sessions_per_address: u32,
 
+    /// Let all transfers together take so many MiB of memory; one more is refused
+    #[arg(long, value_name = "MIB", value_parser = positive, default_value = "256")]
+    pub(crate) max_transfer_memory: u32,
+
     /// Close a session after so many failed logins
     #[arg(long, value_name = "N", value_parser = positive, default_value = "3")]
     pub(crate) max_login_attempts: u32,
@@ -311,6 +315,7 @@ mod tests {
         for (args, part) in [
             (&["--listen", "nonsense"][..], "0.0.0.0:2121"),
             (&["--max-sessions", "0"], "1 to"),
+            (&["--max-transfer-memory", "0"], "1 to"),
             (&["--max-login-failures", "-1"], "--max-login-failures"),
             (&["--login-cool-down", "0"], "more than 0"),
             (&["--idle-timeout", "-1"], "--idle-timeout"),

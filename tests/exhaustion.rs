@@ -5,17 +5,20 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use wharf::{Backend, Memory};
 
-use support::{Client, LIMIT, Processor, address, for_each_driver, server, wait_until};
+use support::program::Program;
+use support::{Client, LIMIT, Processor, address, for_each_driver, read_all, server, wait_until};
 
-for_each_driver!(a_server_without_descriptors_waits);
+for_each_driver!(a_server_without_descriptors_waits, each_client_that_is_let_in_can_transfer);
 
 /// One test at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -84,4 +87,49 @@ fn a_server_without_descriptors_waits(backend: Backend) {
     assert_eq!(first.get("RETR file"), b"x");
     Client::visit(&server);
     drop(lowered);
+}
+
+/// Under a limit of open files that is too low for all that might come.
+fn each_client_that_is_let_in_can_transfer(backend: Backend) {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start(folder.path(), |command| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n 250 && exec \"$0\" \"$@\""]);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell.args(["--backend", backend.name(), "--write"]);
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        *command = shell;
+    });
+    let mut clients = Vec::new();
+    loop {
+        let mut client = Client::dial(program.address).unwrap();
+        if client.reply().unwrap().code == 421 {
+            break;
+        }
+        client.enter();
+        clients.push(client);
+    }
+    assert!((10..40).contains(&clients.len()), "{}", clients.len());
+    // All at once: uploads, each with a file, a folder and a connection; then listings.
+    let uploads: Vec<_> = clients
+        .iter_mut()
+        .enumerate()
+        .map(|(n, client)| client.begin(&format!("STOR {n}")))
+        .collect();
+    for (client, mut data) in clients.iter_mut().zip(uploads) {
+        data.write_all(b"content").unwrap();
+        drop(data);
+        client.expect(226);
+    }
+    let listings: Vec<_> = clients.iter_mut().map(|client| client.begin("MLSD")).collect();
+    for (client, data) in clients.iter_mut().zip(listings) {
+        assert!(read_all(data).len() > 100);
+        client.expect(226);
+    }
+    program.signal(Signal::INT);
+    let mut told = String::new();
+    program.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    let warning = format!("room for {} sessions instead of 1000", clients.len());
+    assert!(told.contains(&warning) && told.contains("at most 250 files"), "{told}");
 }

@@ -45,7 +45,10 @@ def reasons(text: str) -> dict:
 
 
 def verdicts(page: str) -> dict:
-    """Returns what a page says of each row and column, notes aside."""
+    """Returns what a page says of each row and column, notes aside.
+
+    A row that stands in two tables is the same in both, or it is none that was generated.
+    """
     found, names = {}, []
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -53,5 +56,7 @@ def verdicts(page: str) -> dict:
             names = cells[2:]
         elif match := re.search(r"\(`([^`]+)`\)", cells[0]):
             words = [re.sub(r" \[\d+\]\(.*|\*", "", cell) for cell in cells[2:]]
-            found |= {(match[1], name): word for name, word in zip(names, words)}
+            for name, word in zip(names, words):
+                if found.setdefault((match[1], name), word) != word:
+                    found[match[1], name] += f" and {word}"
     return found

@@ -64,7 +64,7 @@ SETTINGS = [
         "impatient",
         ("--idle-timeout", "2", "--data-timeout", "2", "--login-delay", "1"),
         ("--idle-timeout", "2", "--data-timeout", "2", "--login-delay", "1"),
-        ("rfc1123.idle-timeout", "rfc2577.delay"),
+        ("rfc959.no-data", "rfc1123.idle-timeout", "rfc2577.delay"),
     ),
     Setting(
         "strict",

@@ -26,6 +26,7 @@ const CITATIONS: &[(&str, &str)] = &[
     ("rfc959.stor", "RFC 959 sections 4.1.3 and 5.4"),
     ("rfc959.stou", "RFC 959 section 4.1.3, RFC 1123 section 4.1.2.9"),
     ("rfc959.appe", "RFC 959 sections 4.1.3 and 5.4"),
+    ("rfc959.no-data", "RFC 959 sections 3.2, 4.1.3 and 5.4"),
     ("rfc959.allo", "RFC 959 sections 4.1.3 and 5.4"),
     ("rfc959.rest", "RFC 959 sections 3.5 and 4.1.3, RFC 3659 section 5"),
     ("rfc959.rnfr", "RFC 959 sections 4.1.3 and 5.4"),

@@ -107,7 +107,10 @@ impl Data {
     /// Does the handshake that is due, and returns how it went; `None` in clear.
     pub fn handshake(&mut self) -> Result<Option<Handshake>, Failure> {
         let done = self.protect();
-        done.map_err(|error| Failure::new(format!("TLS on the data connection: {error}")))?;
+        done.map_err(|error| {
+            let end = end_of(&error);
+            Failure::new(format!("TLS on the data connection: {end} ({error})"))
+        })?;
         Ok(self.channel.handshake())
     }
 

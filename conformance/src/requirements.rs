@@ -51,7 +51,7 @@ pub(crate) fn by_section() -> Vec<(&'static str, Vec<&'static Requirement>)> {
 }
 
 /// Parses CSV as RFC 4180 has it: fields in quotes may hold commas, line ends and doubled quotes.
-fn records(csv: &str) -> Vec<Vec<String>> {
+pub(crate) fn records(csv: &str) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     let mut record = Vec::new();
     let mut field = String::new();

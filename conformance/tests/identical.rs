@@ -2,24 +2,50 @@
 
 mod support;
 
+use std::sync::LazyLock;
 use std::thread;
 
 use support::Servers;
 use wharf::Backend;
-use wharf_conformance::{Report, run};
+use wharf_conformance::{Claims, Report, Verdict, run};
+
+/// What pyftpdlib publishes of itself, with the row that each is here.
+const PYFTPDLIB: &str = include_str!("../pyftpdlib-rfc-tables.csv");
+
+/// The reports on all backends, made once.
+fn reports() -> &'static [Report] {
+    static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| {
+        assert_eq!(Backend::ALL.len(), 3, "not every backend was compiled in");
+        thread::scope(|scope| {
+            let run_all = |backend| run(&Servers::new(backend), 4);
+            let started: Vec<_> =
+                Backend::ALL.iter().map(|&backend| scope.spawn(move || run_all(backend))).collect();
+            started.into_iter().map(|thread| thread.join().expect("no check panics")).collect()
+        })
+    });
+    &REPORTS
+}
 
 #[test]
 fn the_reports_of_all_backends_are_identical() {
-    assert_eq!(Backend::ALL.len(), 3, "not every backend was compiled in");
-    let reports: Vec<_> = thread::scope(|scope| {
-        let run_all = |backend| run(&Servers::new(backend), 4);
-        let started: Vec<_> =
-            Backend::ALL.iter().map(|&backend| scope.spawn(move || run_all(backend))).collect();
-        started.into_iter().map(|thread| thread.join().expect("no check panics")).collect()
-    });
-    for (backend, report) in Backend::ALL.iter().zip(&reports).skip(1) {
+    let reports = reports();
+    for (backend, report) in Backend::ALL.iter().zip(reports).skip(1) {
         let difference = first_difference(&reports[0], report);
         assert!(difference.is_none(), "{} and {backend}: {}", Backend::ALL[0], difference.unwrap());
+    }
+}
+
+#[test]
+fn every_row_of_pyftpdlibs_tables_passes_on_all_backends() {
+    let claims = Claims::parse(PYFTPDLIB).expect("a table whose ids are rows of the requirements");
+    assert_eq!((claims.server.as_str(), claims.rows.len()), ("pyftpdlib", 72));
+    for (backend, report) in Backend::ALL.iter().zip(reports()) {
+        for claim in &claims.rows {
+            let outcome = report.outcomes.iter().find(|outcome| outcome.id == claim.id);
+            let verdict = outcome.map(|outcome| &outcome.verdict);
+            let (id, feature) = (&claim.id, &claim.feature);
+            assert_eq!(verdict, Some(&Verdict::Passed), "{backend}: {feature} ({id})");
+        }
     }
 }
 

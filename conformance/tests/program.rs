@@ -83,6 +83,42 @@ fn writes_reports_that_others_can_read() {
     assert!(page(&[&one, &two]).contains(row), "{}", page(&[&one, &two]));
 }
 
+#[test]
+fn compares_a_report_with_what_a_servers_makers_say() {
+    let server = start();
+    let address = server.addresses()[0];
+    let report = |name: &str| {
+        let only = ["--only", "rfc959.noop", "--only", "rfc959.pwd", "--name", name];
+        let (_, json, _) = against(address, &[&only[..], &["--json", "-"]].concat());
+        file(&format!("{}.json", name.replace(' ', "-")), &json)
+    };
+    let reports = ["some 1.0", "other", "mine (a)"].map(report);
+    let claims = "section,feature,level,some_says,id\n\
+                  RFC 959,NOOP,MUST,YES,rfc959.noop\n\
+                  RFC 959,PWD,MUST,NO,rfc959.pwd\nRFC 959,ABOR,MAY,YES,rfc959.abor\n";
+    let claims = file("claims.csv", claims);
+    let paths = reports.each_ref().map(|path| path.to_str().expect("a path"));
+    let claims = ["--claims", claims.to_str().expect("a path"), "--beside", "mine"];
+    let output = ftpspec(&[&["page"], &paths[..], &claims].concat());
+    assert!(output.status.success());
+    let page = String::from_utf8(output.stdout).expect("it is text");
+    for line in [
+        "## What some says of itself",
+        "- YES to 2 of 3: some 1.0 passes 1, mine (a) passes 1.",
+        "- NO to 1 of 3: some 1.0 passes 1, mine (a) passes 1.",
+        "| | level | some says | some 1.0 | mine (a) |",
+        "|---|---|---|---|---|",
+        "| RFC 959: NOOP (`rfc959.noop`) | MUST | YES | pass | pass |",
+        "| RFC 959: PWD (`rfc959.pwd`) | MUST | NO | pass | pass |",
+        "| RFC 959: ABOR (`rfc959.abor`) | MAY | YES | not checked | not checked |",
+    ] {
+        assert!(page.lines().any(|it| it == line), "{line}: {page}");
+    }
+    let wrong = file("wrong-claims.csv", "section,feature,level,some_says,id\na,b,c,YES,none\n");
+    let wrong = ["page", paths[0], "--claims", wrong.to_str().expect("a path")];
+    assert_eq!(ftpspec(&wrong).status.code(), Some(2));
+}
+
 /// Fails unless every element is closed, in order, and no `<` or `&` stands alone.
 fn well_formed(xml: &str) {
     let mut open = Vec::new();

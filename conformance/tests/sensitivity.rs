@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use faulty::{Edit, Fault, Sent, proxy, without_close_notify};
+use faulty::{Deed, Edit, Fault, Sent, proxy, without_close_notify};
 use table::{Mutation, mutations};
 use wharf::{
     Backend, Builder, Certificate, Handle, Memory, PassivePorts, Permissions, Server, Tls,
@@ -19,11 +19,15 @@ use wharf::{
 use wharf_conformance::{Credentials, Facts, Stranger, Verdict, all, run_one};
 
 fn builder() -> Builder {
+    builder_at("127.0.0.1:0")
+}
+
+fn builder_at(address: &str) -> Builder {
     Server::builder()
         .backend(Backend::ALL[0])
         .storage(Memory::new())
         .user("user", "password", Permissions::ALL)
-        .listen("127.0.0.1:0")
+        .listen(address)
         .login_delay(Duration::ZERO)
         .max_sessions_per_address(1000)
         .shutdown_grace(Duration::ZERO)
@@ -100,6 +104,9 @@ fn nothing_is_seen_where_nothing_is_broken() {
             .flat_map(|mutation| mutation.ids)
             .copied()
             .collect();
+        if data.is_none() {
+            ids.extend(ABOUT_UPLOADS);
+        }
         ids.sort_unstable();
         ids.dedup();
         // A proxy that takes data whole is no reader that stands still, and passes no reset on.
@@ -141,21 +148,31 @@ fn what_cannot_be_removed_is_named() {
     assert_eq!(left.matches("check-").count(), 1, "{left}");
 }
 
+/// What is about uploads and their ends, and could be taken for a fault of the neighbour's.
+const ABOUT_UPLOADS: &[&str] =
+    &["rfc959.quit", "rfc959.stor", "rfc959.appe", "rfc959.no-data", "rfc959.abor"];
+
+#[test]
+fn a_deed_is_seen_by_its_own_check_alone() {
+    for (deed, own) in [
+        (Deed::MakesPlaceholder, "rfc959.no-data"),
+        (Deed::EmptiesFirst, "rfc959.no-data"),
+        (Deed::RemovesByName, "rfc959.no-data"),
+    ] {
+        let (_server, address) = start(builder());
+        let fault = Fault { deed: Some(deed), ..Fault::default() };
+        let stranger = meet(address, LIMIT).at(proxy(address, fault));
+        for id in ABOUT_UPLOADS {
+            let verdict = verdict(&stranger, id);
+            let is_seen = matches!(verdict, Verdict::Failed(_));
+            assert_eq!(is_seen, *id == own, "{deed:?} by {id}: {verdict}");
+        }
+    }
+}
+
 #[test]
 fn a_missing_close_notify_is_seen() {
-    let (ports, range) = ports();
-    let tls = Tls::new(Certificate::self_signed(&["localhost"]).expect("a certificate"));
-    let (_server, address) = start(
-        Server::builder()
-            .backend(Backend::ALL[0])
-            .storage(Memory::new())
-            .user("user", "password", Permissions::ALL)
-            .listen("127.0.0.2:0")
-            .tls(tls.expect("the provider has what TLS needs"))
-            .passive_ports(range)
-            .max_sessions_per_address(1000)
-            .shutdown_grace(Duration::ZERO),
-    );
+    let (_server, address, ports) = start_elsewhere();
     let proxied = without_close_notify(address, ports);
     let stranger = meet(proxied, LIMIT);
     for id in ["rfc4217.auth", "rfc4217.prot"] {
@@ -164,6 +181,19 @@ fn a_missing_close_notify_is_seen() {
             if failure.to_string().contains("close_notify"));
         assert!(seen, "{id}: {verdict}");
     }
+}
+
+/// Starts a server at 127.0.0.2 that speaks TLS, and returns its passive ports as they are free at
+/// 127.0.0.1.
+fn start_elsewhere() -> (Handle, SocketAddr, Vec<TcpListener>) {
+    let (ports, range) = ports();
+    let tls = Tls::new(Certificate::self_signed(&["localhost"]).expect("a certificate"));
+    let (server, address) = start(
+        builder_at("127.0.0.2:0")
+            .tls(tls.expect("the provider has what TLS needs"))
+            .passive_ports(range),
+    );
+    (server, address, ports)
 }
 
 /// Returns ports in a row that are free at 127.0.0.1, taken there, and at 127.0.0.2, not taken. They

@@ -117,6 +117,13 @@ pub enum Action {
     /// [`TransferEnd::Stopped`](crate::TransferEnd::Stopped), or, where all bytes had been handed
     /// over already, [`TransferEnd::Complete`](crate::TransferEnd::Complete).
     StopTransfer,
+    /// Look at the control connection once more, whatever the operating system last said of it: hand
+    /// over what has come, and report its end, as always; then answer with
+    /// [`Event::ControlChecked`](crate::Event::ControlChecked).
+    CheckControl {
+        /// The request.
+        id: RequestId,
+    },
     /// Compute the digest of a file, beside which everything else goes on; report
     /// [`Event::Progress`](crate::Event::Progress), and at last
     /// [`Event::DigestEnded`](crate::Event::DigestEnded). The file is dropped then.
@@ -178,6 +185,17 @@ pub enum Plan {
         /// How a line looks, and which entries are listed.
         format: ListingFormat,
     },
+}
+
+impl Plan {
+    /// Returns the id of the file or directory that is dropped at the end, where there is one.
+    pub const fn dropped(&self) -> Option<RequestId> {
+        match self {
+            Self::Send { file, .. } => Some(*file),
+            Self::Receive { .. } => None,
+            Self::List { directory, .. } => *directory,
+        }
+    }
 }
 
 /// What happens to file bytes on their way.

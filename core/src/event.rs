@@ -127,6 +127,12 @@ pub enum Event {
         /// How it ended.
         end: TransferEnd,
     },
+    /// [`Action::CheckControl`](crate::Action::CheckControl) has been carried out: all that had come
+    /// on the control connection by then has been handed over.
+    ControlChecked {
+        /// The request.
+        id: RequestId,
+    },
     /// The outcome of [`Action::Digest`](crate::Action::Digest). The file is closed.
     DigestEnded {
         /// The request.
@@ -216,6 +222,8 @@ pub enum TransferEnd {
     Damaged,
     /// Reading or writing the file failed.
     Storage(StorageError),
+    /// It has not begun: transfers take all the memory that they may.
+    NoMemory,
     /// Session stopped it with [`Action::StopTransfer`](crate::Action::StopTransfer) before all
     /// bytes had moved.
     Stopped,

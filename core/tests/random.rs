@@ -185,17 +185,19 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Connect { id, .. } => Event::Connected { id: *id, established: how % 4 != 1 },
         Action::Transfer { id, .. } => {
             let bytes = how as u64;
-            let end = match how % 7 {
+            let end = match how % 9 {
                 1 | 2 => return Some(Event::Progress { id: *id, bytes }),
                 3 => TransferEnd::DataLost,
                 4 => TransferEnd::Storage(StorageError::NoSpace),
                 5 => TransferEnd::Stopped,
                 6 => TransferEnd::Excess,
                 7 => TransferEnd::Damaged,
+                8 => TransferEnd::NoMemory,
                 _ => TransferEnd::Complete,
             };
             Event::TransferEnded { id: *id, bytes, end }
         }
+        Action::CheckControl { id } => Event::ControlChecked { id: *id },
         Action::Digest { id, .. } => {
             let end = match how % 5 {
                 1 => return Some(Event::Progress { id: *id, bytes: how as u64 }),
@@ -223,9 +225,11 @@ fn stored(request: &StorageRequest, how: usize) -> Result<StorageAnswer, Storage
             StorageAnswer::Metadata(metadata(kinds[how / 3 % kinds.len()].clone()))
         }
         OpenRead(_) | OpenWrite(..) | OpenDirectory(_) => {
-            let unique_name = how.is_multiple_of(2).then(|| b"u\r\n226 x".to_vec());
-            let existed = how % 4 < 2;
-            StorageAnswer::Opened(Opened { size: how as u64, existed, unique_name })
+            StorageAnswer::Opened(Opened { size: how as u64, existed: how % 4 < 2 })
+        }
+        UniqueName { .. } => {
+            let names = [&b"u\r\n226 x"[..], b"a", b"..", b"", b"a/b"];
+            StorageAnswer::Name(names[how / 3 % names.len()].to_vec())
         }
         NextLines { .. } => {
             let name = b"\r\n212 End.\r\n\xFF".repeat(how % 20);
@@ -384,7 +388,8 @@ fn wild() -> impl Strategy<Value = Event> {
             2 if number % 8 == 1 => Event::PortLost { id, why: PortLoss::GivenAway },
             2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
-            4 if number % 2 == 0 => Event::Sent { id },
+            4 if number % 3 == 0 => Event::Sent { id },
+            4 if number % 3 == 1 => Event::ControlChecked { id },
             4 => Event::Progress { id, bytes: number },
             5 if number % 2 == 0 => Event::DigestEnded { id, end: DigestEnd::Stopped },
             5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },
@@ -401,7 +406,7 @@ fn wild() -> impl Strategy<Value = Event> {
             .unwrap(),
             7 => Event::Storage { id, outcome: stored(&request, how) },
             _ => {
-                let opened = Opened { size: number, existed: false, unique_name: None };
+                let opened = Opened { size: number, existed: false };
                 Event::Storage { id, outcome: Ok(StorageAnswer::Opened(opened)) }
             }
         }

@@ -70,6 +70,7 @@ impl Files {
             | Request::OpenDirectory(_)
             | Request::OpenRead(_)
             | Request::CheckWrite(..)
+            | Request::UniqueName { .. }
             | Request::SpaceLeft(_) => true,
             Request::OpenWrite(..)
             | Request::CreateDirectory(_)
@@ -99,6 +100,9 @@ fn carry_out(
         Request::SetFacts { path, modified, mode } => set_facts(storage, &path, modified, mode),
         Request::SpaceLeft(path) => storage.space_left(&path).map(StorageAnswer::Space),
         Request::CheckWrite(path, mode) => done(storage.check_write(&path, &mode)),
+        Request::UniqueName { directory, hint } => {
+            storage.unique_name(&directory, &hint).map(StorageAnswer::Name)
+        }
         Request::Sync { file } => match used {
             Some(OpenFile::Write(mut written)) => {
                 let outcome = done(written.sync());
@@ -139,8 +143,7 @@ fn carry_out(
             return opened_as(
                 id,
                 opened.map(|file| {
-                    let unique_name = file.unique_name().map(<[u8]>::to_vec);
-                    let opened = Opened { existed: file.existed(), unique_name, size: 0 };
+                    let opened = Opened { existed: file.existed(), size: 0 };
                     (opened, OpenFile::Write(file))
                 }),
             );

@@ -18,6 +18,7 @@
 //! | `pump` | file bytes to the data connection and back |
 //! | `digest` | the digests of files |
 //! | `files`, `job`, `workers` | blocking work, and the threads for it: [`Job`], [`Workers`] |
+//! | `memory`, `descriptors` | what all transfers together may take: [`TransferMemory`] |
 //! | `bounded` | log lines that a client may cause again and again: [`say!`] |
 //! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
 
@@ -29,11 +30,13 @@ mod bounded;
 mod client;
 mod clock;
 mod connection;
+mod descriptors;
 mod digest;
 mod failures;
 mod files;
 mod job;
 mod listener;
+mod memory;
 mod passive;
 mod ports;
 mod pump;
@@ -55,11 +58,13 @@ pub use admission::{Seat, Sessions};
 pub use bounded::Place;
 pub use clock::Clock;
 pub use connection::{Connection, DataSocket, Turn};
+pub use descriptors::affordable_sessions;
 pub use failures::Failures;
 pub use job::{Done, Job, Lane};
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 #[doc(hidden)]
 pub use log::Level;
+pub use memory::TransferMemory;
 pub use passive::{PassivePorts, PassivePortsError};
 pub use ports::OpenPorts;
 pub use server::Server;

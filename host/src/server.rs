@@ -10,6 +10,7 @@ use crate::accounts::Accounts;
 use crate::admission::Sessions;
 use crate::clock::Clock;
 use crate::failures::Failures;
+use crate::memory::TransferMemory;
 use crate::ports::OpenPorts;
 use crate::site::SiteHandler;
 use crate::tls::Tls;
@@ -38,6 +39,8 @@ pub struct Server {
     /// those who have more to do with it are refused: each keeps a thread. A quarter of them may be
     /// of one client address, and half of them on one tree.
     pub stuck_calls: usize,
+    /// What memory all transfers together may take.
+    pub transfer_memory: Arc<TransferMemory>,
     /// Where passive ports are opened, and which are.
     pub passive_ports: Arc<OpenPorts>,
     /// The answers to [`SessionConfig::site_commands`], in the same order.

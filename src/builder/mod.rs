@@ -51,6 +51,7 @@ pub struct Builder {
     logins_at_once: usize,
     storage_threads: usize,
     stuck_calls: usize,
+    max_transfer_memory: u64,
     login_failures_per_address: u32,
     login_cool_down: Duration,
     shutdown_grace: Duration,
@@ -79,6 +80,7 @@ impl Builder {
             logins_at_once: 4,
             storage_threads: 64,
             stuck_calls: 1024,
+            max_transfer_memory: 256 << 20,
             login_failures_per_address: 100,
             login_cool_down: Duration::from_secs(300),
             shutdown_grace: Duration::from_secs(30),
@@ -343,6 +345,13 @@ impl Builder {
     /// number. What is left out is counted, and the count logged.
     pub fn log_lines_per_minute(mut self, most: u32) -> Self {
         self.session.log_lines_per_minute = most;
+        self
+    }
+
+    /// Sets how many bytes of memory all transfers together may take; 256 MiB when unset. Buffers
+    /// are smaller when much of it is taken, and a transfer for which none is left is answered 450.
+    pub fn max_transfer_memory(mut self, bytes: u64) -> Self {
+        self.max_transfer_memory = bytes;
         self
     }
 

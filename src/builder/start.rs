@@ -7,7 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use wharf_host::core::TlsRequired;
-use wharf_host::{Accounts, Clock, Failures, Listener, OpenPorts, Sessions, SimpleAccounts, Stop};
+use wharf_host::{
+    Accounts, Clock, Failures, Listener, OpenPorts, Sessions, SimpleAccounts, Stop, TransferMemory,
+    affordable_sessions,
+};
 
 use super::Builder;
 use crate::handle::Handle;
@@ -48,7 +51,10 @@ impl Builder {
             accounts,
             hosts: self.hosts,
             tls: self.tls.map(Arc::new),
-            sessions: Sessions::new(self.max_sessions, self.max_sessions_per_address),
+            sessions: Sessions::new(
+                affordable_sessions(self.max_sessions),
+                self.max_sessions_per_address,
+            ),
             failures: Failures::new(
                 self.login_failures_per_address,
                 FAILURES_WINDOW,
@@ -57,6 +63,7 @@ impl Builder {
             logins_at_once: self.logins_at_once.max(1),
             storage_threads: self.storage_threads.max(1),
             stuck_calls: self.stuck_calls,
+            transfer_memory: TransferMemory::new(self.max_transfer_memory),
             passive_ports: OpenPorts::new(self.passive_ports),
             site_handlers: self.site_handlers,
             shutdown_grace: self.shutdown_grace,

@@ -1,5 +1,6 @@
 //! Letters of an account, and modes of a folder: each gives what it says, and no more.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use wharf::core::VirtualPath;
@@ -7,7 +8,12 @@ use wharf::{Backend, Directory, Handle, Memory, Permissions, SimpleAccounts, Sto
 
 use crate::support::{Client, for_each_driver, server};
 
-for_each_driver!(renaming_does_not_replace, appending_does_not_create, entering_is_not_listing);
+for_each_driver!(
+    renaming_does_not_replace,
+    appending_does_not_create,
+    new_files_only,
+    entering_is_not_listing,
+);
 
 /// A server on which each of these is a user, with the letters for its name.
 fn start(backend: Backend, files: impl Storage + Clone + 'static, users: &[&str]) -> Handle {
@@ -76,6 +82,55 @@ fn appending_does_not_create(backend: Backend) {
         let mut client = with(&server, "elraw");
         client.put("APPE new", b"new");
         assert_eq!(client.get("RETR new"), b"new");
+    }
+}
+
+/// A drop box: what is there stays as it is, whoever tries to have its name.
+fn new_files_only(backend: Backend) {
+    for atomic in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("old"), "old").unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        drop_box(backend, Arc::new(Memory::new().with_file("old", "old")), atomic);
+        drop_box(backend, Arc::new(directory), atomic);
+        assert_eq!(std::fs::read(folder.path().join("old")).unwrap(), b"old");
+    }
+}
+
+fn drop_box(backend: Backend, storage: Arc<dyn Storage>, atomic: bool) {
+    let mut accounts = SimpleAccounts::new(storage);
+    for letters in ["eln", "elnr"] {
+        accounts = accounts.user(letters, "secret", Permissions::parse(letters).unwrap());
+    }
+    let server =
+        server(backend, Memory::new()).accounts(accounts).atomic_uploads(atomic).spawn().unwrap();
+    let mut client = with(&server, "eln");
+    let mut reader = with(&server, "elnr");
+    client.pasv();
+    client.ask("STOR old", 553);
+    client.pasv();
+    client.ask("APPE old", 550);
+    client.ask("REST 1", 350);
+    client.pasv();
+    client.ask("STOR old", 550);
+    client.ask("RNFR old", 550);
+    client.ask("DELE old", 550);
+    client.put("STOR new", b"new");
+    assert_eq!(reader.get("RETR new"), b"new");
+    client.pasv();
+    client.ask("STOR new", 553);
+    client.put("STOU old", b"another");
+    assert_eq!(reader.get("RETR old"), b"old");
+    // Two at the same name: one has it, and the other is told so when it is whole.
+    if atomic {
+        let (slow, fast) = (client.begin("STOR both"), reader.begin("STOR both"));
+        (&fast).write_all(b"fast").unwrap();
+        drop(fast);
+        reader.expect(226);
+        (&slow).write_all(b"slow").unwrap();
+        drop(slow);
+        client.expect(553);
+        assert_eq!(reader.get("RETR both"), b"fast");
     }
 }
 

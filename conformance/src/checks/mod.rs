@@ -24,6 +24,7 @@ mod rfc959_control;
 mod rfc959_files;
 mod rfc959_info;
 mod rfc959_lists;
+mod rfc959_no_data;
 mod rfc959_retrieve;
 mod rfc959_store;
 
@@ -42,6 +43,7 @@ pub fn all() -> impl Iterator<Item = Check> {
         rfc959_connection::CHECKS,
         rfc959_retrieve::CHECKS,
         rfc959_store::CHECKS,
+        rfc959_no_data::CHECKS,
         rfc959_control::CHECKS,
         rfc959_files::CHECKS,
         rfc959_lists::CHECKS,

@@ -234,6 +234,9 @@ fn facts(context: &mut Context<'_>) -> Result {
             perm_is(&mut client, "/", "", "df").or_else(|error| client.advise(error.to_string()))
         })?;
     }
+    if has("perm") {
+        entered_but_not_read(context, &mut client)?;
+    }
     if let Some(mut guest) = context.login_as(Account::Anonymous)? {
         perm_is(&mut guest, &format!("{folder}/file"), "r", "adfw")?;
         perm_is(&mut guest, &format!("{folder}/folder"), "el", "cdfmp")?;
@@ -241,6 +244,36 @@ fn facts(context: &mut Context<'_>) -> Result {
     }
     client.expect("RMD folder", &[250])?;
     holds(&mut client, "file", b"12345")
+}
+
+/// Fails unless `perm` has e and l just where CWD and NLST are allowed, for a folder that its owner
+/// may enter and not read: RFC 3659 section 7.5.5 has a letter for each. What the owner may do all
+/// the same is the server's matter.
+fn entered_but_not_read(context: &Context<'_>, client: &mut Client) -> Result {
+    quietly(client, |client| client.put("folder/inside", b"1"))?;
+    if client.command("SITE CHMOD 311 folder")?.code >= 300 {
+        context.skip("a folder that may not be read (SITE CHMOD)");
+        return client.expect("DELE folder/inside", &[250]).map(drop);
+    }
+    quietly(client, |client| {
+        let perm = mlst_of(client, "folder")?.fact("perm")?.to_lowercase();
+        let is_entered = client.command("CWD folder")?.code < 300;
+        if is_entered {
+            client.expect("CDUP", &[200, 250])?;
+        }
+        // An empty listing is a refusal too.
+        let is_listed =
+            client.attempt("NLST folder")?.code < 300 && !client.list("NLST folder")?.is_empty();
+        for (letter, command, is_done) in [('e', "CWD", is_entered), ('l', "NLST", is_listed)] {
+            let does = if is_done { "is" } else { "is not" };
+            let is_said = perm.contains(letter) == is_done;
+            ensure!(is_said, "a folder of mode 311: perm={perm}, and {command} {does} allowed");
+        }
+        Ok(())
+    })?;
+    client.note("a folder of mode 311: perm is true");
+    client.expect("SITE CHMOD 755 folder", &[200, 250])?;
+    client.expect("DELE folder/inside", &[250]).map(drop)
 }
 
 /// Fails unless `perm` has all these letters, and none of those.

@@ -1,12 +1,16 @@
 //! RFC 959: STOR, STOU, APPE and ALLO.
 
+use std::thread;
+use std::time::Duration;
+
 use super::{
-    BIG, Result, denied, ensure, holds, is_missing, pattern, quietly, same_bytes, wants_argument,
-    with_detail,
+    BIG, Result, denied, ensure, holds, is_missing, pattern, quietly, same_bytes, until_aborted,
+    wants_argument, with_detail,
 };
 use crate::check::{Check, Context, Failure};
 use crate::client::{Client, Detail};
 use crate::data::Data;
+use crate::patience::Deadline;
 use crate::target::{Account, Profile};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -65,7 +69,20 @@ fn cut_off(context: &mut Context<'_>, client: &mut Client) -> Result {
     upload_and_break(client, "kept", &bytes)?;
     holds(client, "kept", b"the old content")?;
 
+    let (_, mut data) = client.open("STOR kept")?;
+    data.send(&bytes)?;
+    client.send("ABOR")?;
+    until_aborted(client, &[225, 226, 425, 426])?;
+    drop(data);
+    holds(client, "kept", b"the old content")?;
+    for name in ["killed", "kept"] {
+        killed(context, name, &bytes)?;
+    }
+    let left = quietly(client, |client| first_part(client, "killed", &bytes))?;
+    ensure!(left, "nothing is left of a new file whose client was killed");
+
     let mut reader = context.login()?;
+    holds(&mut reader, "kept", b"the old content")?;
     let (_, mut data) = client.open("STOR kept")?;
     data.send(&bytes)?;
     holds(&mut reader, "kept", b"the old content")?;
@@ -76,6 +93,39 @@ fn cut_off(context: &mut Context<'_>, client: &mut Client) -> Result {
     let now = reader.get("kept")?;
     ensure!(now.len() == size && now.ends_with(b"end"), "{} bytes, not {size}", now.len());
     Ok(())
+}
+
+/// A client that dies in the middle of an upload. RFC 959 section 4.1.1 takes that for ABOR and QUIT.
+fn killed(context: &mut Context<'_>, name: &str, bytes: &[u8]) -> Result {
+    for _ in 0..TRIES {
+        let mut client = context.login_quietly(Profile::Standard)?;
+        let (_, mut data) = client.open(format!("STOR {}", context.path(name)))?;
+        data.send(&bytes[..bytes.len() / 2])?;
+        // In the order in which they were opened, as a system closes them.
+        drop(client);
+        drop(data);
+    }
+    Ok(())
+}
+
+/// Who comes first at the server, the end of the data or that of the session, is a race.
+const TRIES: usize = 4;
+
+/// Waits until there is a beginning of a file; tells whether there is one. Nothing says when the
+/// server has noticed that its client is gone.
+fn first_part(client: &mut Client, name: &str, bytes: &[u8]) -> Result<bool> {
+    let deadline = Deadline::new();
+    while !deadline.has_passed() {
+        if client.attempt(format!("RETR {name}"))?.code < 300 {
+            let left = client.get(name)?;
+            ensure!(bytes.starts_with(&left), "what is left of the upload is not its beginning");
+            if !left.is_empty() {
+                return Ok(true);
+            }
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(false)
 }
 
 fn upload_and_break(client: &mut Client, name: &str, bytes: &[u8]) -> Result {

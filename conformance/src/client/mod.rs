@@ -183,6 +183,12 @@ impl Client {
         Ok(())
     }
 
+    /// Breaks the control connection: the server sees a reset, not an end.
+    pub fn reset(self) -> Result<(), Failure> {
+        self.note("> reset");
+        Ok(SockRef::from(self.channel.socket()).set_linger(Some(Duration::ZERO))?)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let sent = self.channel.send_all(bytes);
         sent.map_err(|error| {
@@ -269,6 +275,14 @@ impl Client {
             self.channel.wait_for(moment)?;
         }
         Ok(())
+    }
+
+    /// Tells whether anything of a further reply comes within this time.
+    pub(crate) fn has_reply_within(&mut self, moment: Duration) -> Result<bool, Failure> {
+        if self.pending.is_empty() {
+            self.channel.wait_for(patience::limit().min(moment))?;
+        }
+        self.has_reply()
     }
 
     /// Tells whether anything of a further reply has come, without waiting.

@@ -1,10 +1,15 @@
 //! A proxy that stands before a server and breaks one thing about it.
 
+mod deeds;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
+pub(crate) use deeds::Deed;
+use deeds::Seen;
 use socket2::SockRef;
 
 /// What becomes of a command on its way to the server.
@@ -31,11 +36,14 @@ pub(crate) struct Fault {
     pub(crate) reply: fn(&str, String) -> String,
     /// What becomes of what the server sends over a data connection, and of what it receives.
     pub(crate) data: Option<Edit>,
+    /// What is done besides.
+    pub(crate) deed: Option<Deed>,
 }
 
 impl Default for Fault {
     fn default() -> Self {
-        Self { command: |line| Sent::Pass(line.to_vec()), reply: |_, line| line, data: None }
+        let command = |line: &[u8]| Sent::Pass(line.to_vec());
+        Self { command, reply: |_, line| line, data: None, deed: None }
     }
 }
 
@@ -45,6 +53,7 @@ struct Session {
     fault: Fault,
     server: SocketAddr,
     command: Arc<Mutex<String>>,
+    seen: Arc<Seen>,
 }
 
 /// Starts a proxy before this server, on a port of its own for as long as the process lives.
@@ -53,8 +62,8 @@ pub(crate) fn proxy(server: SocketAddr, fault: Fault) -> SocketAddr {
     let address = listener.local_addr().expect("the listener is bound");
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let command = Arc::default();
-            let session = Session { fault, server, command };
+            let (command, seen) = (Arc::default(), Arc::default());
+            let session = Session { fault, server, command, seen };
             thread::spawn(move || session.serve(client));
         }
     });
@@ -75,7 +84,14 @@ impl Session {
         };
         let replies = self.clone();
         let back = thread::spawn(move || replies.replies(from_server, to_client));
-        let _ = self.commands(&client, &server);
+        let ended = self.commands(&client, &server);
+        self.seen.end(self.fault.deed, self.server);
+        if ended.is_err() {
+            // A reset goes on as one, when the last handle is closed.
+            let _ = SockRef::from(&server).set_linger(Some(Duration::ZERO));
+            let _ = server.shutdown(Shutdown::Read);
+            return;
+        }
         let _ = server.shutdown(Shutdown::Write);
         let _ = back.join();
         let _ = client.shutdown(Shutdown::Both);
@@ -94,6 +110,7 @@ impl Session {
                 continue;
             };
             *self.command.lock().unwrap() = String::from_utf8_lossy(bare).to_uppercase();
+            self.seen.command(self.fault.deed, self.server, bare);
             match (self.fault.command)(bare) {
                 Sent::Pass(line) => server.write_all(&[&line[..], b"\r\n"].concat())?,
                 Sent::Answer(reply) => {
@@ -117,6 +134,7 @@ impl Session {
             // A byte a character, so that every byte arrives.
             let text = line.iter().map(|&byte| char::from(byte)).collect();
             let text = self.relayed((self.fault.reply)(&command, text));
+            self.seen.reply(&text);
             let bytes: Vec<u8> = text.chars().map(|character| character as u8).collect();
             if client.write_all(&bytes).is_err() {
                 break;

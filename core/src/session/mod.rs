@@ -238,6 +238,7 @@ impl Session {
             }
             Event::Sent { id } => self.transfer_sent(id, now),
             Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
+            Event::ControlChecked { id } => self.control_checked(id),
             Event::DigestEnded { id, end } => self.digest_ended(id, end),
         }
         // While it waited for the server, the client was not idle.

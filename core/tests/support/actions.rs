@@ -49,6 +49,7 @@ pub(crate) fn show(action: &Action) -> String {
             format!("transfer #{} {}{mode}{rate}", id.0, show_plan(plan))
         }
         Action::StopTransfer => "stop-transfer".into(),
+        Action::CheckControl { id } => format!("check-control #{}", id.0),
         Action::Digest { id, file, algorithm, start, end } => {
             format!("digest #{} {algorithm:?} #{} start={start} end={end}", id.0, file.0)
         }
@@ -67,6 +68,9 @@ fn show_request(request: &StorageRequest) -> String {
         NextLines { directory, .. } => format!("next-lines #{}", directory.0),
         OpenRead(path) => on("open-read", path),
         CheckWrite(path, mode) => format!("{} {}", on("check-write", path), show_mode(mode)),
+        UniqueName { directory, hint } => {
+            format!("{} {}", on("unique-name", directory), word(hint))
+        }
         Sync { file } => format!("sync #{}", file.0),
         OpenWrite(path, mode) => format!("{} {}", on("open-write", path), show_mode(mode)),
         Finish { file, disposition } => {
@@ -105,7 +109,8 @@ fn show_mode(mode: &WriteMode) -> String {
         WriteMode::ResumeAt(offset) => format!("resume-at {offset}"),
         WriteMode::Append { create: true } => "append".into(),
         WriteMode::Append { create: false } => "append-existing".into(),
-        WriteMode::Unique { hint } => format!("unique {}", word(hint)),
+        WriteMode::Create { atomic: true } => "create-beside".into(),
+        WriteMode::Create { atomic: false } => "create".into(),
     }
 }
 

@@ -11,7 +11,8 @@
 //! | `done #2`, `failed #2 not-found` | a storage request |
 //! | `metadata #2 file size=12` | what stands there |
 //! | `space #2 1000`, `space #2 unknown` | how much more can be stored |
-//! | `opened #2 size=12 existed unique=name` | a file or directory |
+//! | `opened #2 size=12 existed` | a file or directory |
+//! | `name #2 a.1` | a name that nothing has |
 //! | `entries #2 a{file size=12} b{directory}` | what is in a directory; none: the end |
 //! | `site #3 200 text` | a SITE command |
 //! | `listening #4 50000`, `listening #4 none` | a passive port |
@@ -20,6 +21,7 @@
 //! | `connected #5`, `unconnected #5` | an active connection |
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
+//! | `checked #6` | the control connection has been looked at once more |
 //! | `progress #7 100`, `digested #7 \x1f\x00`, `… stopped`, `… failed busy` | a digest |
 //!
 //! A transfer ends `complete`, `data-lost`, `damaged`, `stopped`, `excess`, or with a storage error
@@ -95,6 +97,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "metadata" => stored(StorageAnswer::Metadata(metadata(rest)?)),
         "space" if rest == "unknown" => stored(StorageAnswer::Space(None)),
         "space" => stored(StorageAnswer::Space(Some(number(rest)?))),
+        "name" => stored(StorageAnswer::Name(unescape(rest)?)),
         "opened" => stored(StorageAnswer::Opened(opened(rest)?)),
         // Their lines depend on how they are asked for.
         "entries" => stored(StorageAnswer::Lines(entries(rest).map(|_| Lines::default())?)),
@@ -128,12 +131,14 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         }
         "progress" => Event::Progress { id, bytes: number(rest)? },
         "sent" => Event::Sent { id },
+        "checked" => Event::ControlChecked { id },
         "ended" => {
             let (bytes, end) = split(rest);
             let end = match end {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
                 "damaged" => TransferEnd::Damaged,
+                "no-memory" => TransferEnd::NoMemory,
                 "stopped" => TransferEnd::Stopped,
                 "excess" => TransferEnd::Excess,
                 error => TransferEnd::Storage(storage_error(error)?),
@@ -165,7 +170,7 @@ pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
 
 fn storage_error(text: &str) -> Result<StorageError> {
     use StorageError::*;
-    const ALL: [(&str, StorageError); 16] = [
+    const ALL: [(&str, StorageError); 17] = [
         ("not-found", NotFound),
         ("permission-denied", PermissionDenied),
         ("already-exists", AlreadyExists),
@@ -179,6 +184,7 @@ fn storage_error(text: &str) -> Result<StorageError> {
         ("quota-exceeded", QuotaExceeded),
         ("read-only", ReadOnly),
         ("crosses-devices", CrossesDevices),
+        ("displaced", Displaced),
         ("busy", Busy),
         ("unsupported", Unsupported),
         ("other", Other),
@@ -223,7 +229,6 @@ fn opened(text: &str) -> Result<Opened> {
     for word in text.split_whitespace() {
         match word.split_once('=') {
             Some(("size", size)) => opened.size = number(size)?,
-            Some(("unique", name)) => opened.unique_name = Some(unescape(name)?),
             None if word == "existed" => opened.existed = true,
             _ => return Err(format!("unknown fact {word:?}")),
         }

@@ -115,7 +115,7 @@ impl Connection {
             server: server.clone(),
             session,
             control,
-            data: DataChannel::new(),
+            data: DataChannel::new(server.transfer_memory.clone()),
             files: Files::default(),
             digest: None,
             account: None,
@@ -350,12 +350,23 @@ impl Connection {
             Action::CloseData { refused: true } => self.data.refuse(&mut self.jobs, now),
             Action::CloseData { refused: false } => self.data.close(&mut self.jobs),
             Action::Transfer { id, plan, mode, rate } => {
-                if !self.data.start(id, plan, mode, rate, &mut self.files, now) {
-                    let end = TransferEnd::DataLost;
+                // A file that is written is finished under its id; all others just go.
+                let read = plan.dropped();
+                let started = self.data.start(id, plan, mode, rate, &mut self.files, now);
+                if let Err(end) = started {
+                    if end == TransferEnd::NoMemory {
+                        crate::say!(Warn, "transfers take all the memory they may");
+                    }
+                    self.data.refuse(&mut self.jobs, now);
+                    self.jobs.extend(read.and_then(|file| self.files.release(file)));
                     self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
                 }
             }
             Action::StopTransfer => self.data.stop(),
+            Action::CheckControl { id } => {
+                self.control.check(&mut self.session, now);
+                self.session.handle(Event::ControlChecked { id }, now);
+            }
             Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {
                 Some(OpenFile::Read(file)) => {
                     self.digest = Some(Digesting::new(id, file, algorithm, start..end));

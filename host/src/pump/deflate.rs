@@ -3,7 +3,8 @@
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use wharf_core::{StorageError, TransferEnd};
 
-use super::{BUFFER, Source};
+use super::Source;
+use crate::memory::DEFLATED_AT_ONCE;
 
 /// Something that fills buffers, as a zlib stream.
 pub(crate) struct Deflated {
@@ -21,13 +22,14 @@ impl Deflated {
 
     /// Appends what becomes of the source's next buffer, which may be nothing yet; returns whether
     /// there is more to come.
-    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, StorageError> {
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
         self.plain.clear();
-        let more = self.source.fill(&mut self.plain)?;
+        let most = most.min(DEFLATED_AT_ONCE);
+        let more = self.source.fill(&mut self.plain, most)?;
         let flush = if more { FlushCompress::None } else { FlushCompress::Finish };
         let (begin, mut taken) = (self.stream.total_in(), 0);
         loop {
-            buffer.reserve(BUFFER / 4);
+            buffer.reserve_exact(most / 4);
             let status = self.stream.compress_vec(&self.plain[taken..], buffer, flush);
             taken = (self.stream.total_in() - begin) as usize;
             // With room on either side it has taken what it could, and given what it would.

@@ -13,11 +13,14 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use socket2::Socket;
 use wharf_core::{Filter, Mode, Plan, RequestId, StorageError, TransferEnd};
 
 use crate::files::{Files, OpenFile};
 use crate::job::Job;
+use crate::memory::Share;
 use crate::wire::{Readiness, Wire};
 
 use deflate::Deflated;
@@ -27,9 +30,6 @@ use send::Send;
 use send_file::SendFile;
 use sink::{Chunk, Sink};
 use source::Source;
-
-/// How much is sent in a step, and held for it.
-const BUFFER: usize = 256 * 1024;
 
 /// A transfer in motion.
 pub(crate) enum Pump {
@@ -72,7 +72,13 @@ pub(crate) enum Pumped {
 impl Pump {
     /// Makes the pump for a plan, whose file is taken out of `files`. What is to be encrypted or
     /// deflated comes up from the kernel.
-    pub(crate) fn new(plan: Plan, mode: Mode, files: &mut Files, encrypted: bool) -> Option<Self> {
+    pub(crate) fn new(
+        plan: Plan,
+        mode: Mode,
+        files: &mut Files,
+        encrypted: bool,
+        share: Arc<Share>,
+    ) -> Option<Self> {
         Some(match plan {
             Plan::Send { file, filter, offset, end } => {
                 let Some(OpenFile::Read(file)) = files.take(file) else { return None };
@@ -83,20 +89,20 @@ impl Pump {
                     && (filter, mode) == (Filter::Identity, Mode::Stream)
                     && file.as_file().is_some()
                 {
-                    return Some(Pump::SendFile(SendFile::new(file, offset, end)));
+                    return Some(Pump::SendFile(SendFile::new(file, offset, end, share)));
                 }
-                Pump::Send(Send::new(Source::file(file, filter, offset, end).in_mode(mode)))
+                Pump::Send(Send::new(Source::file(file, filter, offset, end).in_mode(mode), share))
             }
             Plan::Receive { file, filter, most } => {
                 let Some(OpenFile::Write(write)) = files.take(file) else { return None };
-                Pump::Receive(Receive::new(file, Sink::new(write, filter, mode), mode, most))
+                Pump::Receive(Receive::new(file, Sink::new(write, filter, mode), mode, most, share))
             }
             Plan::List { head, directory, format } => {
                 let entries = match directory.and_then(|id| files.take(id)) {
                     Some(OpenFile::Directory(entries)) => Some(entries),
                     _ => None,
                 };
-                Pump::Send(Send::new(Source::listing(head, entries, format).in_mode(mode)))
+                Pump::Send(Send::new(Source::listing(head, entries, format).in_mode(mode), share))
             }
         })
     }
@@ -111,8 +117,8 @@ impl Pump {
                     Some(step) => step,
                     // This file system cannot do it within the kernel: by hand, then.
                     None => {
-                        if let Some(source) = send.take_source() {
-                            *self = Pump::Send(Send::new(source));
+                        if let Some((source, share)) = send.take_source() {
+                            *self = Pump::Send(Send::new(source, share));
                         }
                         self.step(wire, socket)
                     }

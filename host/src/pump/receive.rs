@@ -1,20 +1,20 @@
 //! From the socket to a file, through two buffers.
 
+use std::sync::Arc;
+
 use socket2::Socket;
 use wharf_core::{Mode, RequestId, TransferEnd};
 
 use crate::files::OpenFile;
 use crate::job::{Job, Outcome};
+use crate::memory::{SMALLEST, Share};
 use crate::wire::{Flow, Wire};
 
 use super::sink::{Chunk, Sink};
 use super::{Pumped, Step};
 
 /// The first buffer, in bytes: enough for a client that is not fast.
-const SMALLEST: usize = 64 * 1024;
-
-/// The largest buffer, in bytes: handing it to another thread costs little beside writing it.
-const LARGEST: usize = 256 * 1024;
+const FIRST: usize = SMALLEST;
 
 /// Fills a buffer from the socket while a job writes the other.
 ///
@@ -41,11 +41,18 @@ pub(crate) struct Receive {
     end: Option<TransferEnd>,
     /// What came has been written, and what the filters held back; or is not to be.
     flushed: bool,
+    share: Arc<Share>,
 }
 
 impl Receive {
     /// Makes one that takes `most` bytes at the most, where that is limited.
-    pub(super) fn new(id: RequestId, sink: Sink, mode: Mode, most: Option<u64>) -> Self {
+    pub(super) fn new(
+        id: RequestId,
+        sink: Sink,
+        mode: Mode,
+        most: Option<u64>,
+        share: Arc<Share>,
+    ) -> Self {
         Self {
             id,
             sink: Some(sink),
@@ -53,10 +60,11 @@ impl Receive {
             filled: 0,
             other: Chunk::default(),
             left: most,
-            capacity: SMALLEST,
+            capacity: FIRST,
             expands: mode != Mode::Stream,
             end: None,
             flushed: false,
+            share,
         }
     }
 
@@ -121,13 +129,15 @@ impl Receive {
         let mut chunk = std::mem::take(&mut self.other);
         if !chunk.has_more {
             if self.filled == self.capacity && !self.expands {
-                self.capacity = LARGEST.min(self.capacity * 2);
+                self.capacity = self.share.buffer().min(self.capacity * 2);
             }
             std::mem::swap(&mut chunk.buffer, &mut self.buffer);
             chunk.left = 0..std::mem::take(&mut self.filled);
             chunk.is_last = self.end.is_some();
         }
+        let share = self.share.clone();
         Step::Job(Job::new(move || {
+            let _share = share;
             let outcome = sink.write(&mut chunk);
             Outcome::Pumped(Pumped::Emptied(sink, chunk, outcome))
         }))

@@ -1,9 +1,12 @@
 //! From a file or a directory to the socket, through a buffer.
 
+use std::sync::Arc;
+
 use socket2::Socket;
 use wharf_core::{StorageError, TransferEnd};
 
 use crate::job::{Job, Outcome};
+use crate::memory::Share;
 use crate::wire::{Flow, Wire};
 
 use super::{Pumped, Source, Step};
@@ -17,11 +20,12 @@ pub(crate) struct Send {
     sent: usize,
     /// How it ends, once the buffer is empty.
     end: Option<TransferEnd>,
+    share: Arc<Share>,
 }
 
 impl Send {
-    pub(super) fn new(source: Source) -> Self {
-        Self { source: Some(source), buffer: Vec::new(), sent: 0, end: None }
+    pub(super) fn new(source: Source, share: Arc<Share>) -> Self {
+        Self { source: Some(source), buffer: Vec::new(), sent: 0, end: None, share }
     }
 
     pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
@@ -44,9 +48,10 @@ impl Send {
         let Some(mut source) = self.source.take() else { return Step::Waiting };
         let mut buffer = std::mem::take(&mut self.buffer);
         self.sent = 0;
+        let share = self.share.clone();
         Step::Job(Job::read(move || {
             buffer.clear();
-            let outcome = source.fill(&mut buffer);
+            let outcome = source.fill(&mut buffer, share.buffer());
             Outcome::Pumped(Pumped::Filled(source, buffer, outcome))
         }))
     }

@@ -2,17 +2,19 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use socket2::Socket;
 use wharf_core::{Filter, StorageError, TransferEnd};
 
 use crate::job::{Job, Outcome};
+use crate::memory::{LARGEST, Share};
 use crate::storage::ReadFile;
 use crate::storage::errors::storage_error;
 use crate::wire::{Flow, Wire};
 
-use super::{BUFFER, Pumped, Source, Step};
+use super::{Pumped, Source, Step};
 
 /// Bytes that never come up from the kernel.
 ///
@@ -29,14 +31,21 @@ pub(crate) struct SendFile {
     end: u64,
     /// How it ends, when not by sending all.
     over: Option<TransferEnd>,
+    /// What it takes to go on by hand, or to fill the page cache.
+    share: Arc<Share>,
 }
 
 impl SendFile {
-    pub(super) fn new(file: Box<dyn ReadFile>, offset: u64, end: Option<u64>) -> Self {
+    pub(super) fn new(
+        file: Box<dyn ReadFile>,
+        offset: u64,
+        end: Option<u64>,
+        share: Arc<Share>,
+    ) -> Self {
         let end = end.map_or(file.size(), |end| end.min(file.size()));
         let told = file.as_file().and_then(|file| is_cached(file, 0)).is_some();
         let cache = if told { PageCache::Known } else { PageCache::Unknown };
-        Self { file: Some(file), offset, warm: offset, cache, end, over: None }
+        Self { file: Some(file), offset, warm: offset, cache, end, over: None, share }
     }
 
     /// Returns `None` where the kernel cannot do it for this file.
@@ -50,7 +59,7 @@ impl SendFile {
         }
         let file = file.as_file()?;
         if self.offset >= self.warm {
-            self.warm = self.end.min(self.offset + BUFFER as u64);
+            self.warm = self.end.min(self.offset + LARGEST as u64);
             if !self.cache.holds(file, self.warm - 1) {
                 return Some(self.warm_up());
             }
@@ -79,12 +88,13 @@ impl SendFile {
     fn warm_up(&mut self) -> Step {
         let Some(mut file) = self.file.take() else { return Step::Waiting };
         let (mut offset, end, mut cache) = (self.offset, self.warm, self.cache);
+        let share = self.share.clone();
         Step::Job(Job::read(move || {
-            let mut buffer = vec![0; (end - offset) as usize];
+            let mut buffer = vec![0; share.buffer()];
             let outcome = loop {
-                let left = (end - offset) as usize;
+                let left = buffer.len().min((end - offset) as usize);
                 match file.read_at(offset, &mut buffer[..left]) {
-                    Ok(count @ 1..) if count < left => offset += count as u64,
+                    Ok(count @ 1..) if offset + (count as u64) < end => offset += count as u64,
                     Ok(_) => break Ok(()),
                     Err(error) => break Err(error),
                 }
@@ -120,8 +130,10 @@ impl SendFile {
     }
 
     /// Gives the file up, to go on from where it stands.
-    pub(super) fn take_source(&mut self) -> Option<Source> {
-        Some(Source::file(self.file.take()?, Filter::Identity, self.offset, Some(self.end)))
+    pub(super) fn take_source(&mut self) -> Option<(Source, Arc<Share>)> {
+        let file = self.file.take()?;
+        let source = Source::file(file, Filter::Identity, self.offset, Some(self.end));
+        Some((source, self.share.clone()))
     }
 }
 
@@ -192,9 +204,10 @@ mod tests {
     use std::io::Read;
 
     use socket2::{Domain, Type};
-    use wharf_core::VirtualPath;
+    use wharf_core::{Mode, Plan, RequestId, VirtualPath};
 
     use super::*;
+    use crate::memory::{Needs, TransferMemory};
     use crate::storage::{Directory, Storage};
 
     /// Sends a file from `offset` on, up to `end`; returns what arrived, and how it ended.
@@ -208,7 +221,10 @@ mod tests {
         std::fs::write(folder.path().join("file"), content).unwrap();
         let path = VirtualPath::root().join(b"file");
         let file = Directory::open(folder.path()).unwrap().open_read(&path).unwrap();
-        let mut send = SendFile { cache, ..SendFile::new(file, offset, end) };
+        let plan = Plan::Receive { file: RequestId(1), filter: Filter::Identity, most: None };
+        let needs = Needs::of(&plan, Mode::Stream, false);
+        let share = TransferMemory::new(1 << 30).share(needs).unwrap();
+        let mut send = SendFile { cache, ..SendFile::new(file, offset, end, share) };
         let (ours, mut theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
         ours.set_nonblocking(true).unwrap();
         let (mut wire, mut arrived, mut jobs) = (Wire::new(), Vec::new(), 0);

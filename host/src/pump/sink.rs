@@ -4,12 +4,10 @@ use std::ops::Range;
 
 use wharf_core::{Filter, Mode, TransferEnd, ascii};
 
+use crate::memory::DEFLATED_AT_ONCE;
 use crate::storage::WriteFile;
 
 use super::deflate::Inflate;
-
-/// How much of a zlib stream is expanded and written at once.
-const PORTION: usize = 256 * 1024;
 
 /// Something that empties chunks. Its calls may block.
 pub(crate) struct Sink {
@@ -36,7 +34,7 @@ pub(crate) struct Chunk {
 
 impl Sink {
     pub(super) fn new(file: Box<dyn WriteFile>, filter: Filter, mode: Mode) -> Self {
-        let inflate = || (Inflate::new(), Vec::with_capacity(PORTION));
+        let inflate = || (Inflate::new(), Vec::with_capacity(DEFLATED_AT_ONCE));
         Self {
             file,
             inflate: (mode != Mode::Stream).then(inflate),

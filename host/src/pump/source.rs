@@ -4,7 +4,7 @@ use wharf_core::{Allowance, Filter, LinesEnd, ListingFormat, Mode, StorageError,
 
 use crate::storage::{Entries, ReadFile};
 
-use super::{BUFFER, Deflated};
+use super::Deflated;
 
 /// Something that fills buffers. Its calls may block.
 pub(crate) enum Source {
@@ -78,16 +78,16 @@ impl Source {
         }
     }
 
-    /// Fills the empty buffer; returns whether there is more to come. An empty buffer need not
-    /// mean the end.
-    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, StorageError> {
+    /// Fills the empty buffer with about `most` bytes; returns whether there is more to come. An
+    /// empty buffer need not mean the end.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
         match self {
-            Self::Deflated(deflated) => deflated.fill(buffer),
+            Self::Deflated(deflated) => deflated.fill(buffer, most),
             Self::File { file, offset, end, ascii: None } => {
-                Ok(read(&mut **file, offset, *end, buffer, BUFFER)? > 0)
+                Ok(read(&mut **file, offset, *end, buffer, most)? > 0)
             }
             Self::File { file, offset, end, ascii: Some(Ascii { filter, skip, raw }) } => {
-                let count = read(&mut **file, offset, *end, raw, BUFFER / 2)?;
+                let count = read(&mut **file, offset, *end, raw, most / 2)?;
                 filter.convert(raw, buffer);
                 let left_out = usize::try_from(*skip).map_or(buffer.len(), |n| n.min(buffer.len()));
                 buffer.drain(..left_out);
@@ -101,7 +101,7 @@ impl Source {
                 buffer.append(head);
                 let Some(directory) = entries else { return Ok(false) };
                 let next = || directory.next();
-                let (_, end) = format.write_portion(next, Allowance::ALL, BUFFER / 2, buffer)?;
+                let (_, end) = format.write_portion(next, Allowance::ALL, most / 2, buffer)?;
                 Ok(end == LinesEnd::Enough)
             }
         }

@@ -9,6 +9,7 @@ use wharf_core::{Disposition, VirtualPath};
 
 use super::*;
 use crate::job::Outcome;
+use crate::memory::{LARGEST, Needs, TransferMemory};
 use crate::storage::{Memory, Storage, WriteFile};
 
 const DEFLATE: Mode = Mode::Deflate { level: 6 };
@@ -39,12 +40,17 @@ fn text(length: usize) -> Vec<u8> {
     bytes
 }
 
+fn plenty() -> Arc<Share> {
+    let plan = Plan::Receive { file: RequestId(1), filter: Filter::Identity, most: None };
+    TransferMemory::new(1 << 30).share(Needs::of(&plan, DEFLATE, false)).unwrap()
+}
+
 /// What a source gives in all, and how much at once at the most.
 fn all_of(mut source: Source) -> Result<(Vec<u8>, usize), StorageError> {
     let (mut all, mut most) = (Vec::new(), 0);
     loop {
         let mut buffer = Vec::new();
-        let more = source.fill(&mut buffer)?;
+        let more = source.fill(&mut buffer, LARGEST)?;
         most = most.max(buffer.len());
         all.append(&mut buffer);
         if !more {
@@ -60,13 +66,13 @@ fn file(content: &[u8]) -> Box<dyn crate::ReadFile> {
 
 #[test]
 fn what_is_sent_is_one_whole_stream() {
-    for content in [text(0), text(1), text(BUFFER), text(3 * BUFFER + 1), vec![0; 5 * BUFFER]] {
+    for content in [text(0), text(1), text(LARGEST), text(3 * LARGEST + 1), vec![0; 5 * LARGEST]] {
         for level in [0, 1, 6, 9] {
             let mode = Mode::Deflate { level };
             let source = Source::file(file(&content), Filter::Identity, 0, None).in_mode(mode);
             let (sent, most) = all_of(source).unwrap();
             assert!(inflate(&sent) == content, "{} bytes, level {level}", content.len());
-            assert!(most < 2 * BUFFER, "{most} bytes at once");
+            assert!(most < 2 * LARGEST, "{most} bytes at once");
             assert!(level == 0 || sent.len() < content.len() * 3 / 4 + 20);
         }
     }
@@ -74,10 +80,10 @@ fn what_is_sent_is_one_whole_stream() {
 
 #[test]
 fn the_filter_of_the_type_comes_first_and_offsets_count_its_bytes() {
-    let content = text(2 * BUFFER);
+    let content = text(2 * LARGEST);
     let (converted, _) = all_of(Source::file(file(&content), Filter::Ascii, 0, None)).unwrap();
     for (filter, plain) in [(Filter::Identity, &content), (Filter::Ascii, &converted)] {
-        for offset in [0, 1, BUFFER + 5, plain.len()] {
+        for offset in [0, 1, LARGEST + 5, plain.len()] {
             let source = Source::file(file(&content), filter, offset as u64, None).in_mode(DEFLATE);
             assert!(inflate(&all_of(source).unwrap().0) == plain[offset..], "{filter:?}, {offset}");
         }
@@ -129,8 +135,13 @@ impl Upload {
     fn new(filter: Filter, room: usize) -> Self {
         let (content, longest) = <(Arc<Mutex<Vec<u8>>>, Arc<Mutex<usize>>)>::default();
         let file = Bounded { content: content.clone(), longest: longest.clone(), room };
-        let receive =
-            Receive::new(RequestId(1), Sink::new(Box::new(file), filter, DEFLATE), DEFLATE, None);
+        let receive = Receive::new(
+            RequestId(1),
+            Sink::new(Box::new(file), filter, DEFLATE),
+            DEFLATE,
+            None,
+            plenty(),
+        );
         let (ours, theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
         ours.set_nonblocking(true).unwrap();
         let (theirs, wire) = (Some(theirs), Wire::new());

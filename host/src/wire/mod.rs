@@ -103,6 +103,13 @@ impl Wire {
         self.layer = Layer::Secured(Box::new(Secured::new(connection, early, portion)));
     }
 
+    /// Sets how many bytes TLS takes before the socket does.
+    pub(crate) fn set_tls_buffer(&mut self, most: usize) {
+        if let Layer::Secured(tls) = &mut self.layer {
+            tls.set_buffer(most);
+        }
+    }
+
     /// Goes on with the handshake.
     pub(crate) fn handshake(&mut self, socket: &Socket) -> Progress {
         match &mut self.layer {

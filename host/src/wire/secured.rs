@@ -12,7 +12,7 @@ use super::{Flow, Readiness};
 const RECORDS_AT_ONCE: usize = 16;
 
 /// How much is encrypted before the socket has taken it.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 64 * 1024;
 
 /// The TLS layer of a wire.
 pub(super) struct Secured {
@@ -40,6 +40,11 @@ impl Secured {
         connection.set_buffer_limit(Some(BUFFER));
         let records = Records::new(early, portion);
         Self { connection, records, peer_closed: false, closed: false, leaving: false }
+    }
+
+    /// Sets how much is encrypted before the socket has taken it.
+    pub(super) fn set_buffer(&mut self, most: usize) {
+        self.connection.set_buffer_limit(Some(most));
     }
 
     pub(super) fn connection(&self) -> &ServerConnection {

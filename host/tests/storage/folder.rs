@@ -70,9 +70,9 @@ fn links_out_are_seen_but_not_followed() {
         assert_eq!(storage.space_left(&path(at)), Err(denied), "{at}");
         for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
             assert_eq!(storage.open_write(&path(at), &mode).err(), Some(denied), "{at}");
+            assert_eq!(storage.check_write(&path(at), &mode).err(), Some(denied), "{at}");
         }
-        let unique = WriteMode::Unique { hint: b"x".to_vec() };
-        assert_eq!(storage.open_write(&path(at), &unique).err(), Some(denied), "{at}");
+        assert_eq!(storage.unique_name(&path(at), b"x"), Err(denied), "{at}");
         let below = path(format!("{at}/file"));
         assert_eq!(storage.metadata(&below), Err(denied));
         assert_eq!(storage.link_metadata(&below), Err(denied));
@@ -268,11 +268,14 @@ fn unfinished_uploads_are_nobodys_business() {
     assert_eq!(storage.rename(&at, &path("/g"), true), Err(missing));
     assert_eq!(storage.rename(&path("/f"), &at, true), Err(StorageError::BadName));
     assert_eq!(storage.create_directory(&at), Err(StorageError::BadName));
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
+    let create = WriteMode::Create { atomic: true };
+    let append = WriteMode::Append { create: true };
+    for mode in [ATOMIC, IN_PLACE, append, WriteMode::ResumeAt(0), create] {
         assert_eq!(storage.open_write(&at, &mode).err(), Some(StorageError::BadName));
+        assert_eq!(storage.check_write(&at, &mode).err(), Some(StorageError::BadName));
     }
-    let unique = WriteMode::Unique { hint: name.into() };
-    assert_eq!(storage.open_write(&path("/"), &unique).err(), Some(StorageError::BadName));
+    let named = storage.unique_name(&path("/"), name.as_bytes());
+    assert_eq!(named, Err(StorageError::BadName));
 
     // One that is under way looks the same, and leaves nothing behind.
     fs::remove_file(inside.join(name)).unwrap();

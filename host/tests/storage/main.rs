@@ -110,6 +110,9 @@ contract! {
     cut_off_where_no_file_was
     cut_off_where_a_file_was
     in_place_what_was_written_stays
+    only_new_files
+    checking_creates_and_changes_nothing
+    a_file_that_took_the_place_stays
     resuming
     appending
     appending_creates_only_where_it_may

@@ -14,8 +14,8 @@ use options::{Options, Task};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use wharf_conformance::{
-    Check, Expectations, Header, Report, Saved, Stranger, Target, citation, escaped, folder_prefix,
-    page, requirements, run_checks,
+    Check, Claims, Expectations, Header, Report, Saved, Stranger, Target, citation, escaped,
+    folder_prefix, page, requirements, run_checks,
 };
 
 /// All that counts has passed.
@@ -29,7 +29,9 @@ fn main() -> ExitCode {
     let done = match options::read() {
         Task::Check(options) => check(&options),
         Task::List(only) => options::chosen(&only).map(|checks| list(&checks)),
-        Task::Page { reports, output } => write_page(&reports, &output),
+        Task::Page { reports, output, claims, beside } => {
+            write_page(&reports, &output, claims.as_deref(), &beside)
+        }
     };
     ExitCode::from(done.unwrap_or_else(|error| {
         eprintln!("ftpspec: {error}");
@@ -130,12 +132,22 @@ impl Outputs {
     }
 }
 
-fn write_page(reports: &[PathBuf], output: &Path) -> Result<u8, String> {
+fn write_page(
+    reports: &[PathBuf],
+    output: &Path,
+    claims: Option<&Path>,
+    beside: &[String],
+) -> Result<u8, String> {
     let parse = |path: &PathBuf| {
         Saved::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
     };
     let reports = reports.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    write_to(output, &mut *open(output)?, &page(&reports))?;
+    let parse = |path: &Path| {
+        Claims::parse(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let claims = claims.map(parse).transpose()?;
+    let text = page(&reports, claims.as_ref().map(|claims| (claims, beside)));
+    write_to(output, &mut *open(output)?, &text)?;
     Ok(PASSED)
 }
 

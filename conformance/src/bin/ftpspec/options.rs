@@ -42,6 +42,15 @@ enum Command {
         /// Write the page here; - is standard output
         #[arg(long, value_name = "FILE", default_value = "-")]
         output: PathBuf,
+
+        /// Add a section on what a server's makers say of it: CSV with the header
+        /// section,feature,level,SERVER_says,id
+        #[arg(long, value_name = "FILE.csv")]
+        claims: Option<PathBuf>,
+
+        /// Show the reports in that section whose names begin so, beside the server's own
+        #[arg(long, value_name = "NAME", requires = "claims")]
+        beside: Vec<String>,
     },
 }
 
@@ -52,7 +61,7 @@ pub(crate) enum Task {
     /// Show what there is to test.
     List(Vec<String>),
     /// Make one page of several reports.
-    Page { reports: Vec<PathBuf>, output: PathBuf },
+    Page { reports: Vec<PathBuf>, output: PathBuf, claims: Option<PathBuf>, beside: Vec<String> },
 }
 
 /// How connections are protected.
@@ -235,7 +244,9 @@ struct Known {
 pub(crate) fn read() -> Task {
     let CommandLine { options, command } = CommandLine::parse();
     match command {
-        Some(Command::Page { reports, output }) => Task::Page { reports, output },
+        Some(Command::Page { reports, output, claims, beside }) => {
+            Task::Page { reports, output, claims, beside }
+        }
         None if options.list => Task::List(options.only),
         None => Task::Check(Box::new(options)),
     }

@@ -3,13 +3,14 @@
 use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
-use crate::session::failure::{failure, store_failure};
+use crate::session::failure::store_failure;
 use crate::session::listing::{Listing, Refusal};
 use crate::session::state::{Range, Work};
 use crate::session::{NO_RANGE_HERE, Session};
-use crate::storage::{Opened, StorageError, StorageRequest, WriteMode};
+use crate::storage::{StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
+use super::upload::Upload;
 use super::{Stage, Stop, Transfer};
 
 /// The text of 503 where a command for which a range means nothing comes behind RANG.
@@ -33,16 +34,20 @@ impl Session {
     }
 
     /// STOR. Behind REST and RANG it changes a file that is there, and needs the permission to
-    /// append.
+    /// append. Who may only create finds no file there, neither now nor when it is whole.
     pub(in crate::session) fn stor(&mut self, argument: &[u8]) {
         let (filter, range) = self.take_parameters();
         let wanted = match range {
-            Range::Whole => Permissions::STORE,
+            Range::Whole => Permissions::CREATE,
             _ => Permissions::STORE | Permissions::APPEND,
         };
         let Some(path) = self.resolve_for_transfer(argument, wanted) else { return };
+        let atomic = self.config.atomic_uploads;
         let (mode, length) = match range {
-            Range::Whole => (WriteMode::Replace { atomic: self.config.atomic_uploads }, None),
+            Range::Whole if self.may(Permissions::STORE, &path) => {
+                (WriteMode::Replace { atomic }, None)
+            }
+            Range::Whole => (WriteMode::Create { atomic }, None),
             Range::From(_) if filter == Filter::Ascii => {
                 return self.fail_transfer(554, "Resuming an upload needs TYPE I.");
             }
@@ -52,7 +57,7 @@ impl Session {
             Range::From(offset) => (WriteMode::ResumeAt(offset), None),
             Range::Between { start, end } => (WriteMode::ResumeAt(start), Some(end - start)),
         };
-        self.store(path, mode, filter, length);
+        self.store(Upload::to(path, mode, filter, length));
     }
 
     /// APPE: at the end, whatever REST said. A range it would have to obey; it takes none.
@@ -63,7 +68,7 @@ impl Session {
         }
         if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
             let create = self.may(Permissions::CREATE, &path);
-            self.store(path, WriteMode::Append { create }, filter, None);
+            self.store(Upload::to(path, WriteMode::Append { create }, filter, None));
         }
     }
 
@@ -80,15 +85,15 @@ impl Session {
         };
         // The name is the storage's to choose, so the directory has to allow it too.
         if !self.may(Permissions::CREATE, &directory) {
-            let (code, text) = failure(StorageError::PermissionDenied);
+            let (code, text) = store_failure(StorageError::PermissionDenied);
             return self.fail_transfer(code, text);
         }
-        self.store(directory, WriteMode::Unique { hint }, filter, None);
+        self.store(Upload::unique(directory, hint, filter));
     }
 
-    fn store(&mut self, path: VirtualPath, mode: WriteMode, filter: Filter, length: Option<u64>) {
-        let what = What::Store { filter, opened: Opened::default(), length };
-        self.prepare(what, StorageRequest::OpenWrite(path, mode));
+    fn store(&mut self, upload: Upload) {
+        let request = upload.first_request();
+        self.prepare(What::Store(upload), request);
     }
 
     /// LIST, NLST, MLSD.
@@ -154,8 +159,8 @@ impl Session {
 }
 
 /// Tells whether the answer is worth having without a data connection: it may be that the file
-/// cannot be had anyway, or not from that offset. Other requests would make or empty a file.
+/// cannot be had anyway, or not from that offset.
 fn judges_a_file(request: &StorageRequest) -> bool {
-    use StorageRequest::{OpenRead, OpenWrite};
-    matches!(request, OpenRead(_) | OpenWrite(_, WriteMode::ResumeAt(1..)))
+    use StorageRequest::{CheckWrite, OpenRead};
+    matches!(request, OpenRead(_) | CheckWrite(..))
 }

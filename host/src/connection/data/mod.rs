@@ -14,6 +14,7 @@ use wharf_core::{Event, Instant, Mode, Now, Plan, PortLoss, RequestId, Session, 
 use crate::files::Files;
 use crate::job::Job;
 use crate::listener::{Accepted, Arrival, accept};
+use crate::memory::{Needs, TLS_PORTION, TransferMemory};
 use crate::ports::{OpenPort, OpenPorts};
 use crate::pump::{Pump, Pumped, Step};
 use crate::tls::DataOrigin;
@@ -21,9 +22,6 @@ use crate::wire::{Progress, Readiness, Wire};
 
 use super::sockets::{acknowledge, send_at_once, start_connecting};
 use super::transfer::Transfer;
-
-/// How much of an upload within TLS is read at once.
-const TLS_PORTION: usize = 64 * 1024;
 
 /// The passive port or the data connection of a session: at most one socket at a time, and one
 /// connection that was refused.
@@ -36,6 +34,8 @@ pub(super) struct DataChannel {
     /// A socket was given up: the driver must let go of it before another is opened.
     replaced: bool,
     transfer: Option<Transfer>,
+    /// What all transfers share.
+    memory: Arc<TransferMemory>,
 }
 
 enum State {
@@ -69,8 +69,15 @@ impl State {
 }
 
 impl DataChannel {
-    pub(super) fn new() -> Self {
-        Self { state: State::None, parting: None, generation: 0, replaced: false, transfer: None }
+    pub(super) fn new(memory: Arc<TransferMemory>) -> Self {
+        Self {
+            state: State::None,
+            parting: None,
+            generation: 0,
+            replaced: false,
+            transfer: None,
+            memory,
+        }
     }
 
     pub(super) fn socket(&self) -> Option<DataSocket<'_>> {
@@ -185,7 +192,8 @@ impl DataChannel {
         jobs.extend(self.transfer.take().map(|transfer| Job::drop(transfer.pump)));
     }
 
-    /// Starts the transfer; `false` when the connection is gone, or the file.
+    /// Starts the transfer, or says why not: the connection is gone, or the file, or there is no
+    /// memory for it.
     pub(super) fn start(
         &mut self,
         id: RequestId,
@@ -194,11 +202,15 @@ impl DataChannel {
         rate: Option<NonZeroU64>,
         files: &mut Files,
         now: Now,
-    ) -> bool {
-        let State::Open { wire, .. } = &self.state else { return false };
-        let pump = Pump::new(plan, mode, files, wire.tls().is_some());
-        self.transfer = pump.map(|pump| Transfer::new(id, pump, rate, now));
-        self.transfer.is_some()
+    ) -> Result<(), TransferEnd> {
+        let State::Open { wire, .. } = &mut self.state else { return Err(TransferEnd::DataLost) };
+        let encrypted = wire.tls().is_some();
+        let share =
+            self.memory.share(Needs::of(&plan, mode, encrypted)).ok_or(TransferEnd::NoMemory)?;
+        wire.set_tls_buffer(share.buffer());
+        let pump = Pump::new(plan, mode, files, encrypted, share).ok_or(TransferEnd::DataLost)?;
+        self.transfer = Some(Transfer::new(id, pump, rate, now));
+        Ok(())
     }
 
     /// Begins TLS on the connection that stands; `false` when there is none.

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::{io, vec};
+use std::{io, mem};
 
 use cap_std::fs::{Dir, ReadDir};
 use rustix::fs::AtFlags;
@@ -14,16 +14,20 @@ use crate::storage::Entries;
 /// How many names are held in memory, and sorted.
 const SORTED_AT_MOST: usize = 10_000;
 
+/// How many bytes these names may have. Many clients may let a listing stand still.
+const BYTES_AT_MOST: usize = 128 * 1024;
+
 /// The entries of an open folder.
 ///
-/// Up to [`SORTED_AT_MOST`] names are read at once and come sorted by their bytes. A larger folder
+/// Up to [`SORTED_AT_MOST`] names, or as many as have [`BYTES_AT_MOST`], are read at once and come
+/// sorted by their bytes. A larger folder
 /// goes on from there in the file system's own order, one name at a time. What a name stands for
 /// is asked only when it is its turn.
 pub(super) struct Listing {
     tree: Directory,
     path: VirtualPath,
     dir: Dir,
-    sorted: vec::IntoIter<OsString>,
+    sorted: Names,
     rest: ReadDir,
     removable: bool,
 }
@@ -34,25 +38,63 @@ impl Listing {
         // Where names can be read but nothing can be looked at, an empty listing would be a lie.
         rustix::fs::statat(&dir, ".", AtFlags::SYMLINK_NOFOLLOW).map_err(errno)?;
         let mut rest = dir.entries().map_err(|e| storage_error(&e))?;
-        let mut sorted = Vec::new();
-        while sorted.len() < SORTED_AT_MOST
+        let mut sorted = Names::default();
+        while !sorted.is_full()
             && let Some(entry) = rest.next()
         {
-            sorted.push(entry.map_err(|e| storage_error(&e))?.file_name());
+            sorted.add(entry.map_err(|e| storage_error(&e))?.file_name().as_bytes());
         }
-        sorted.sort_unstable();
+        sorted.sort();
         let removable = metadata::can_change(&dir, OsStr::new("."));
-        Ok(Self { tree, path, dir, sorted: sorted.into_iter(), rest, removable })
+        Ok(Self { tree, path, dir, sorted, rest, removable })
     }
 
     fn next_name(&mut self) -> Result<Option<OsString>, StorageError> {
         if let Some(name) = self.sorted.next() {
-            return Ok(Some(name));
+            return Ok(Some(OsStr::from_bytes(name).to_owned()));
         }
         match self.rest.next() {
             Some(entry) => Ok(Some(entry.map_err(|e| storage_error(&e))?.file_name())),
             None => Ok(None),
         }
+    }
+}
+
+/// Names in one piece of memory.
+#[derive(Default)]
+struct Names {
+    bytes: Vec<u8>,
+    /// Where each begins and ends, the next one last.
+    places: Vec<(u32, u32)>,
+}
+
+impl Names {
+    fn is_full(&self) -> bool {
+        self.places.len() >= SORTED_AT_MOST || self.bytes.len() >= BYTES_AT_MOST
+    }
+
+    fn add(&mut self, name: &[u8]) {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(name);
+        self.places.push((start, self.bytes.len() as u32));
+    }
+
+    /// Sorts them; no more are added.
+    fn sort(&mut self) {
+        let mut places = mem::take(&mut self.places);
+        places.sort_unstable_by(|one, other| self.at(*other).cmp(self.at(*one)));
+        places.shrink_to_fit();
+        self.places = places;
+        self.bytes.shrink_to_fit();
+    }
+
+    fn at(&self, (start, end): (u32, u32)) -> &[u8] {
+        &self.bytes[start as usize..end as usize]
+    }
+
+    fn next(&mut self) -> Option<&[u8]> {
+        let place = self.places.pop()?;
+        Some(self.at(place))
     }
 }
 

@@ -145,6 +145,10 @@ impl Storage for Directory {
         Ok(Box::new(read::Reader::open(&spot)?))
     }
 
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        upload::check(self, path, mode)
+    }
+
     fn open_write(
         &self,
         path: &VirtualPath,

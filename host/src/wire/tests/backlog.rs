@@ -10,6 +10,7 @@ fn secured() -> (Wire, Socket, Socket) {
     let mut client = client(&TLS13, &certificate, theirs);
     let mut wire = Wire::new();
     wire.start_tls(Tls::new(certificate).unwrap().control(None).unwrap().0, Vec::new(), 4096);
+    wire.set_tls_buffer(256 * 1024);
     loop {
         wire.set_ready(Readiness::BOTH);
         let progress = wire.handshake(&socket);

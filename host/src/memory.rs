@@ -1,0 +1,218 @@
+//! The memory that all transfers of a server together may take.
+//!
+//! A client that stands still in the middle of a transfer keeps its buffers busy. Each transfer has
+//! its share before it begins: buffers that are large while there is plenty, and small when others
+//! have taken much. Where not even that is left, it is refused. What a transfer holds is known
+//! beforehand, so that the bound holds whatever clients do; and as each that stands still ends in
+//! time, so does the shortage.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wharf_core::{Filter, Mode, Plan};
+
+/// A buffer's size while there is plenty, in bytes: handing it to another thread costs little beside
+/// reading, writing or encrypting it.
+pub(crate) const LARGEST: usize = 128 * 1024;
+
+/// A buffer's size when there is little, in bytes.
+pub(crate) const SMALLEST: usize = 32 * 1024;
+
+/// The most plain bytes that MODE Z works on at once, in either direction.
+pub(crate) const DEFLATED_AT_ONCE: usize = 64 * 1024;
+
+/// What a compressor keeps, in bytes, as flate2's own has it.
+const COMPRESSOR: u64 = 384 * 1024;
+
+/// What the other direction keeps.
+const DECOMPRESSOR: u64 = 64 * 1024;
+
+/// What an open directory keeps: names that are sorted, and what the system gave of them at once.
+const DIRECTORY: u64 = 256 * 1024;
+
+/// What is read of TLS records at once.
+pub(crate) const TLS_PORTION: usize = 64 * 1024;
+
+/// The memory that all transfers of a server together may take.
+#[derive(Debug)]
+pub struct TransferMemory {
+    most: u64,
+    taken: AtomicU64,
+}
+
+impl TransferMemory {
+    /// Lets transfers take `most` bytes together. A single one is let through whatever it needs.
+    pub fn new(most: u64) -> Arc<Self> {
+        Arc::new(Self { most, taken: AtomicU64::new(0) })
+    }
+
+    /// Returns how many bytes transfers have taken.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Takes what a transfer needs, until the share is dropped; `None` if it is not to be had.
+    ///
+    /// Large buffers go only to the first quarter, and compressors to the first half: whatever some
+    /// clients hold up, there is room left for many in MODE S.
+    pub(crate) fn share(self: &Arc<Self>, needs: Needs) -> Option<Arc<Share>> {
+        let size = |taken: u64| {
+            let small = if needs.compresses { self.most / 2 } else { self.most };
+            let fits = |buffer, most| taken + needs.bytes(buffer) <= most;
+            if fits(LARGEST, self.most / 4) {
+                Some(LARGEST)
+            } else if taken == 0 || fits(SMALLEST, small) {
+                Some(SMALLEST)
+            } else {
+                None
+            }
+        };
+        let more = |taken| size(taken).map(|buffer| taken + needs.bytes(buffer));
+        let before = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        let buffer = size(before)?;
+        let bytes = needs.bytes(buffer);
+        Some(Arc::new(Share { memory: Arc::clone(self), bytes, buffer }))
+    }
+}
+
+/// A transfer's part of the memory. What holds its buffers holds this too.
+#[derive(Debug)]
+pub(crate) struct Share {
+    memory: Arc<TransferMemory>,
+    bytes: u64,
+    buffer: usize,
+}
+
+impl Share {
+    /// Returns how large a buffer may be.
+    pub(crate) fn buffer(&self) -> usize {
+        self.buffer
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.memory.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// What a transfer needs at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Bytes, whatever the size of its buffers.
+    fixed: u64,
+    /// How many buffers of one size.
+    buffers: u64,
+    /// It compresses what it sends, which takes far more than all else.
+    compresses: bool,
+}
+
+impl Needs {
+    pub(crate) fn of(plan: &Plan, mode: Mode, encrypted: bool) -> Self {
+        let deflates = mode != Mode::Stream;
+        let ascii = |filter| u64::from(filter == Filter::Ascii);
+        let (mut fixed, mut buffers) = match plan {
+            Plan::Send { filter, .. } => (0, 1 + ascii(*filter)),
+            Plan::List { directory, .. } => (directory.map_or(0, |_| DIRECTORY), 1),
+            Plan::Receive { filter, .. } => (0, 2 + ascii(*filter)),
+        };
+        let sends = !matches!(plan, Plan::Receive { .. });
+        if deflates {
+            fixed += if sends { COMPRESSOR } else { DECOMPRESSOR + DEFLATED_AT_ONCE as u64 };
+            buffers += 1;
+        }
+        if encrypted {
+            fixed += TLS_PORTION as u64;
+            buffers += 1;
+        }
+        Self { fixed, buffers, compresses: deflates && sends }
+    }
+
+    fn bytes(self, buffer: usize) -> u64 {
+        self.fixed + self.buffers * buffer as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_core::RequestId;
+
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    fn upload(encrypted: bool) -> Needs {
+        let plan = Plan::Receive { file: RequestId(1), filter: Filter::Identity, most: None };
+        Needs::of(&plan, Mode::Stream, encrypted)
+    }
+
+    fn download(mode: Mode) -> Needs {
+        let file = RequestId(1);
+        let plan = Plan::Send { file, filter: Filter::Identity, offset: 0, end: None };
+        Needs::of(&plan, mode, true)
+    }
+
+    #[test]
+    fn buffers_shrink_and_then_there_is_no_more() {
+        let memory = TransferMemory::new(4 * MIB);
+        let mut shares = Vec::new();
+        while let Some(share) = memory.share(upload(true)) {
+            assert!(memory.taken() <= 4 * MIB);
+            shares.push(share);
+        }
+        let sizes: Vec<_> = shares.iter().map(|share| share.buffer()).collect();
+        assert!(sizes.is_sorted_by(|one, other| one >= other), "{sizes:?}");
+        assert_eq!((sizes[0], sizes[sizes.len() - 1]), (LARGEST, SMALLEST));
+        assert!(shares.len() >= 15, "{}", shares.len());
+        // One that goes makes room for one.
+        shares.pop();
+        shares.push(memory.share(upload(true)).unwrap());
+        assert!(memory.share(upload(true)).is_none());
+        drop(shares);
+        assert_eq!(memory.taken(), 0);
+        assert_eq!(memory.share(upload(true)).unwrap().buffer(), LARGEST);
+    }
+
+    #[test]
+    fn compressors_leave_half_to_others() {
+        let memory = TransferMemory::new(16 * MIB);
+        let deflate = download(Mode::Deflate { level: 6 });
+        let mut shares = Vec::new();
+        while let Some(share) = memory.share(deflate) {
+            shares.push(share);
+        }
+        assert!(memory.taken() <= 8 * MIB);
+        for _ in 0..40 {
+            shares.push(memory.share(download(Mode::Stream)).unwrap());
+            shares.push(memory.share(upload(false)).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_single_transfer_is_let_through() {
+        let memory = TransferMemory::new(1);
+        let share = memory.share(download(Mode::Deflate { level: 6 })).unwrap();
+        assert_eq!(share.buffer(), SMALLEST);
+        assert!(memory.share(upload(false)).is_none());
+        drop(share);
+        assert!(memory.share(upload(false)).is_some());
+    }
+
+    #[test]
+    fn the_bound_holds_among_threads() {
+        let memory = TransferMemory::new(2 * MIB);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let shares: Vec<_> =
+                            (0..8).filter_map(|_| memory.share(upload(true))).collect();
+                        assert!(memory.taken() <= 2 * MIB);
+                        drop(shares);
+                    }
+                });
+            }
+        });
+        assert_eq!(memory.taken(), 0);
+    }
+}
