@@ -125,7 +125,7 @@ impl Transfer {
     /// Tells whether it waits for the storage alone, and for its client's sake.
     pub(super) fn waits_for_storage(&self) -> bool {
         match self.stage {
-            Stage::Preparing(_) => true,
+            Stage::Preparing(_) | Stage::Opening { .. } => true,
             Stage::Stopping { .. } => self.what.sends(),
             _ => false,
         }
@@ -140,7 +140,7 @@ impl Transfer {
     pub(super) fn is_ending_upload(&self) -> bool {
         match self.stage {
             Stage::Stopping { .. } => !self.what.sends(),
-            Stage::Finishing { .. } => true,
+            Stage::Syncing { .. } | Stage::Checking { .. } | Stage::Finishing { .. } => true,
             _ => false,
         }
     }
