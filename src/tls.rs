@@ -4,12 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
-use wharf::{Certificate, ClientCertificates, ClientRoots, FileHost, Resumption, Tls, TlsRequired};
+use wharf::{
+    Certificate, ClientCertificates, ClientRoots, FileHost, Resumption, Tls, TlsRequired, UploadEnd,
+};
 
 use crate::options::address;
 
 /// What is to be protected, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct TlsOptions {
     /// Offer TLS with this certificate (PEM, with the chain behind it). A changed file is taken up
     /// without a restart
@@ -37,6 +39,11 @@ pub(crate) struct TlsOptions {
     /// require, which keeps others from taking them over but some clients out
     #[arg(long, value_name = "HOW", value_parser = resumption, default_value = "prefer")]
     pub(crate) tls_resumption: Resumption,
+
+    /// Whether an upload within TLS may end without close_notify: strict takes it for cut off, lenient
+    /// for whole, as clients need that never send it. Accounts may differ
+    #[arg(long, value_name = "HOW", value_parser = upload_end, default_value = "strict")]
+    pub(crate) tls_upload_end: UploadEnd,
 
     /// Ask clients for certificates that these authorities (PEM) have signed; the accounts file
     /// says for whom one stands in place of a password
@@ -110,6 +117,7 @@ impl TlsOptions {
             ("--implicit-tls", !self.implicit_tls.is_empty()),
             ("--tls-required", self.tls_required != TlsRequired::None),
             ("--tls-resumption", self.tls_resumption != Resumption::default()),
+            ("--tls-upload-end", self.tls_upload_end != UploadEnd::default()),
             ("--tls-client-ca", self.tls_client_ca.is_some()),
             ("--allow-ccc", self.allow_ccc),
         ];
@@ -146,6 +154,14 @@ fn required(text: &str) -> Result<TlsRequired, String> {
         "data" => TlsRequired::Data,
         "all" => TlsRequired::All,
         _ => return Err("none, login, data or all is wanted".into()),
+    })
+}
+
+fn upload_end(text: &str) -> Result<UploadEnd, String> {
+    Ok(match text {
+        "strict" => UploadEnd::Strict,
+        "lenient" => UploadEnd::Lenient,
+        _ => return Err("strict or lenient is wanted".into()),
     })
 }
 

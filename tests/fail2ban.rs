@@ -119,7 +119,7 @@ fn it_finds_the_client_and_nobody_else() {
             let text = line.escape_ascii().to_string();
             assert!(!line.contains(&b'\r') && line.len() < 400, "{text}");
             let time = b"[2026-01-31T23:59:59Z".len();
-            let about_failure = line[time..].starts_with(b" WARN  ");
+            let about_failure = line[time..].starts_with(b" WARN  wharf_core");
             failures += usize::from(about_failure);
             let expected = if about_failure { vec![ip.to_string()] } else { Vec::new() };
             assert_eq!(found(&without_time(line)), expected, "{text}");

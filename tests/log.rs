@@ -22,6 +22,7 @@ for_each_driver!(
     a_hundred_thousand_refusals_are_a_few_kilobytes,
     a_log_that_is_not_read_holds_nothing_up,
     guesses_are_seen_behind_the_noise_of_others,
+    cool_downs_are_few_lines,
 );
 
 fn folder() -> tempfile::TempDir {
@@ -39,6 +40,15 @@ fn make_noise(client: &mut Client, times: usize) {
             client.expect(501);
         }
     }
+}
+
+/// How many lines the log says are missing.
+fn left_out(log: &str) -> usize {
+    let counts = log.lines().filter_map(|line| {
+        let (count, _) = line.split_once("] ")?.1.split_once(" lines left out")?;
+        Some(count.parse::<usize>().unwrap())
+    });
+    counts.sum()
 }
 
 fn start(folder: &Path, backend: Backend, adjust: impl FnOnce(&mut Command)) -> Program {
@@ -73,13 +83,8 @@ fn a_hundred_thousand_refusals_are_a_few_kilobytes(backend: Backend) {
     let log = fs::read_to_string(log.path()).unwrap();
     assert!(log.contains("192.0.2.1:51201 refused\n"), "{log}");
     assert!(log.contains("more than --log-lines allows: "), "{log}");
-    let left_out = log.lines().filter_map(|line| {
-        let (count, _) = line.split_once("] ")?.1.split_once(" lines left out")?;
-        Some(count.parse::<usize>().unwrap())
-    });
-    let left_out: usize = left_out.sum();
     let written = log.matches(" refused\n").count();
-    assert_eq!(left_out + written, 100_000, "{log}");
+    assert_eq!(written + left_out(&log), 100_000, "{log}");
     assert!(log.len() < 20_000 * minutes as usize, "{} bytes", log.len());
     println!("{backend}: {} bytes of log", log.len());
 }
@@ -133,7 +138,32 @@ fn guesses_are_seen_behind_the_noise_of_others(backend: Backend) {
     BufReader::new(stderr).read_to_string(&mut log).unwrap();
     let about = |ip: &str| log.matches(&format!("{ip}: login failed as anna\n")).count();
     assert_eq!(about("127.0.0.3"), 20, "{log}");
-    assert!((60..200).contains(&about("127.0.0.2")), "{log}");
+    assert!((60..=200).contains(&about("127.0.0.2")), "{log}");
+}
+
+/// Those who come anew each time have no more lines than one session.
+fn cool_downs_are_few_lines(backend: Backend) {
+    let folder = folder();
+    let mut program = Program::start(folder.path(), |command| {
+        command.args(["--backend", backend.name(), "--max-login-failures", "1"]);
+        command.stderr(Stdio::piped());
+    });
+    let begun = Instant::now();
+    program.log_in("anna", "x", 530);
+    for _ in 0..1000 {
+        let mut client = Client::dial(program.address).unwrap();
+        client.expect(421);
+        client.expect_end();
+    }
+    // One more each second.
+    let most = 60 + begun.elapsed().as_secs() as usize;
+    let stderr = program.child.stderr.take().unwrap();
+    assert_eq!(program.end(Signal::TERM).0, Some(0));
+    let mut log = String::new();
+    BufReader::new(stderr).read_to_string(&mut log).unwrap();
+    let cooling = log.matches("127.0.0.1: login refused, cooling down\n").count();
+    assert!((50..=most).contains(&cooling), "{log}");
+    assert_eq!(cooling + left_out(&log), 1000, "{log}");
 }
 
 /// A pipe that nobody reads, and that has no room.

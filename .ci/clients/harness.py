@@ -33,19 +33,20 @@ class Operation:
 class Client:
     """A client, and what is done with it; `no_tls` says why there is no TLS.
 
-    `program` is a command, `built` a file that .ci/clients/install brings.
+    `program` is a command, as are those that it needs beside it, `built` a file that
+    .ci/clients/install brings.
     """
 
     name: str
     program: str | None = None
     no_tls: str = ""
     built: Path | None = None
+    needs: list = field(default_factory=list)
     operations: list = field(default_factory=list)
 
     def is_there(self) -> bool:
-        return not (self.program and not shutil.which(self.program)) and (
-            self.built is None or self.built.exists()
-        )
+        commands = [self.program, *self.needs] if self.program else self.needs
+        return all(map(shutil.which, commands)) and (self.built is None or self.built.exists())
 
     def without(self, name, reason, on=FULL):
         """Says that the client has no such operation, and why."""

@@ -90,6 +90,11 @@ def table(runs):
         slow = max(run.outcomes, key=lambda outcome: outcome.seconds)
         what = f"{slow.client}: {slow.operation}: {slow.transport}"
         print(f"{run.backend}: slowest: {what}: {slow.seconds:.1f} s")
+    seconds = {client: 0 for client in clients}
+    for _, outcome in outcomes:
+        seconds[outcome.client] += outcome.seconds
+    by_client = ", ".join(f"{client} {time:.0f}" for client, time in seconds.items())
+    print(f"seconds, of which many at once: {by_client}")
     for backend, outcome in failed:
         where = f"{outcome.client}: {outcome.operation}: {outcome.transport}: {backend}"
         print(f"FAIL {where}: {outcome.reason[:400]}")

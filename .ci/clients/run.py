@@ -30,7 +30,8 @@ BACKENDS = ["mio", "smol", "threaded"]
 
 # Modules, each with a Client of the same name.
 CLIENTS = ["curl", "lftp", "wget", "tnftp", "ncftp", "rclone", "aria2", "python", "basic_ftp"]
-CLIENTS += ["suppaftp"]
+CLIENTS += ["suppaftp", "php", "php_streams", "ruby", "commons_net", "fsspec", "aioftp", "jlaffaye"]
+CLIENTS += ["git_ftp", "filezilla"]
 
 # How much the server's memory may grow while all clients are served.
 MEMORY_GROWTH_MIB = 32

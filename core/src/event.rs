@@ -7,7 +7,7 @@ use core::num::NonZeroU64;
 use crate::rights::Rights;
 use crate::storage::{StorageAnswer, StorageError};
 use crate::time::Instant;
-use crate::tls::TlsRequired;
+use crate::tls::{TlsRequired, UploadEnd};
 
 /// Names a request, so that its completion can be told from another's.
 ///
@@ -160,6 +160,8 @@ pub struct Grant {
     pub tls: TlsRequired,
     /// How fast its transfers may be.
     pub rates: Rates,
+    /// How its uploads within TLS may end; `None`: as everybody's.
+    pub upload_end: Option<UploadEnd>,
 }
 
 /// How fast transfers may be, in bytes per second each; `None`: as fast as they can.
@@ -216,6 +218,9 @@ pub enum TransferEnd {
     /// The client broke the data connection, or it failed; in MODE Z also: the client closed it
     /// before the end of its zlib stream.
     DataLost,
+    /// The client closed an upload's data connection in order, but its TLS without close_notify: it
+    /// may have sent all, or have been cut off. What has come is in the file.
+    Unannounced,
     /// More came than [`Plan::Receive`](crate::Plan::Receive) allows; that much is in the file.
     Excess,
     /// What the client sent in MODE Z is not a zlib stream, or more than one.

@@ -74,4 +74,4 @@ pub use storage::{
     StorageRequest, WriteMode,
 };
 pub use time::{Civil, Instant, Now, WallTime};
-pub use tls::{Resumption, TlsPolicy, TlsRequired};
+pub use tls::{Resumption, TlsPolicy, TlsRequired, UploadEnd};

@@ -50,6 +50,17 @@ pub enum Resumption {
     Require,
 }
 
+/// How an upload within TLS may end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UploadEnd {
+    /// With close_notify: without it, nothing tells a whole file from one that was cut off.
+    #[default]
+    Strict,
+    /// Also with the mere end of the connection (FIN, not RST), for clients that never send
+    /// close_notify. Anybody in the network can cut an upload short unseen.
+    Lenient,
+}
+
 /// What a server that has a certificate asks of its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TlsPolicy {
@@ -59,4 +70,6 @@ pub struct TlsPolicy {
     pub resumption: Resumption,
     /// Lets clients go back to clear text on the control connection (CCC, RFC 4217 section 5).
     pub allow_ccc: bool,
+    /// How uploads may end; an account may differ.
+    pub upload_end: UploadEnd,
 }

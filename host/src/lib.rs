@@ -20,6 +20,7 @@
 //! | `files`, `job`, `workers` | blocking work, and the threads for it: [`Job`], [`Workers`] |
 //! | `memory`, `descriptors` | what all transfers together may take: [`TransferMemory`] |
 //! | `bounded` | log lines that a client may cause again and again: [`say!`] |
+//! | `exposure` | files that others can get at: [`exposures`] |
 //! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
 
 #![forbid(unsafe_code)]
@@ -32,6 +33,7 @@ mod clock;
 mod connection;
 mod descriptors;
 mod digest;
+mod exposure;
 mod failures;
 mod files;
 mod job;
@@ -59,6 +61,7 @@ pub use bounded::Place;
 pub use clock::Clock;
 pub use connection::{Connection, DataSocket, Turn};
 pub use descriptors::affordable_sessions;
+pub use exposure::{Content, exposures};
 pub use failures::Failures;
 pub use job::{Done, Job, Lane};
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};

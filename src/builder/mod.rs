@@ -2,6 +2,8 @@
 
 mod start;
 
+pub use start::Bound;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use wharf_host::core::{
     Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy, TlsRequired,
+    UploadEnd,
 };
 use wharf_host::tls::Tls;
 use wharf_host::{Accounts, PassivePorts, SiteHandler, SiteRequest, Storage};
@@ -128,6 +131,13 @@ impl Builder {
     /// which proves that they are the same client's; [`Resumption::Prefer`] when unset.
     pub fn tls_resumption(mut self, resumption: Resumption) -> Self {
         self.tls_policy.resumption = resumption;
+        self
+    }
+
+    /// Sets whether uploads within TLS may end without close_notify, where an account does not say
+    /// otherwise; [`UploadEnd::Strict`] when unset.
+    pub fn tls_upload_end(mut self, end: UploadEnd) -> Self {
+        self.tls_policy.upload_end = end;
         self
     }
 

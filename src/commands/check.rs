@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::login::{self, Login};
 use crate::options::Options;
 use crate::tls::Ready;
-use crate::{fail, journal, print, raise_file_limit};
+use crate::{care, fail, journal, print, raise_file_limit};
 
 /// Exit code for a server that could not be started.
 const WRONG: u8 = 1;
@@ -27,6 +27,10 @@ pub(crate) fn check(options: &Options) -> ExitCode {
     let mut findings = Findings::default();
     let login = check_logins(options, &mut findings);
     check_tls(options, login.as_ref(), &mut findings);
+    if let (Some(login), Ok(directory)) = (&login, login::open(&options.directory)) {
+        care::of_files(options, &directory, login);
+    }
+    check_user(options, login.as_ref(), &mut findings);
     for line in &findings.good {
         print(&format!("{line}\n"));
     }
@@ -62,6 +66,19 @@ fn check_logins(options: &Options, findings: &mut Findings) -> Option<Login> {
         }
     });
     Some(login)
+}
+
+/// Checks the user that is to serve. Root can try what that user will lack, as the last thing that
+/// it does.
+fn check_user(options: &Options, login: Option<&Login>, findings: &mut Findings) {
+    let Some(run_as) = &options.run_as else { return };
+    match (run_as.find(), login) {
+        (Ok(identity), Some(login)) if identity.assume().is_ok() => {
+            care::of_missing_rights(options, login, &format!("user {run_as}"));
+        }
+        (Ok(_), _) => {}
+        (Err(mistake), _) => findings.mistakes.push(mistake),
+    }
 }
 
 /// Checks the certificates that the options and the accounts file name, and whether those are there

@@ -4,14 +4,16 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use wharf::{Backend, Memory};
+use wharf::{Backend, Memory, UploadEnd};
 
 use crate::support::{
-    Client, ClientTls, VERSIONS, for_each_driver, noise, reset, tls_server, wait_until,
+    Client, ClientTls, TlsStream, VERSIONS, for_each_driver, noise, reset, tls_server, wait_until,
 };
 
 for_each_driver!(
     uploads_that_are_cut_off,
+    an_upload_that_ends_without_a_word,
+    an_upload_that_is_reset_behind_its_end,
     an_upload_ends_with_close_notify,
     what_an_upload_says_behind_its_end,
     a_download_ends_with_close_notify,
@@ -32,6 +34,27 @@ enum Cut {
     WithinTheGoodbye,
 }
 
+impl Cut {
+    const ALL: [Self; 5] =
+        [Self::End, Self::Reset, Self::WithinARecord, Self::WithinAHeader, Self::WithinTheGoodbye];
+}
+
+fn cut_off(data: &mut TlsStream, cut: Cut) {
+    match cut {
+        Cut::End => {}
+        Cut::Reset => reset(data.socket().try_clone().unwrap()),
+        Cut::WithinARecord => {
+            let record = data.encrypt(b" and another part");
+            data.send_raw(&record[..record.len() / 2]);
+        }
+        Cut::WithinAHeader => data.send_raw(b"\x17\x03"),
+        Cut::WithinTheGoodbye => {
+            let record = data.encrypt_notify();
+            data.send_raw(&record[..record.len() - 1]);
+        }
+    }
+}
+
 /// A new file keeps what has come; one that was there stays as it was.
 fn uploads_that_are_cut_off(backend: Backend) {
     let files = Memory::new();
@@ -39,9 +62,7 @@ fn uploads_that_are_cut_off(backend: Backend) {
     for version in VERSIONS {
         let tls = ClientTls::only(version);
         let mut client = Client::log_in_tls(&server, &tls);
-        for cut in
-            [Cut::End, Cut::Reset, Cut::WithinARecord, Cut::WithinAHeader, Cut::WithinTheGoodbye]
-        {
+        for cut in Cut::ALL {
             files.write("/old", "old content");
             for (command, file, after) in
                 [("STOR new", "/new", "part"), ("STOR old", "/old", "old content")]
@@ -51,19 +72,7 @@ fn uploads_that_are_cut_off(backend: Backend) {
                 wait_until("all four bytes have come", || {
                     client.ask("STAT", 211).text.contains("Receiving a file: 4 bytes")
                 });
-                match cut {
-                    Cut::End => {}
-                    Cut::Reset => reset(data.socket().try_clone().unwrap()),
-                    Cut::WithinARecord => {
-                        let record = data.encrypt(b" and another part");
-                        data.send_raw(&record[..record.len() / 2]);
-                    }
-                    Cut::WithinAHeader => data.send_raw(b"\x17\x03"),
-                    Cut::WithinTheGoodbye => {
-                        let record = data.encrypt_notify();
-                        data.send_raw(&record[..record.len() - 1]);
-                    }
-                }
+                cut_off(&mut data, cut);
                 if !matches!(cut, Cut::Reset) {
                     data.socket().shutdown(Shutdown::Write).unwrap();
                     // That it was cut off is not confirmed.
@@ -74,6 +83,62 @@ fn uploads_that_are_cut_off(backend: Backend) {
                 assert_eq!(files.read(file).unwrap(), after.as_bytes(), "{cut:?}");
             }
             client.ask("DELE new", 250);
+        }
+    }
+}
+
+/// Where that is taken, it is whole, but for what was cut within a record or by a reset.
+fn an_upload_that_ends_without_a_word(backend: Backend) {
+    let files = Memory::new();
+    let server = tls_server(backend, files.clone()).tls_upload_end(UploadEnd::Lenient);
+    let server = server.spawn().unwrap();
+    for version in VERSIONS {
+        let tls = ClientTls::only(version);
+        let mut client = Client::log_in_tls(&server, &tls);
+        for (cut, is_half_closed) in
+            Cut::ALL.into_iter().flat_map(|cut| [(cut, true), (cut, false)])
+        {
+            files.write("/old", "old content");
+            let mut data = client.begin_tls("STOR old", &tls);
+            // What has been written is on its way when the connection is reset.
+            data.socket().set_nodelay(true).unwrap();
+            data.write_all(b"all").unwrap();
+            cut_off(&mut data, cut);
+            if is_half_closed && !matches!(cut, Cut::Reset) {
+                data.socket().shutdown(Shutdown::Write).unwrap();
+                assert_eq!(data.read_truncated(), b"");
+            }
+            drop(data);
+            let whole = matches!(cut, Cut::End);
+            client.expect(if whole { 226 } else { 426 });
+            let after = if whole { "all" } else { "old content" };
+            assert_eq!(files.read("/old").unwrap(), after.as_bytes(), "{cut:?}");
+        }
+        client.put_tls("STOR old", b"in order", &tls);
+        assert_eq!(files.read("/old").unwrap(), b"in order");
+    }
+}
+
+/// Whoever has said that it was all has said it.
+fn an_upload_that_is_reset_behind_its_end(backend: Backend) {
+    let files = Memory::new();
+    for end in [UploadEnd::Strict, UploadEnd::Lenient] {
+        let server = tls_server(backend, files.clone()).tls_upload_end(end).spawn().unwrap();
+        for version in VERSIONS {
+            let tls = ClientTls::only(version);
+            let mut client = Client::log_in_tls(&server, &tls);
+            for size in [0, 1, 1000, 40_000] {
+                let content = noise(size);
+                files.write("/old", "old content");
+                let mut data = client.begin_tls("STOR old", &tls);
+                // What has been written is on its way when the connection is reset.
+                data.socket().set_nodelay(true).unwrap();
+                data.write_all(&content).unwrap();
+                data.notify();
+                reset(data.into_socket());
+                client.expect(226);
+                assert!(files.read("/old").unwrap() == content);
+            }
         }
     }
 }

@@ -339,6 +339,8 @@ static TEXTS: &[(&str, &str)] = &[
      "Die Steuerverbindung ist nicht geschützt."),
     ("The data connection has to resume the control connection's TLS session.",
      "Die Datenverbindung muss die TLS-Sitzung der Steuerverbindung wiederaufnehmen."),
+    ("The end came without TLS's close_notify; transfer aborted.",
+     "Das Ende kam ohne close_notify von TLS; Übertragung abgebrochen."),
     ("The file has been removed or replaced meanwhile.",
      "Die Datei wurde inzwischen gelöscht oder ersetzt."),
     ("The following SITE commands are implemented:",

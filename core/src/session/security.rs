@@ -1,9 +1,10 @@
 //! TLS: AUTH, PBSZ, PROT, CCC and the commands around them (RFC 2228, RFC 4217).
 
 use crate::action::Action;
+use crate::event::TransferEnd;
 use crate::reply::Text;
 use crate::time::Now;
-use crate::tls::{Resumption, TlsRequired};
+use crate::tls::{Resumption, TlsRequired, UploadEnd};
 
 use super::state::{Parameters, Work};
 use super::{FAREWELL, Session, number, trim};
@@ -166,6 +167,25 @@ impl Session {
     /// Tells whether a login with these requirements is in the wrong place.
     pub(super) fn is_too_open_for(&self, required: TlsRequired) -> bool {
         required.login() && !matches!(self.security, Security::Protected { .. })
+    }
+
+    /// Decides what the end of an upload without close_notify is worth.
+    pub(super) fn judge_end(&mut self, end: TransferEnd) -> TransferEnd {
+        if end != TransferEnd::Unannounced {
+            return end;
+        }
+        let own = self.grant().and_then(|grant| grant.upload_end);
+        let server = || self.config.tls.map(|tls| tls.upload_end).unwrap_or_default();
+        match own.unwrap_or_else(server) {
+            UploadEnd::Lenient => TransferEnd::Complete,
+            UploadEnd::Strict => {
+                self.journal.refused(format_args!(
+                    "upload refused: its end came without TLS's close_notify \
+                     (--tls-upload-end lenient, or tls_upload_end of the account, takes it)"
+                ));
+                end
+            }
+        }
     }
 
     /// Whether data connections have to resume.

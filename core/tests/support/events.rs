@@ -24,7 +24,7 @@
 //! | `checked #6` | the control connection has been looked at once more |
 //! | `progress #7 100`, `digested #7 \x1f\x00`, `… stopped`, `… failed busy` | a digest |
 //!
-//! A transfer ends `complete`, `data-lost`, `damaged`, `stopped`, `excess`, or with a storage error
+//! A transfer ends `complete`, `data-lost`, `unannounced`, `damaged`, `stopped`, `excess`, or with a storage error
 //! such as `no-space`.
 
 use std::time::Duration;
@@ -32,7 +32,7 @@ use std::time::Duration;
 use wharf_core::{
     Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Lines, Metadata,
     Opened, Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
-    TransferEnd, VirtualPath, WallTime,
+    TransferEnd, UploadEnd, VirtualPath, WallTime,
 };
 
 use super::text::unescape;
@@ -137,6 +137,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
             let end = match end {
                 "complete" => TransferEnd::Complete,
                 "data-lost" => TransferEnd::DataLost,
+                "unannounced" => TransferEnd::Unannounced,
                 "damaged" => TransferEnd::Damaged,
                 "no-memory" => TransferEnd::NoMemory,
                 "stopped" => TransferEnd::Stopped,
@@ -206,11 +207,21 @@ fn grant(text: &str) -> Result<Grant> {
         match fact.split_once('=') {
             Some(("tls", required)) => grant.tls = tls_required(required)?,
             Some(("download", rate)) => grant.rates.download = Some(number(rate)?),
+            Some(("upload-end", end)) => grant.upload_end = Some(upload_end(end)?),
             Some(("upload", rate)) => grant.rates.upload = Some(number(rate)?),
             _ => return Err(format!("unknown fact {fact:?}")),
         }
     }
     Ok(grant)
+}
+
+/// Reads `strict` or `lenient`.
+pub(crate) fn upload_end(text: &str) -> Result<UploadEnd> {
+    Ok(match text {
+        "strict" => UploadEnd::Strict,
+        "lenient" => UploadEnd::Lenient,
+        _ => return Err(format!("unknown end {text:?}")),
+    })
 }
 
 /// Reads `none`, `login`, `data` or `all`.

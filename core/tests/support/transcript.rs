@@ -298,6 +298,7 @@ fn tls_policy(text: &str) -> Result<TlsPolicy> {
             "off" => policy.resumption = Resumption::Off,
             "prefer" => policy.resumption = Resumption::Prefer,
             "require" => policy.resumption = Resumption::Require,
+            "strict" | "lenient" => policy.upload_end = events::upload_end(word)?,
             _ => policy.required = events::tls_required(word)?,
         }
     }

@@ -8,6 +8,7 @@ use rustls::ServerConnection;
 use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
+use crate::admission::{Eviction, Seat};
 use crate::tls::{ClientCertificate, client_certificate};
 use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 
@@ -83,7 +84,7 @@ impl Control {
     }
 
     /// Hands Session what the client has sent, once; tells whether anything came.
-    pub(super) fn receive(&mut self, session: &mut Session, now: Now) -> bool {
+    pub(super) fn receive(&mut self, session: &mut Session, seat: &Seat, now: Now) -> bool {
         if self.handshaking {
             return self.handshake(session, now);
         }
@@ -100,7 +101,10 @@ impl Control {
                 Flow::Blocked => return false,
                 Flow::Ended => {
                     self.ended = true;
-                    session.handle(Event::ControlClosed, now);
+                    // Where the place is taken away, that is what the end means.
+                    let evicted = seat.eviction() != Eviction::No;
+                    let end = if evicted { Event::Evicted } else { Event::ControlClosed };
+                    session.handle(end, now);
                     return true;
                 }
                 Flow::Broken(error) => {
@@ -115,9 +119,9 @@ impl Control {
     }
 
     /// Hands Session all that has come, whatever is known of the socket.
-    pub(super) fn check(&mut self, session: &mut Session, now: Now) {
+    pub(super) fn check(&mut self, session: &mut Session, seat: &Seat, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
-        while self.receive(session, now) {}
+        while self.receive(session, seat, now) {}
         if self.is_blind(session) {
             self.look_for_end(session, now);
         }

@@ -161,7 +161,7 @@ impl Connection {
         self.data.part_in_time(now);
         self.look_for_end(now);
         for _ in 0..ROUNDS {
-            let mut moved = self.control.receive(&mut self.session, now);
+            let mut moved = self.control.receive(&mut self.session, &self.seat, now);
             if moved {
                 self.data.part();
             }
@@ -364,7 +364,7 @@ impl Connection {
             }
             Action::StopTransfer => self.data.stop(),
             Action::CheckControl { id } => {
-                self.control.check(&mut self.session, now);
+                self.control.check(&mut self.session, &self.seat, now);
                 self.session.handle(Event::ControlChecked { id }, now);
             }
             Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {

@@ -1,5 +1,6 @@
 //! From the socket to a file, through two buffers.
 
+use std::io;
 use std::sync::Arc;
 
 use socket2::Socket;
@@ -88,6 +89,9 @@ impl Receive {
                     // A client may wait for our end within TLS. There is room for it: nothing else
                     // has been sent.
                     wire.close(socket);
+                }
+                Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.end = Some(TransferEnd::Unannounced);
                 }
                 Flow::Broken(error) => {
                     log::debug!("data connection lost: {error}");

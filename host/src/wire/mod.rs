@@ -81,7 +81,7 @@ pub(crate) enum Flow {
     /// The peer sends no more, and has said so.
     Ended,
     /// The connection is broken: by the network, by a peer that breaks TLS (the error is of the kind
-    /// `InvalidData`), or by the end of a connection within TLS (`UnexpectedEof`).
+    /// `InvalidData`), or by an end in order that came without close_notify (`UnexpectedEof`).
     Broken(io::Error),
 }
 

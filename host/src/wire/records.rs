@@ -63,6 +63,11 @@ impl Records {
         }
     }
 
+    /// Returns `true` if a part of a record has been read, or taken, and not all of it.
+    pub(super) fn is_within_one(&self) -> bool {
+        self.left > 0 || self.start < self.bytes.len()
+    }
+
     /// How much of a record is still to be taken; 0 while its header is not whole.
     fn length(&self) -> usize {
         match &self.bytes[self.start..] {

@@ -200,6 +200,10 @@ impl Secured {
         if self.connection.is_handshaking() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        if self.records.is_within_one() {
+            let error = "the connection ended within a TLS record";
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, error));
+        }
         // An end without close_notify is for `read` to tell.
         self.connection.read_tls(&mut io::empty()).map(drop)
     }

@@ -180,6 +180,10 @@ impl Shared {
             if *closed && lane.queue.is_empty() {
                 break;
             }
+            if !lane.queue.is_empty() {
+                // It may not run yet: somebody has to see when it may.
+                self.watch.notify_one();
+            }
             lane.idle += 1;
             let waited = self.work[kind as usize].wait_timeout(state, PATIENCE);
             let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);

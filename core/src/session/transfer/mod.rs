@@ -365,6 +365,9 @@ impl Session {
         let (code, text) = match end {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
+            TransferEnd::Unannounced => {
+                (426, "The end came without TLS's close_notify; transfer aborted.")
+            }
             TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
             TransferEnd::NoMemory => (450, "Transfers take all the memory they may; try later."),
             TransferEnd::Damaged => (451, "The compressed data is damaged; transfer aborted."),

@@ -236,6 +236,7 @@ impl Session {
     /// No more bytes come for the file: what has come in order is made to last, before it gets its
     /// name.
     pub(super) fn upload_ended(&mut self, file: RequestId, end: TransferEnd) {
+        let end = self.judge_end(end);
         let Work::Transferring(Transfer { what: What::Store(upload), bytes, .. }) = &self.work
         else {
             return;

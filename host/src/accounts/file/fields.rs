@@ -1,6 +1,6 @@
 //! What the fields of an accounts file may hold. Each error says what would be right.
 
-use wharf_core::{LONGEST_PATH, Permissions, TlsRequired, VirtualPath};
+use wharf_core::{LONGEST_PATH, Permissions, TlsRequired, UploadEnd, VirtualPath};
 
 /// Reads permissions: the words `read` and `write`, or letters.
 pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
@@ -27,6 +27,15 @@ pub(super) fn tls(text: &str) -> Result<TlsRequired, String> {
         "data" => Ok(TlsRequired::Data),
         "all" => Ok(TlsRequired::All),
         _ => Err(format!("{text:?}: \"none\", \"login\", \"data\" or \"all\" is wanted")),
+    }
+}
+
+/// Reads how uploads within TLS may end.
+pub(super) fn upload_end(text: &str) -> Result<UploadEnd, String> {
+    match text {
+        "strict" => Ok(UploadEnd::Strict),
+        "lenient" => Ok(UploadEnd::Lenient),
+        _ => Err(format!("{text:?}: \"strict\" or \"lenient\" is wanted")),
     }
 }
 

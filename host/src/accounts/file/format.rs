@@ -48,6 +48,7 @@ pub(super) struct User {
     root: Option<Text>,
     permissions: Option<Text>,
     tls: Option<Text>,
+    tls_upload_end: Option<Text>,
     #[serde(default)]
     folders: BTreeMap<Text, Text>,
     #[serde(default)]
@@ -61,6 +62,7 @@ pub(super) struct Anonymous {
     root: Option<Text>,
     permissions: Option<Text>,
     tls: Option<Text>,
+    tls_upload_end: Option<Text>,
     #[serde(default)]
     folders: BTreeMap<Text, Text>,
     #[serde(default)]
@@ -72,6 +74,7 @@ pub(super) struct Common {
     pub(super) root: Option<Text>,
     pub(super) permissions: Option<Text>,
     pub(super) tls: Option<Text>,
+    pub(super) tls_upload_end: Option<Text>,
     pub(super) folders: BTreeMap<Text, Text>,
     pub(super) limits: Limits,
 }
@@ -109,6 +112,7 @@ impl User {
             root: self.root.take(),
             permissions: self.permissions.take(),
             tls: self.tls.take(),
+            tls_upload_end: self.tls_upload_end.take(),
             folders: std::mem::take(&mut self.folders),
             limits: std::mem::take(&mut self.limits),
         }
@@ -117,8 +121,8 @@ impl User {
 
 impl From<Anonymous> for Common {
     fn from(anonymous: Anonymous) -> Self {
-        let Anonymous { root, permissions, tls, folders, limits } = anonymous;
-        Self { root, permissions, tls, folders, limits }
+        let Anonymous { root, permissions, tls, tls_upload_end, folders, limits } = anonymous;
+        Self { root, permissions, tls, tls_upload_end, folders, limits }
     }
 }
 

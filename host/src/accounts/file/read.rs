@@ -17,6 +17,7 @@ use super::fields;
 use super::format::{self, Common, Number, Text};
 use super::password::StoredHash;
 use super::places::Places;
+use crate::exposure::{Content, warn_of_exposures};
 use crate::storage::Directory;
 
 /// What stands for the login name in a root.
@@ -49,6 +50,7 @@ pub(super) fn read(
         hashes.flat_map(|realm| realm.users.values()).filter_map(|user| user.hash.as_ref());
     let decoy = StoredHash::decoy(hashes.max_by_key(|hash| hash.cost()));
     let decoy = decoy.map_err(|error| AccountsError::whole(file, error))?;
+    warn_of_exposures(file, Content::Secret);
     Ok(Book { default, hosts, decoy })
 }
 
@@ -229,6 +231,8 @@ impl Reader<'_> {
         let rights = self.folders(owner, rights, given.folders);
         let tls = self.field(owner, "tls", given.tls.as_ref(), fields::tls);
         let tls = tls.unwrap_or(TlsRequired::None);
+        let upload_end = given.tls_upload_end.as_ref();
+        let upload_end = self.field(owner, "tls_upload_end", upload_end, fields::upload_end);
         let limits = given.limits;
         let most_sessions = self.limit(owner, "limits.sessions", limits.sessions);
         let rates = Rates {
@@ -237,7 +241,7 @@ impl Reader<'_> {
         };
         let sessions = self.places.of(owner.host, owner.user.unwrap_or_default());
         let most_sessions = most_sessions.and_then(|most| NonZeroUsize::try_from(most).ok());
-        let grant = Grant { rights, tls, rates };
+        let grant = Grant { rights, tls, rates, upload_end };
         Some(Entry { storage: storage?, grant, most_sessions, sessions })
     }
 

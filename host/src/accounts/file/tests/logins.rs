@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use wharf_core::{Permissions, Rates, TlsRequired};
+use wharf_core::{Permissions, Rates, TlsRequired, UploadEnd};
 
 use super::*;
 
@@ -150,6 +150,7 @@ fn what_is_granted() {
     let text = r#"
         permissions = "elw"
         tls = "all"
+        tls_upload_end = "lenient"
         root = "homes/{user}"
         public_keys = ["ssh-ed25519 AAAA"]
         [user.folders]
@@ -167,6 +168,7 @@ fn what_is_granted() {
     assert_eq!(at(b"/in/x"), Permissions::ALL);
     assert_eq!(at(b"/out"), Permissions::READ_ONLY);
     assert_eq!(account.grant.tls, TlsRequired::All);
+    assert_eq!(account.grant.upload_end, Some(UploadEnd::Lenient));
     let rates = Rates { download: NonZeroU64::new(1_000_000), upload: NonZeroU64::new(500_000) };
     assert_eq!(account.grant.rates, rates);
     assert_eq!(sees(&account), "homes/anna".len());

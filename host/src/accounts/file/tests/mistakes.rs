@@ -37,6 +37,11 @@ fn of_users() {
         ),
         (
             "anna",
+            "tls_upload_end = \"never\"",
+            "tls_upload_end: \"never\": \"strict\" or \"lenient\" is wanted",
+        ),
+        (
+            "anna",
             "certificate = \"AB:CD\"",
             "certificate: \"AB:CD\": not a SHA-256 fingerprint; 32 bytes such as",
         ),
