@@ -11,17 +11,25 @@ use super::{FAREWELL, SERVER_FULL, Session};
 
 /// How long an answer may take that only a client may hear who has closed its side: it may read
 /// still, but most who do that have gone.
-const HALF_CLOSED: Duration = Duration::from_secs(15);
+const HALF_CLOSED: Duration = Duration::from_secs(10);
 
 /// The text of 421 where the storage, the accounts or the like do not answer.
 const NO_ANSWER: &str = "No answer came in time.";
 
 impl Session {
+    /// The client sends no more than there is to be read.
+    pub(super) fn control_ending(&mut self, now: Now) {
+        if self.input == Input::Open {
+            self.input = Input::Ending;
+            self.active = now.instant;
+        }
+    }
+
     /// The client sends no more: what it has sent is still answered, and what goes on goes on.
     pub(super) fn control_closed(&mut self, now: Now) {
-        if self.input == Input::Open {
+        self.control_ending(now);
+        if self.input == Input::Ending {
             self.input = Input::Ended;
-            self.active = now.instant;
         }
         if let Work::Securing { .. } = self.work {
             self.abandon_handshake(now);

@@ -10,7 +10,7 @@ use wharf_core::{Event, Now, Session};
 
 use crate::admission::{Eviction, Seat};
 use crate::tls::{ClientCertificate, client_certificate};
-use crate::wire::{Flow, Progress, Readiness, Wire, is_broken};
+use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
@@ -136,7 +136,7 @@ impl Control {
     pub(super) fn check(&mut self, session: &mut Session, seat: &Seat, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
         while self.receive(session, seat, now) {}
-        self.look_for_loss(session, now);
+        self.look_for_end(session, now);
         // Session may want what it had no room for before: there may be a QUIT.
         while self.receive(session, seat, now) {}
     }
@@ -191,18 +191,25 @@ impl Control {
         !matches!(self.input, Input::Lost { .. }) && !session.wants_read()
     }
 
-    /// Looks without reading whether the connection is lost, and tells Session of it. Where the
-    /// client has only closed its side, the commands that stand before that are read in their turn.
-    pub(super) fn look_for_loss(&mut self, session: &mut Session, now: Now) {
-        if self.is_blind(session) && is_broken(&self.socket) {
-            let unread = self.input == Input::Open;
-            self.mute = true;
-            if !unread {
-                self.input = Input::Lost { refused: false };
+    /// Looks without reading whether the connection is lost, or the client has closed its side, and
+    /// tells Session of it. The commands that stand before such an end are read in their turn.
+    pub(super) fn look_for_end(&mut self, session: &mut Session, now: Now) {
+        if !self.is_blind(session) {
+            return;
+        }
+        let unread = self.input == Input::Open;
+        match look_for_end(&self.socket) {
+            End::OfAll => {
+                self.mute = true;
+                if !unread {
+                    self.input = Input::Lost { refused: false };
+                }
+                session.handle(Event::ControlLost, now);
+                // What came before may still be read, and shows its own end.
+                self.wire.set_ready(Readiness::READABLE);
             }
-            session.handle(Event::ControlLost, now);
-            // What came before may still be read, and shows its own end.
-            self.wire.set_ready(Readiness::READABLE);
+            End::OfInput if unread => session.handle(Event::ControlEnding, now),
+            End::OfInput | End::None => {}
         }
     }
 
