@@ -35,7 +35,7 @@ pub use wharf_host::tls::{
     Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
 };
 pub use wharf_host::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Directory, Entries, FileHost,
-    Memory, PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts, SiteRequest, Stop,
-    Storage, WriteFile, exposures, hash_password,
+    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Directory, Durability,
+    Entries, FileHost, Memory, PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts,
+    SiteRequest, Stop, Storage, WriteFile, exposures, hash_password,
 };

@@ -1,15 +1,16 @@
 //! Who may log in, as the command line has it.
 
 use std::fs;
-use std::path::Path;
 
 use wharf::{AccountsFile, Directory, FileHost};
 
 use crate::options::Options;
 
 /// Opens the folder to serve; the error names it.
-pub(crate) fn open(folder: &Path) -> Result<Directory, String> {
+pub(crate) fn open(options: &Options) -> Result<Directory, String> {
+    let folder = &options.directory;
     Directory::open(folder)
+        .map(|directory| directory.durability(options.durability))
         .map_err(|error| format!("cannot serve the folder {}: {error}", folder.display()))
 }
 
@@ -31,7 +32,7 @@ impl Login {
             if unused {
                 log::warn!("WHARF_PASSWORD is not used: --accounts says who may log in");
             }
-            let accounts = AccountsFile::load(file, &options.directory);
+            let accounts = AccountsFile::load_beneath(file, open(options).map_err(|e| vec![e])?);
             let accounts = accounts.map_err(|error| error.mistakes().to_vec())?;
             return Ok(Self::Accounts(accounts.remember(options.remember_logins)));
         }

@@ -9,6 +9,7 @@ mod log_bound;
 mod login;
 mod options;
 mod output;
+mod remains;
 mod run_as;
 mod tls;
 mod welcome;
@@ -27,6 +28,7 @@ use wharf::{AccountsFile, Builder, Directory, PassivePorts, Permissions, Server,
 use login::Login;
 use options::{Exit, Options, Task};
 use output::{STDERR, STDOUT};
+use remains::Remains;
 use run_as::{Identity, RunAs};
 use tls::Ready;
 
@@ -65,7 +67,7 @@ fn finish(patience: Option<Duration>) {
 fn run(options: &Options) -> ExitCode {
     journal::start(options);
     raise_file_limit();
-    let directory = match login::open(&options.directory) {
+    let directory = match login::open(options) {
         Ok(directory) => directory,
         Err(mistake) => return fail(USAGE, &mistake),
     };
@@ -161,8 +163,11 @@ fn serve(
     let addresses = (handle.addresses(), handle.implicit_addresses());
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
+    let login = Arc::new(login);
+    let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
+    let remains = remains.map_err(no_thread)?;
     let thread = thread::Builder::new().name("wharf-signals".into());
-    let reload = reload(options.clone(), directory, login);
+    let reload = reload(options.clone(), directory, login, remains);
     thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
     handle.wait()?;
     print("Stopped.\n");
@@ -179,14 +184,20 @@ fn with_accounts(server: Builder, accounts: &AccountsFile) -> Builder {
 
 /// Returns what reads the accounts again, on a thread of its own: a disk that does not answer must
 /// not keep the program from being stopped.
-fn reload(options: Options, directory: Directory, login: Login) -> impl Fn() {
-    let all = Arc::new((options, directory, login));
+fn reload(
+    options: Options,
+    directory: Directory,
+    login: Arc<Login>,
+    remains: Remains,
+) -> impl Fn() {
+    let all = Arc::new((options, directory, login, remains));
     move || {
         let all = all.clone();
         let thread = thread::Builder::new().name("wharf-reload".into());
         let started = thread.spawn(move || {
-            let (options, directory, login) = &*all;
+            let (options, directory, login, remains) = &*all;
             login.reload();
+            remains.look_again();
             care::of_files(options, directory, login);
         });
         if let Err(error) = started {

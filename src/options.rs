@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
-use wharf::{Backend, OnHangup, PassivePorts};
+use wharf::{Backend, Durability, OnHangup, PassivePorts};
 
 use crate::run_as::RunAs;
 use crate::tls::TlsOptions;
@@ -110,7 +110,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", default_value_t)]
     pub(crate) backend: Backend,
 
-    /// Most sessions at once
+    /// Most sessions at once; fewer where the limit of open files is too low
     #[arg(long, value_name = "N", value_parser = positive, default_value = "1000")]
     pub(crate) max_sessions: u32,
 
@@ -181,6 +181,11 @@ pub(crate) struct Options {
     /// that never say QUIT
     #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = on_hangup)]
     pub(crate) on_hangup: OnHangup,
+
+    /// What a stored file survives once it is acknowledged: full: a power cut; none: the end of
+    /// the program only, which is faster for many small files
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub(crate) durability: Durability,
 
     /// Most log lines a minute about what one client was refused, and as many about its failed
     /// logins; ten times as many of all clients together. 0: any number
@@ -360,6 +365,7 @@ mod tests {
             (&["--implicit-tls", "990"], "0.0.0.0:2121"),
             (&["check", "--accounts", "x", "--write"], "--accounts"),
             (&["check", "--lisen", "x"], "did you mean --listen?"),
+            (&["--durability", "half"], "full or none"),
             (&["a", "b"], "'b'"),
         ] {
             let mistake = parse(args).unwrap_err();

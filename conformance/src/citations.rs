@@ -17,6 +17,8 @@ const CITATIONS: &[(&str, &str)] = &[
     ("rfc959.smnt", "RFC 959 sections 4.1.1 and 5.4"),
     ("rfc959.rein", "RFC 959 sections 4.1.1 and 5.4"),
     ("rfc959.quit", "RFC 959 sections 4.1.1 and 5.4"),
+    ("rfc959.quit-unread", "RFC 959 section 4.1.1"),
+    ("rfc959.half-close", "RFC 959 sections 4.1.1 and 5.4, RFC 9293 section 3.6"),
     ("rfc959.port", "RFC 959 sections 3.3, 4.1.2 and 5.4"),
     ("rfc959.pasv", "RFC 959 sections 3.3, 4.1.2 and 5.4, RFC 1123 section 4.1.2.6"),
     ("rfc959.type", "RFC 959 sections 3.1.1, 4.1.2 and 5.4"),

@@ -158,6 +158,11 @@ impl Data {
         }
     }
 
+    /// Ends what is sent over a connection in clear, in order; it stays open for reading.
+    pub(crate) fn end_sending(&mut self) -> Result<(), Failure> {
+        Ok(self.channel.shut_down()?)
+    }
+
     /// Closes the TCP connection in order, without the close_notify that belongs before it.
     pub fn cut(mut self) -> End {
         self.wait()

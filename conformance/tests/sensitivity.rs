@@ -149,24 +149,40 @@ fn what_cannot_be_removed_is_named() {
 }
 
 /// What is about uploads and their ends, and could be taken for a fault of the neighbour's.
-const ABOUT_UPLOADS: &[&str] =
-    &["rfc959.quit", "rfc959.stor", "rfc959.appe", "rfc959.no-data", "rfc959.abor"];
+const ABOUT_UPLOADS: &[&str] = &[
+    "rfc959.quit",
+    "rfc959.quit-unread",
+    "rfc959.half-close",
+    "rfc959.stor",
+    "rfc959.appe",
+    "rfc959.no-data",
+    "rfc959.abor",
+];
 
 #[test]
 fn a_deed_is_seen_by_its_own_check_alone() {
-    for (deed, own) in [
+    let deeds = [
+        (Deed::LosesUnread, "rfc959.quit-unread"),
+        (Deed::HalfCloseIsLoss, "rfc959.half-close"),
         (Deed::MakesPlaceholder, "rfc959.no-data"),
         (Deed::EmptiesFirst, "rfc959.no-data"),
         (Deed::RemovesByName, "rfc959.no-data"),
-    ] {
-        let (_server, address) = start(builder());
-        let fault = Fault { deed: Some(deed), ..Fault::default() };
-        let stranger = meet(address, LIMIT).at(proxy(address, fault));
-        for id in ABOUT_UPLOADS {
-            let verdict = verdict(&stranger, id);
-            let is_seen = matches!(verdict, Verdict::Failed(_));
-            assert_eq!(is_seen, *id == own, "{deed:?} by {id}: {verdict}");
+    ];
+    thread::scope(|scope| {
+        for (deed, own) in deeds {
+            scope.spawn(move || seen_alone(deed, own));
         }
+    });
+}
+
+fn seen_alone(deed: Deed, own: &str) {
+    let (_server, address) = start(builder());
+    let fault = Fault { deed: Some(deed), ..Fault::default() };
+    let stranger = meet(address, LIMIT).at(proxy(address, fault));
+    for id in ABOUT_UPLOADS {
+        let verdict = verdict(&stranger, id);
+        let is_seen = matches!(verdict, Verdict::Failed(_));
+        assert_eq!(is_seen, *id == own, "{deed:?} by {id}: {verdict}");
     }
 }
 

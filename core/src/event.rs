@@ -79,6 +79,12 @@ pub enum Event {
         /// Whose connection it is.
         peer: IpAddr,
     },
+    /// The connection that was accepted at the passive port has something to be read, or its end,
+    /// while no transfer goes on over it. Once at the most; nothing has been read.
+    DataReadable {
+        /// The request that opened the port.
+        id: RequestId,
+    },
     /// The passive port is closed without having served.
     PortLost {
         /// The request that opened the port.

@@ -370,6 +370,7 @@ fn wild() -> impl Strategy<Value = Event> {
             }
             1 => answer(&Action::Listen { id }, how).unwrap(),
             2 if number % 8 == 0 => Event::PortLost { id, why: PortLoss::Failed },
+            2 if number % 8 == 2 => Event::DataReadable { id },
             2 if number % 8 == 1 => Event::PortLost { id, why: PortLoss::GivenAway },
             2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
             3 => Event::Connected { id, established: how.is_multiple_of(2) },

@@ -72,6 +72,6 @@ pub use ports::OpenPorts;
 pub use server::Server;
 pub use site::{SiteHandler, SiteRequest};
 pub use stop::Stop;
-pub use storage::{Directory, Entries, Memory, ReadFile, Storage, WriteFile};
+pub use storage::{Directory, Durability, Entries, Memory, ReadFile, Storage, WriteFile};
 pub use wharf_core as core;
 pub use wire::Readiness;

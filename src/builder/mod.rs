@@ -302,7 +302,9 @@ impl Builder {
         self
     }
 
-    /// Sets how many sessions there may be in all; 1000 when unset.
+    /// Sets how many sessions there may be in all; 1000 when unset. There are fewer, and a warning
+    /// says so, where the process's limit of open files leaves no room for the files of so many; it
+    /// is raised as far as the system allows.
     pub fn max_sessions(mut self, most: usize) -> Self {
         self.max_sessions = most;
         self

@@ -27,7 +27,7 @@ pub(crate) fn check(options: &Options) -> ExitCode {
     let mut findings = Findings::default();
     let login = check_logins(options, &mut findings);
     check_tls(options, login.as_ref(), &mut findings);
-    if let (Some(login), Ok(directory)) = (&login, login::open(&options.directory)) {
+    if let (Some(login), Ok(directory)) = (&login, login::open(options)) {
         care::of_files(options, &directory, login);
     }
     check_user(options, login.as_ref(), &mut findings);
@@ -42,7 +42,7 @@ pub(crate) fn check(options: &Options) -> ExitCode {
 
 fn check_logins(options: &Options, findings: &mut Findings) -> Option<Login> {
     let folder = options.directory.display();
-    match login::open(&options.directory) {
+    match login::open(options) {
         Ok(_) => findings.good.push(format!("{folder}: a folder that can be served")),
         Err(mistake) => {
             // What lies beneath it cannot be looked at either.

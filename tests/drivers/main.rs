@@ -23,6 +23,7 @@ mod slow;
 mod tls_begin;
 mod tls_ccc;
 mod tls_certificates;
+mod tls_early;
 mod tls_end;
 mod tls_hijack;
 mod tls_stalls;

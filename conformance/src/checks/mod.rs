@@ -23,6 +23,7 @@ mod rfc959_connection;
 mod rfc959_control;
 mod rfc959_files;
 mod rfc959_info;
+mod rfc959_leaving;
 mod rfc959_lists;
 mod rfc959_no_data;
 mod rfc959_retrieve;
@@ -44,6 +45,7 @@ pub fn all() -> impl Iterator<Item = Check> {
         rfc959_retrieve::CHECKS,
         rfc959_store::CHECKS,
         rfc959_no_data::CHECKS,
+        rfc959_leaving::CHECKS,
         rfc959_control::CHECKS,
         rfc959_files::CHECKS,
         rfc959_lists::CHECKS,

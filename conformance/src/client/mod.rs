@@ -183,6 +183,13 @@ impl Client {
         Ok(())
     }
 
+    /// Shuts the write side of the control connection: nothing more will be said, and replies are
+    /// still read.
+    pub fn end_sending(&mut self) -> Result<(), Failure> {
+        self.note("> nothing more: the write side is shut");
+        Ok(self.channel.shut_down()?)
+    }
+
     /// Breaks the control connection: the server sees a reset, not an end.
     pub fn reset(self) -> Result<(), Failure> {
         self.note("> reset");

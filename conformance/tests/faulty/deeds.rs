@@ -2,11 +2,16 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 /// What is wrong with a server, beyond what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
+    /// A file is removed whose client has gone before it was told 226.
+    LosesUnread,
+    /// The end of what a client sends is the end of its session.
+    HalfCloseIsLoss,
     /// An empty file is made when an upload begins, though there is no data connection.
     MakesPlaceholder,
     /// An old file is emptied when an upload begins, though there is no data connection.
@@ -15,10 +20,19 @@ pub(crate) enum Deed {
     RemovesByName,
 }
 
-/// What one session has come to: the upload that has not been answered yet.
+/// What one session has come to, as far as a deed is concerned.
 #[derive(Default)]
 pub(crate) struct Seen {
-    upload: Mutex<Option<Upload>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The upload that has not been answered yet.
+    upload: Option<Upload>,
+    /// The client has closed, or shut its write side.
+    is_gone: bool,
 }
 
 struct Upload {
@@ -26,6 +40,9 @@ struct Upload {
     was_there: bool,
     is_open: bool,
 }
+
+/// Longer than a client that leaves needs to do so.
+const PARTING: Duration = Duration::from_millis(150);
 
 impl Seen {
     /// Looks at a command before it goes on to the server; only whole paths count.
@@ -38,26 +55,28 @@ impl Seen {
             let was_there = owner.say(&format!("SIZE {path}")).starts_with("213");
             match deed {
                 Deed::MakesPlaceholder if !was_there => owner.empty(path),
-                Deed::EmptiesFirst if was_there => owner.empty(path),
+                Deed::EmptiesFirst if was_there && word == "STOR" => owner.empty(path),
                 _ => {}
             }
             let upload = Upload { path: path.to_owned(), was_there, is_open: false };
-            *self.upload.lock().unwrap() = Some(upload);
+            self.state.lock().unwrap().upload = Some(upload);
         }
         if word == "ABOR" {
             self.ended(deed, server);
         }
     }
 
-    /// Looks at the end of what the client sends.
-    pub(crate) fn end(&self, deed: Option<Deed>, server: SocketAddr) {
-        if let Some(deed) = deed {
-            self.ended(deed, server);
-        }
+    /// Looks at the end of what the client sends. Tells whether the session ends with it.
+    pub(crate) fn end(&self, deed: Option<Deed>, server: SocketAddr) -> bool {
+        let Some(deed) = deed else { return false };
+        self.state.lock().unwrap().is_gone = true;
+        self.changed.notify_all();
+        self.ended(deed, server);
+        deed == Deed::HalfCloseIsLoss
     }
 
     fn ended(&self, deed: Deed, server: SocketAddr) {
-        let upload = self.upload.lock().unwrap().take_if(|upload| !upload.is_open);
+        let upload = self.state.lock().unwrap().upload.take_if(|upload| !upload.is_open);
         if let (Deed::RemovesByName, Some(upload)) = (deed, upload)
             && !upload.was_there
         {
@@ -66,13 +85,22 @@ impl Seen {
     }
 
     /// Looks at a line of a reply before it goes on to the client.
-    pub(crate) fn reply(&self, line: &str) {
-        let mut upload = self.upload.lock().unwrap();
+    pub(crate) fn reply(&self, deed: Option<Deed>, server: SocketAddr, line: &str) {
+        let Some(deed) = deed else { return };
+        let mut state = self.state.lock().unwrap();
         if line.starts_with("150") {
-            upload.iter_mut().for_each(|upload| upload.is_open = true);
+            state.upload.iter_mut().for_each(|upload| upload.is_open = true);
         }
-        if line.starts_with("226") {
-            *upload = None;
+        if !line.starts_with("226") {
+            return;
+        }
+        let Some(upload) = state.upload.take() else { return };
+        if deed == Deed::LosesUnread {
+            let stays = |state: &mut State| !state.is_gone;
+            let (state, _) = self.changed.wait_timeout_while(state, PARTING, stays).unwrap();
+            if state.is_gone {
+                Owner::login(server).say(&format!("DELE {}", upload.path));
+            }
         }
     }
 }

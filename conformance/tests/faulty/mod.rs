@@ -85,7 +85,10 @@ impl Session {
         let replies = self.clone();
         let back = thread::spawn(move || replies.replies(from_server, to_client));
         let ended = self.commands(&client, &server);
-        self.seen.end(self.fault.deed, self.server);
+        if self.seen.end(self.fault.deed, self.server) {
+            let _ = server.shutdown(Shutdown::Both);
+            let _ = client.shutdown(Shutdown::Both);
+        }
         if ended.is_err() {
             // A reset goes on as one, when the last handle is closed.
             let _ = SockRef::from(&server).set_linger(Some(Duration::ZERO));
@@ -134,7 +137,7 @@ impl Session {
             // A byte a character, so that every byte arrives.
             let text = line.iter().map(|&byte| char::from(byte)).collect();
             let text = self.relayed((self.fault.reply)(&command, text));
-            self.seen.reply(&text);
+            self.seen.reply(self.fault.deed, self.server, &text);
             let bytes: Vec<u8> = text.chars().map(|character| character as u8).collect();
             if client.write_all(&bytes).is_err() {
                 break;

@@ -233,6 +233,8 @@ static TEXTS: &[(&str, &str)] = &[
      "PASV kann keine IPv6-Adresse nennen; verwenden Sie EPSV."),
     ("PBSZ needs AUTH TLS first.",
      "PBSZ setzt AUTH TLS voraus."),
+    ("PROT C came behind TLS; open the data connection anew.",
+     "PROT C kam nach Beginn von TLS; bitte die Datenverbindung neu aufbauen."),
     ("PROT needs AUTH TLS and PBSZ 0 first.",
      "PROT setzt AUTH TLS und PBSZ 0 voraus."),
     ("Passive port open",

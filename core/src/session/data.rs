@@ -5,11 +5,13 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::action::Action;
-use crate::event::{PortLoss, RequestId};
+use crate::event::{DataProof, PortLoss, RequestId};
 use crate::reply::Text;
 use crate::time::Now;
 
-use super::state::{Data, Then, Work};
+use super::security::Protection;
+use super::state::{Data, EarlyTls, Then, Work};
+use super::transfer::HANDSHAKE_FAILED;
 use super::{Session, number, trim};
 
 /// The text of 425 where no command has said where the data connection comes from.
@@ -134,8 +136,49 @@ impl Session {
             return;
         }
         self.actions.push_back(Action::AcceptData);
-        self.data = Data::Arrived { until };
+        self.data = Data::Arrived { port, until, early: EarlyTls::NotBegun };
         self.data_established(now);
+    }
+
+    /// The client has sent something over the connection to the passive port, or closed it. Where no
+    /// command has come, it begins TLS of its own accord, and may wait for that.
+    pub(super) fn data_readable(&mut self, id: RequestId) {
+        let Data::Arrived { port, early: early @ EarlyTls::NotBegun, .. } = &mut self.data else {
+            return;
+        };
+        let claimed = matches!(self.work, Work::Transferring(_));
+        if *port != id || claimed || self.protection != Protection::Private {
+            return;
+        }
+        self.last_id += 1;
+        let request = RequestId(self.last_id);
+        *early = EarlyTls::Securing(request);
+        // Whether the client is going to read them is not known yet.
+        self.actions.push_back(Action::ProtectData { id: request, tickets: false });
+    }
+
+    /// TLS that began before a command came is done, or has failed. The next command is told.
+    pub(super) fn early_protected(&mut self, id: RequestId, proof: Option<DataProof>) {
+        let Data::Arrived { early, .. } = &mut self.data else { return };
+        if *early != EarlyTls::Securing(id) {
+            return;
+        }
+        match proof {
+            Some(proof) => *early = EarlyTls::Secured(proof),
+            None => {
+                self.refuse_data();
+                self.data = Data::Lost(522, HANDSHAKE_FAILED);
+            }
+        }
+    }
+
+    /// PROT C has come: a connection that is within TLS cannot go on in clear.
+    pub(super) fn unprotect_data(&mut self) {
+        if let Data::Arrived { early: EarlyTls::Securing(_) | EarlyTls::Secured(_), .. } = self.data
+        {
+            self.close_data();
+            self.data = Data::Lost(425, "PROT C came behind TLS; open the data connection anew.");
+        }
     }
 
     /// The passive port is gone without having served.

@@ -224,6 +224,7 @@ impl Session {
                 }
             }
             Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
+            Event::DataReadable { id } => self.data_readable(id),
             Event::PortLost { id, why } => self.port_lost(id, why),
             Event::Connected { id, established } => self.connected(id, established, now),
             // So frequent, and nothing that a command could wait for.

@@ -120,6 +120,7 @@ impl Session {
             }
             b"C" => {
                 self.protection = Protection::Clear;
+                self.unprotect_data();
                 self.reply(200, "Data connections are in clear.");
             }
             b"P" => {

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use crate::action::{Filter, Mode};
 use crate::digest::DigestAlgorithm;
-use crate::event::{Denial, Grant, RequestId};
+use crate::event::{DataProof, Denial, Grant, RequestId};
 use crate::facts::Facts;
 use crate::listing::ListingFormat;
 use crate::path::VirtualPath;
@@ -140,13 +140,25 @@ pub(crate) enum Data {
     /// A passive port is open, until then if no command uses it.
     Listening { port: RequestId, until: Instant },
     /// The client has connected to it, and the connection stands until then likewise.
-    Arrived { until: Instant },
+    Arrived { port: RequestId, until: Instant, early: EarlyTls },
     /// PORT or EPRT has named an address.
     Active(SocketAddr),
     /// That address is being connected to.
     Connecting(RequestId),
     /// The connection to it stands.
     Connected,
+}
+
+/// How far TLS has come on a passive data connection before a command uses it: some clients send
+/// their command only when the handshake is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EarlyTls {
+    /// It has not begun: the client waits for 150, or the connection is in clear.
+    NotBegun,
+    /// The handshake goes on.
+    Securing(RequestId),
+    /// The handshake is done.
+    Secured(DataProof),
 }
 
 impl Data {
@@ -158,7 +170,7 @@ impl Data {
     /// Returns when it is given up if no command uses it.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Listening { until, .. } | Self::Arrived { until } => Some(*until),
+            Self::Listening { until, .. } | Self::Arrived { until, .. } => Some(*until),
             _ => None,
         }
     }

@@ -17,6 +17,7 @@
 //! | `site #3 200 text` | a SITE command |
 //! | `listening #4 50000`, `listening #4 none` | a passive port |
 //! | `arrived #4 10.0.0.1` | a connection to it |
+//! | `readable #4` | something has come over that connection before a command |
 //! | `port-lost #4 failed`, `… given-away` | it is closed |
 //! | `connected #5`, `unconnected #5` | an active connection |
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
@@ -100,6 +101,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "listening" if rest == "none" => Event::Listening { id, port: None },
         "listening" => Event::Listening { id, port: Some(number(rest)?) },
         "arrived" => Event::DataArrived { id, peer: number(rest)? },
+        "readable" => Event::DataReadable { id },
         "port-lost" => {
             let why = match rest {
                 "failed" => PortLoss::Failed,

@@ -155,7 +155,12 @@ impl Connection {
         }
         for _ in 0..ROUNDS {
             let handshaking = self.control.is_handshaking();
-            let mut moved = self.control.receive(&mut self.session, now);
+            let mut moved = false;
+            if self.data.look_early() {
+                let (session, files) = (&mut self.session, &mut self.files);
+                moved |= self.data.advance(session, files, &mut self.jobs, now) | self.act(now);
+            }
+            moved |= self.control.receive(&mut self.session, now);
             if handshaking && !self.control.is_handshaking() {
                 self.seat.end_handshake();
             }

@@ -37,7 +37,8 @@ fn by_number(error: Errno) -> Option<StorageError> {
     Some(match error {
         // A loop of symbolic links leads to nothing.
         Errno::NOENT | Errno::LOOP => StorageError::NotFound,
-        Errno::PERM | Errno::ACCESS => StorageError::PermissionDenied,
+        // A directory whose key is not there can be read, more or less, and not written.
+        Errno::PERM | Errno::ACCESS | Errno::NOKEY => StorageError::PermissionDenied,
         Errno::EXIST => StorageError::AlreadyExists,
         Errno::NOTDIR => StorageError::NotADirectory,
         Errno::ISDIR => StorageError::IsADirectory,
@@ -45,7 +46,8 @@ fn by_number(error: Errno) -> Option<StorageError> {
         Errno::NXIO | Errno::NODEV => StorageError::NotRegular,
         Errno::NOTEMPTY => StorageError::NotEmpty,
         Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ => StorageError::BadName,
-        Errno::NOSPC => StorageError::NoSpace,
+        // A directory that can take no more names is full too.
+        Errno::NOSPC | Errno::MLINK => StorageError::NoSpace,
         Errno::DQUOT | Errno::FBIG => StorageError::QuotaExceeded,
         Errno::ROFS => StorageError::ReadOnly,
         Errno::XDEV => StorageError::CrossesDevices,

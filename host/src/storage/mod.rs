@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
-pub use directory::Directory;
+pub use directory::{Directory, Durability};
 pub use memory::Memory;
 
 /// A tree of files and directories, as a session sees it.
@@ -57,13 +57,15 @@ pub trait Storage: Send + Sync {
         mode: &WriteMode,
     ) -> Result<Box<dyn WriteFile>, StorageError>;
 
-    /// Creates a directory.
+    /// Creates a directory. This, and each change below, once it has succeeded survives whatever the
+    /// storage promises to survive: with [`Directory`], a power cut, unless told otherwise
+    /// ([`Durability`]).
     fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
 
     /// Removes a file or a symbolic link.
     fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError>;
 
-    /// Removes an empty directory.
+    /// Removes an empty directory; what the storage hides from clients is not in the way.
     fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
 
     /// Renames `from` to `to`. A file that stands there is replaced where `replace` is set, and is
@@ -119,8 +121,11 @@ pub trait ReadFile: Send {
     }
 }
 
-/// A file open for writing. Dropped without [`finish`](Self::finish), it is discarded; a file that
-/// came into being by being opened, and got no byte, goes then.
+/// A file open for writing. Dropped without [`finish`](Self::finish), it is discarded.
+///
+/// Whatever ends the writing, no file is removed but the very one that was made for it, and no empty
+/// one stays unless it was published. Where the space did not suffice, what was written takes no more
+/// room than was taken before.
 pub trait WriteFile: Send {
     /// Tells whether a file stood under the name before.
     fn existed(&self) -> bool;
@@ -130,13 +135,15 @@ pub trait WriteFile: Send {
 
     /// Brings all that was written to where the storage promises to keep it (a disk, a bucket),
     /// and reports errors that show late. Called before [`finish`](Self::finish) where the file is
-    /// to stay. Does nothing unless implemented.
+    /// to stay. What is under the name is as it was. Does nothing unless implemented.
     fn sync(&mut self) -> Result<(), StorageError> {
         Ok(())
     }
 
     /// Ends the writing; see [`Disposition`]. Once [`Disposition::Publish`] has succeeded, the file
-    /// survives whatever the storage promises to survive, under its name.
+    /// survives whatever the storage promises to survive, under its name, with the owner, mode and
+    /// the like that a file had that it replaces. It fails if writing or syncing has failed before,
+    /// and with [`StorageError::Displaced`] if a file that was written in place is gone.
     fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError>;
 }
 

@@ -11,9 +11,10 @@ const ATTEMPTS: usize = 32;
 /// What a unique name begins with when the client gave no hint.
 const DEFAULT_HINT: &[u8] = b"upload";
 
-/// Tells whether a name is kept for unfinished uploads.
+/// Returns `true` if the name is kept for unfinished uploads, in whichever case: some file systems
+/// ignore it.
 pub(super) fn is_reserved(name: &[u8]) -> bool {
-    name.starts_with(RESERVED)
+    name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
 }
 
 /// Refuses a path with a reserved name in it, as if nothing stood there.

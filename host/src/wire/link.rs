@@ -1,6 +1,7 @@
 //! A socket, and what the operating system last said of it.
 
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 
 use socket2::Socket;
 
@@ -20,6 +21,15 @@ impl Link<'_> {
         attempt: impl FnMut() -> io::Result<usize>,
     ) -> io::Result<usize> {
         try_once(&mut self.ready.writable, attempt)
+    }
+}
+
+impl Link<'_> {
+    /// Returns `true` if a read would bring something, be it the end or an error.
+    pub(super) fn has_input(&mut self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = try_once(&mut self.ready.readable, || self.socket.peek(&mut byte));
+        !peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 

@@ -110,6 +110,11 @@ impl Wire {
         }
     }
 
+    /// Returns `true` if something can be read, or the end; it stays unread.
+    pub(crate) fn has_input(&mut self, socket: &Socket) -> bool {
+        Link { socket, ready: &mut self.ready }.has_input()
+    }
+
     /// Goes on with the handshake.
     pub(crate) fn handshake(&mut self, socket: &Socket) -> Progress {
         match &mut self.layer {

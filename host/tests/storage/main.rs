@@ -2,6 +2,7 @@
 
 mod contract;
 mod folder;
+mod uploads;
 
 use wharf_core::{Disposition, Entry, StorageError, VirtualPath, WriteMode};
 use wharf_host::{Directory, Memory, Storage};

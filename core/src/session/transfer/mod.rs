@@ -27,10 +27,13 @@ use crate::tls::Resumption;
 use super::Session;
 use super::failure::{failure, store_failure};
 use super::security::Protection;
-use super::state::{Data, Work};
+use super::state::{Data, EarlyTls, Work};
 use super::stop::{Stop, Stopped};
 
 use plan::{Next, What};
+
+/// The text of 522 where the data connection's handshake fails.
+pub(super) const HANDSHAKE_FAILED: &str = "TLS handshake failed on the data connection.";
 
 /// How long 226 waits for the client to close the data connection, once all has been sent.
 const CLOSING: Duration = Duration::from_millis(200);
@@ -196,45 +199,72 @@ impl Session {
         let sends = transfer.what.sends();
         let text = transfer.what.announcement();
         let private = self.protection == Protection::Private;
-        if !sends && !private {
+        let early = match self.data {
+            Data::Arrived { early, .. } => early,
+            _ => EarlyTls::NotBegun,
+        };
+        if let (true, EarlyTls::Secured(proof)) = (private, early)
+            && let Err(why) = self.judge_proof(proof)
+        {
+            return self.fail_transfer(522, why);
+        }
+        let is_ready = !private || matches!(early, EarlyTls::Secured(_));
+        if is_ready && !sends {
             return self.open_upload(false);
         }
         self.reply(150, text);
-        if !private {
+        if is_ready {
             return self.start_moving(file, now);
         }
-        let request = self.next_id();
-        // A client that only sends may never read tickets, and resets the connection over them.
-        let tickets = sends && self.resumption() != Resumption::Off;
-        self.actions.push_back(Action::ProtectData { id: request, tickets });
+        let request = match early {
+            // Some clients begin at once, and yet wait for the 150 before they go on.
+            EarlyTls::Securing(request) => request,
+            _ => {
+                let request = self.next_id();
+                // A client that only sends may never read tickets, and resets the connection over
+                // them.
+                let tickets = sends && self.resumption() != Resumption::Off;
+                self.actions.push_back(Action::ProtectData { id: request, tickets });
+                request
+            }
+        };
         let until = now.instant + self.config.data_timeout;
         self.set_stage(Stage::Securing { request, file, until });
     }
 
     /// The TLS handshake on the data connection is done, or has failed.
     pub(super) fn data_protected(&mut self, id: RequestId, proof: Option<DataProof>, now: Now) {
-        let Work::Transferring(transfer) = &self.work else { return };
-        let Stage::Securing { request, file, .. } = transfer.stage else { return };
-        if request != id {
+        let Work::Transferring(Transfer {
+            what, stage: Stage::Securing { request, file, .. }, ..
+        }) = &self.work
+        else {
+            return self.early_protected(id, proof);
+        };
+        if *request != id {
             return;
         }
-        let sends = transfer.what.sends();
+        let (sends, file) = (what.sends(), *file);
+        match proof.ok_or(HANDSHAKE_FAILED).and_then(|proof| self.judge_proof(proof)) {
+            Err(why) => self.fail_transfer(522, why),
+            Ok(()) if sends => self.start_moving(file, now),
+            Ok(()) => self.open_upload(true),
+        }
+    }
+
+    /// Decides whether who is there, by what the handshake has shown, is the client.
+    fn judge_proof(&mut self, proof: DataProof) -> Result<(), &'static str> {
         match (proof, self.resumption()) {
-            (None, _) => self.fail_transfer(522, "TLS handshake failed on the data connection."),
-            (Some(DataProof::OtherCertificate), _) => {
+            (DataProof::OtherCertificate, _) => {
                 self.journal.refused(format_args!("data connection with another certificate"));
-                self.fail_transfer(522, "That is not the control connection's certificate.");
+                Err("That is not the control connection's certificate.")
             }
-            (Some(DataProof::Fresh | DataProof::Foreign), Resumption::Require) => {
+            (DataProof::Fresh | DataProof::Foreign, Resumption::Require) => {
                 self.journal.refused(format_args!(
                     "data connection without the control connection's TLS session"
                 ));
-                let text =
-                    "The data connection has to resume the control connection's TLS session.";
-                self.fail_transfer(522, text);
+                Err("The data connection has to resume the control connection's TLS session.")
             }
-            _ if sends => self.start_moving(file, now),
-            _ => self.open_upload(true),
+            _ => Ok(()),
         }
     }
 

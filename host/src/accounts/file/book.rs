@@ -1,6 +1,6 @@
 //! The accounts as they are used: checked, and with their folders open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,6 +90,23 @@ impl Book {
     /// Returns how many users there are, of all hosts.
     pub(super) fn users(&self) -> usize {
         self.realms().map(|realm| realm.users.len()).sum()
+    }
+
+    /// Returns the roots of the accounts that may change anything there, each once.
+    pub(super) fn writable_folders(&self) -> Vec<Arc<Directory>> {
+        let mut folders: Vec<Arc<Directory>> = Vec::new();
+        let mut seen = HashSet::new();
+        for realm in self.realms() {
+            let entries = realm.users.values().map(|user| &user.entry).chain(&realm.anonymous);
+            for entry in entries {
+                let may = entry.grant.rights.anywhere();
+                let storage = &entry.storage;
+                if !Permissions::READ_ONLY.contains(may) && seen.insert(Arc::as_ptr(storage)) {
+                    folders.push(Arc::clone(storage));
+                }
+            }
+        }
+        folders
     }
 
     /// Says in a few words what there is: `3 users, 1 host, anonymous read-only`.

@@ -95,11 +95,19 @@ impl AccountsFile {
     ///
     /// Each folder is opened once, and stays open; a link beneath `base` does not lead out of it.
     pub fn load(path: impl Into<PathBuf>, base: &Path) -> Result<Self, AccountsError> {
+        let path = path.into();
+        let directory = Directory::open(base).map_err(|error| {
+            let what = format!("cannot open the folder {}: {error}", base.display());
+            AccountsError::whole(&path, what)
+        })?;
+        Self::load_beneath(path, directory)
+    }
+
+    /// As [`load`](Self::load), with a folder that is open. The folders that are opened have its
+    /// settings.
+    pub fn load_beneath(path: impl Into<PathBuf>, base: Directory) -> Result<Self, AccountsError> {
         let (file, places) = (path.into(), Places::default());
         let failed = |what: String| AccountsError::whole(&file, what);
-        let base = Directory::open(base).map_err(|error| {
-            failed(format!("cannot open the folder {}: {error}", base.display()))
-        })?;
         let base = Arc::new(base);
         let stamp = Stamp::new().map_err(|error| failed(error.to_string()))?;
         let book = RwLock::new(Arc::new(read::read(&file, &base, &places)?));
@@ -167,6 +175,11 @@ impl AccountsFile {
     /// Says in a few words what there is, such as `3 users, 1 host, anonymous read-only`.
     pub fn summary(&self) -> String {
         self.shared.book().summary()
+    }
+
+    /// Returns the folders of the accounts that may change anything there, each once.
+    pub fn writable_folders(&self) -> Vec<Arc<Directory>> {
+        self.shared.book().writable_folders()
     }
 
     /// Names an account that can log in, or transfer files, by TLS alone, if there is one.

@@ -304,7 +304,7 @@ impl Reader<'_> {
 
     fn open(&self, root: &str) -> io::Result<Directory> {
         if Path::new(root).is_absolute() {
-            Directory::open(root)
+            self.base.open_likewise(root)
         } else {
             self.base.open_beneath(root)
         }

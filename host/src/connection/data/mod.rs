@@ -40,9 +40,24 @@ pub(super) struct DataChannel {
 
 enum State {
     None,
-    Listening { id: RequestId, port: OpenPort, readable: bool, offered: Option<Socket> },
-    Connecting { id: RequestId, socket: Arc<Socket>, writable: bool },
-    Open { socket: Arc<Socket>, wire: Wire, protecting: Option<Protecting> },
+    Listening {
+        id: RequestId,
+        port: OpenPort,
+        readable: bool,
+        offered: Option<Socket>,
+    },
+    Connecting {
+        id: RequestId,
+        socket: Arc<Socket>,
+        writable: bool,
+    },
+    /// `silent`: the port at which it was accepted, as long as nothing has come over it.
+    Open {
+        socket: Arc<Socket>,
+        wire: Wire,
+        silent: Option<RequestId>,
+        protecting: Option<Protecting>,
+    },
 }
 
 /// A TLS handshake on the data connection.
@@ -63,8 +78,8 @@ pub struct DataSocket<'a> {
 }
 
 impl State {
-    fn open(socket: Arc<Socket>) -> Self {
-        Self::Open { socket, wire: Wire::new(), protecting: None }
+    fn open(socket: Arc<Socket>, silent: Option<RequestId>) -> Self {
+        Self::Open { socket, wire: Wire::new(), silent, protecting: None }
     }
 }
 
@@ -90,9 +105,11 @@ impl DataChannel {
             State::Connecting { socket, writable, .. } => {
                 (socket, Readiness { readable: false, writable: !writable })
             }
-            State::Open { socket, wire, .. } => {
-                let wanted = self.transfer.as_ref().map(Transfer::interest);
-                (socket, wire.not_ready(wanted.unwrap_or_default()))
+            State::Open { socket, wire, silent, .. } => {
+                let mut wanted = self.transfer.as_ref().map(Transfer::interest).unwrap_or_default();
+                // What has come unasked is not read, and not waited for again.
+                wanted.readable |= silent.is_some();
+                (socket, wire.not_ready(wanted))
             }
         };
         Some(DataSocket { generation: self.generation, socket, interest })
@@ -154,11 +171,12 @@ impl DataChannel {
 
     /// The client who connected is the right one: the port has served.
     pub(super) fn accept_offered(&mut self) {
-        if let State::Listening { offered, .. } = &mut self.state
+        if let State::Listening { id, offered, .. } = &mut self.state
             && let Some(socket) = offered.take()
         {
+            let id = *id;
             send_at_once(&socket);
-            self.set(State::open(Arc::new(socket)));
+            self.set(State::open(Arc::new(socket), Some(id)));
         }
     }
 
@@ -203,7 +221,10 @@ impl DataChannel {
         files: &mut Files,
         now: Now,
     ) -> Result<(), TransferEnd> {
-        let State::Open { wire, .. } = &mut self.state else { return Err(TransferEnd::DataLost) };
+        let State::Open { wire, silent, .. } = &mut self.state else {
+            return Err(TransferEnd::DataLost);
+        };
+        *silent = None;
         let encrypted = wire.tls().is_some();
         let share =
             self.memory.share(Needs::of(&plan, mode, encrypted)).ok_or(TransferEnd::NoMemory)?;
@@ -220,10 +241,25 @@ impl DataChannel {
         connection: ServerConnection,
         origin: DataOrigin,
     ) -> bool {
-        let State::Open { wire, protecting, .. } = &mut self.state else { return false };
+        let State::Open { wire, silent, protecting, .. } = &mut self.state else { return false };
+        *silent = None;
         wire.start_tls(connection, Vec::new(), TLS_PORTION);
         *protecting = Some(Protecting { id, origin });
         true
+    }
+
+    /// Returns `true` if a data connection stands and no transfer has begun. What its client has done
+    /// there comes before the command that it sends afterwards: it is looked at, whether the driver
+    /// has heard of it or not.
+    pub(super) fn look_early(&mut self) -> bool {
+        match &mut self.state {
+            State::Open { wire, silent, protecting, .. } if self.transfer.is_none() => {
+                let is_awaited = silent.is_some() || protecting.is_some();
+                wire.set_ready(Readiness { readable: is_awaited, writable: false });
+                is_awaited
+            }
+            _ => false,
+        }
     }
 
     /// Returns when a transfer that is held back goes on, or what was refused is to be closed.
@@ -297,14 +333,14 @@ impl DataChannel {
                 if established {
                     let socket = socket.clone();
                     // The same socket goes on: the driver need not know.
-                    self.state = State::open(socket);
+                    self.state = State::open(socket, None);
                 } else {
                     self.close(jobs);
                 }
                 session.handle(Event::Connected { id, established }, now);
                 true
             }
-            State::Open { socket, wire, protecting: protecting @ Some(_) } => {
+            State::Open { socket, wire, protecting: protecting @ Some(_), .. } => {
                 let progress = wire.handshake(socket);
                 if let Progress::Blocked = progress {
                     return false;
@@ -325,6 +361,15 @@ impl DataChannel {
                     _ => None,
                 };
                 session.handle(Event::DataProtected { id, proof }, now);
+                true
+            }
+            State::Open { socket, wire, silent: silent @ Some(_), .. } => {
+                if !wire.has_input(socket) {
+                    return false;
+                }
+                if let Some(id) = silent.take() {
+                    session.handle(Event::DataReadable { id }, now);
+                }
                 true
             }
             State::Open { protecting: None, .. } => self.pump(session, files, jobs, now),

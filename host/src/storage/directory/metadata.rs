@@ -5,10 +5,12 @@ use std::io;
 
 use cap_std::fs::{Dir, Metadata as Stat, MetadataExt};
 use rustix::fs::{Access as Check, AtFlags};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::fs::{StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use wharf_core::{Access, Kind, Metadata, StorageError, VirtualPath, WallTime};
 
-use super::{Directory, Spot, storage_error};
+use super::{Directory, Spot, errno, storage_error};
 
 const ENTER_AND_LIST: Check = Check::READ_OK.union(Check::EXEC_OK);
 const ENTER_AND_CHANGE: Check = Check::WRITE_OK.union(Check::EXEC_OK);
@@ -61,9 +63,40 @@ pub(super) fn can_change(dir: &Dir, name: &OsStr) -> bool {
     may(dir, name, ENTER_AND_CHANGE)
 }
 
-/// Tells whether the file `name` of `dir` can be written.
-pub(super) fn can_write(dir: &Dir, name: &OsStr) -> bool {
-    may(dir, name, Check::WRITE_OK)
+/// Refuses a directory in which no entry can be created.
+pub(super) fn check_change(dir: &Dir, name: &OsStr) -> Result<(), StorageError> {
+    ask(dir, name, ENTER_AND_CHANGE).map_err(errno)
+}
+
+/// Refuses a file that cannot be written.
+pub(super) fn check_write(dir: &Dir, name: &OsStr) -> Result<(), StorageError> {
+    ask(dir, name, Check::WRITE_OK).map_err(errno)
+}
+
+/// Returns `true` if bytes can only be added to the file (`chattr +a`).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn only_grows(spot: &Spot) -> bool {
+    let unfollowed = AtFlags::SYMLINK_NOFOLLOW;
+    rustix::fs::statx(&spot.dir, &spot.name, unfollowed, StatxFlags::empty())
+        .is_ok_and(|known| known.stx_attributes.contains(StatxAttributes::APPEND))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn only_grows(_: &Spot) -> bool {
+    false
+}
+
+/// Returns `true` if something is mounted there.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn is_mount_point(spot: &Spot) -> bool {
+    let unfollowed = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    rustix::fs::statx(&spot.dir, &spot.name, unfollowed, StatxFlags::empty())
+        .is_ok_and(|known| known.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn is_mount_point(_: &Spot) -> bool {
+    false
 }
 
 /// Refuses what is not a regular file.
@@ -100,16 +133,18 @@ fn access(dir: &Dir, name: &OsStr, stat: &Stat, remove: bool) -> Access {
     Access { read: may(read), write: may(write), remove, enter: enter.is_some_and(may) }
 }
 
-/// Asks for the process's effective rights; a link that has come to stand there is not followed.
 fn may(dir: &Dir, name: &OsStr, what: Check) -> bool {
+    ask(dir, name, what).is_ok()
+}
+
+/// Asks for the process's effective rights; a link that has come to stand there is not followed.
+fn ask(dir: &Dir, name: &OsStr, what: Check) -> Result<(), Errno> {
     let strict = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
     match rustix::fs::accessat(dir, name, what, strict) {
         // Linux before 5.8 cannot leave links alone here. The answer is advice in any case: the
         // operation itself is what decides.
-        Err(Errno::NOSYS | Errno::INVAL) => {
-            rustix::fs::accessat(dir, name, what, AtFlags::EACCESS).is_ok()
-        }
-        answer => answer.is_ok(),
+        Err(Errno::NOSYS | Errno::INVAL) => rustix::fs::accessat(dir, name, what, AtFlags::EACCESS),
+        answer => answer,
     }
 }
 

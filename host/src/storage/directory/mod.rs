@@ -1,23 +1,29 @@
 //! A folder of the machine as a storage.
 
+mod attributes;
+mod durable;
+mod facts;
 mod listing;
 mod metadata;
 mod read;
+mod remains;
 mod rename;
+mod temporary;
 mod upload;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fs, io};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, Metadata as Stat, MetadataExt, Permissions};
-use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, UTIME_OMIT};
+use cap_std::fs::{Dir, Metadata as Stat};
+use rustix::fs::{AtFlags, Mode};
+use rustix::io::Errno;
 use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
+pub use self::durable::Durability;
 use super::errors::{errno, storage_error};
 use super::names::{check_new, check_path, is_reserved};
 use super::{Entries, ReadFile, Storage, WriteFile};
@@ -31,6 +37,7 @@ use crate::exposure::lies_beneath;
 #[derive(Clone, Debug)]
 pub struct Directory {
     root: Arc<Dir>,
+    durability: Durability,
 }
 
 /// Where an entry stands: a name in an open directory.
@@ -43,8 +50,39 @@ struct Spot {
 }
 
 impl Spot {
+    fn at(dir: &Dir, name: &OsStr) -> Result<Self, StorageError> {
+        let dir = dir.try_clone().map_err(|e| storage_error(&e))?;
+        Ok(Self { dir, name: name.to_owned() })
+    }
+
+    fn try_clone(&self) -> Result<Self, StorageError> {
+        Self::at(&self.dir, &self.name)
+    }
+
     fn stat(&self) -> io::Result<Stat> {
         self.dir.symlink_metadata(&self.name)
+    }
+
+    /// Says what it means that the name cannot be created as nothing stands there: FUSE file
+    /// systems say so of a name that they refuse.
+    fn refused(&self) -> StorageError {
+        match rustix::fs::fstat(&self.dir) {
+            Ok(stat) if stat.st_nlink > 0 => StorageError::BadName,
+            _ => StorageError::NotFound,
+        }
+    }
+
+    /// Translates an error of creating something under the name.
+    fn creating(&self, error: Errno) -> StorageError {
+        if error == Errno::NOENT { self.refused() } else { errno(error) }
+    }
+
+    /// Translates an error of removing or renaming what stands there.
+    fn taking_away(&self, error: Errno) -> StorageError {
+        match error {
+            Errno::BUSY if metadata::is_mount_point(self) => StorageError::PermissionDenied,
+            error => errno(error),
+        }
     }
 }
 
@@ -55,7 +93,13 @@ impl Directory {
     /// system's: the path does not exist, is not a directory, or may not be entered.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(path, ambient_authority())?;
-        Ok(Self { root: Arc::new(root) })
+        Ok(Self { root: Arc::new(root), durability: Durability::default() })
+    }
+
+    /// Sets what acknowledged changes survive; a power cut when unset.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
     }
 
     /// Opens a folder beneath this one, by a relative path.
@@ -64,7 +108,22 @@ impl Directory {
     /// folder that comes of it is a tree of its own, which nothing leads out of either.
     pub fn open_beneath(&self, path: impl AsRef<Path>) -> io::Result<Self> {
         let root = self.root.open_dir(path)?;
-        Ok(Self { root: Arc::new(root) })
+        Ok(Self { root: Arc::new(root), durability: self.durability })
+    }
+
+    /// Opens another folder with the settings of this one; see [`open`](Self::open).
+    pub fn open_likewise(&self, path: impl AsRef<Path>) -> io::Result<Self> {
+        Ok(Self::open(path)?.durability(self.durability))
+    }
+
+    /// Removes what uploads have left that a crash cut off, here and below, and logs each.
+    ///
+    /// Only a file system without unnamed files has any. They are told from uploads under way, of
+    /// this process or another, by not being locked. Links are not followed, nor mounts entered. It
+    /// may take long, and is best called in a thread of its own, when the server starts and when it
+    /// is told to reload. Returns how many it has removed.
+    pub fn remove_remains(&self) -> usize {
+        remains::remove_below(&self.root)
     }
 
     /// Returns `true` if the file at `path`, relative to the process's working directory, lies in
@@ -172,7 +231,9 @@ impl Storage for Directory {
             return Err(StorageError::AlreadyExists);
         }
         let spot = self.locate_new(path)?;
-        rustix::fs::mkdirat(&spot.dir, &spot.name, Mode::from_raw_mode(0o777)).map_err(errno)
+        rustix::fs::mkdirat(&spot.dir, &spot.name, Mode::from_raw_mode(0o777))
+            .map_err(|error| spot.creating(error))?;
+        self.durability.sync_directory(&spot.dir, &spot.name)
     }
 
     fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError> {
@@ -180,7 +241,9 @@ impl Storage for Directory {
         if spot.stat().map_err(|e| storage_error(&e))?.is_dir() {
             return Err(StorageError::IsADirectory);
         }
-        rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::empty()).map_err(errno)
+        rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::empty())
+            .map_err(|error| spot.taking_away(error))?;
+        self.durability.sync_directory(&spot.dir, OsStr::new("."))
     }
 
     fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {
@@ -188,7 +251,14 @@ impl Storage for Directory {
             return Err(StorageError::PermissionDenied);
         }
         let spot = self.locate(path)?;
-        rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::REMOVEDIR).map_err(errno)
+        let remove = || rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::REMOVEDIR);
+        let removed = match remove() {
+            // What clients do not see must not be in their way.
+            Err(Errno::NOTEMPTY | Errno::EXIST) if remains::remove_from(&spot) => remove(),
+            outcome => outcome,
+        };
+        removed.map_err(|error| spot.taking_away(error))?;
+        self.durability.sync_directory(&spot.dir, OsStr::new("."))
     }
 
     /// Renames `from` to `to`; the root takes no part in it.
@@ -205,32 +275,26 @@ impl Storage for Directory {
         if from.is_root() || to.is_root() {
             return Err(StorageError::PermissionDenied);
         }
-        rename::rename(&self.locate(from)?, &self.locate_new(to)?, replace)
+        let (old, new) = (self.locate(from)?, self.locate_new(to)?);
+        rename::rename(&old, &new, replace)?;
+        // The new name first: better twice than not at all.
+        self.durability.sync_directory(&new.dir, &new.name)?;
+        if from.parent() == to.parent() {
+            return Ok(());
+        }
+        self.durability.sync_directory(&old.dir, OsStr::new("."))
     }
 
     fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {
-        let (spot, _) = self.locate_followed(path)?;
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec {
-                tv_sec: to.seconds,
-                tv_nsec: to.nanoseconds.min(999_999_999).into(),
-            },
-        };
-        rustix::fs::utimensat(&spot.dir, &spot.name, &times, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(errno)
+        let (spot, stat) = self.locate_followed(path)?;
+        facts::set_modified(&spot, &stat, to)?;
+        self.durability.sync_attributes(&spot.dir, &spot.name)
     }
 
     fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), StorageError> {
         let (spot, stat) = self.locate_followed(path)?;
-        // cap-std may have to open what it changes, which is not to happen to a FIFO or a device.
-        if !stat.is_dir() {
-            metadata::regular(&stat)?;
-        }
-        // A directory keeps the bit that hands its group down to what is created in it.
-        let kept = if stat.is_dir() { stat.mode() & 0o7000 } else { 0 };
-        let permissions = Permissions::from_std(fs::Permissions::from_mode(mode & 0o777 | kept));
-        spot.dir.set_permissions(&spot.name, permissions).map_err(|e| storage_error(&e))
+        facts::set_mode(&spot, &stat, mode)?;
+        self.durability.sync_attributes(&spot.dir, &spot.name)
     }
 
     fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError> {

@@ -1,13 +1,16 @@
 //! Renaming, and what may stand at the new name.
 
 use std::ffi::OsStr;
+use std::fs::File;
 
 use cap_std::fs::{Dir, Metadata as Stat, MetadataExt};
+use rustix::fd::AsFd;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use wharf_core::StorageError;
 
-use super::{Spot, errno, storage_error};
+use super::temporary::invent;
+use super::{Spot, metadata, storage_error};
 
 /// Renames `old` to `new`.
 ///
@@ -17,8 +20,11 @@ use super::{Spot, errno, storage_error};
 pub(super) fn rename(old: &Spot, new: &Spot, replace: bool) -> Result<(), StorageError> {
     let moved = old.stat().map_err(|e| storage_error(&e))?;
     let there = new.stat().ok();
+    if there.is_some() && is_other_case(old, new) {
+        return to_other_case(old, new).map_err(|error| old.taking_away(error));
+    }
     if there.as_ref().is_some_and(|there| is_same(&moved, there)) || replace && !moved.is_dir() {
-        return plainly(old, new).map_err(errno);
+        return plainly(old, new).map_err(|error| explain(error, old, new));
     }
     match to_free_name(old, new, moved.is_dir()) {
         Err(Errno::EXIST) if moved.is_dir() && !new.stat().is_ok_and(|stat| stat.is_dir()) => {
@@ -27,7 +33,67 @@ pub(super) fn rename(old: &Spot, new: &Spot, replace: bool) -> Result<(), Storag
         Err(Errno::EXIST) if !moved.is_dir() && new.stat().is_ok_and(|stat| stat.is_dir()) => {
             Err(StorageError::IsADirectory)
         }
-        outcome => outcome.map_err(errno),
+        outcome => outcome.map_err(|error| explain(error, old, new)),
+    }
+}
+
+fn explain(error: Errno, old: &Spot, new: &Spot) -> StorageError {
+    match error {
+        // What is to be renamed is there: it is the new name that is wrong.
+        Errno::NOENT if old.stat().is_ok() => new.refused(),
+        Errno::BUSY if metadata::is_mount_point(new) => StorageError::PermissionDenied,
+        error => old.taking_away(error),
+    }
+}
+
+/// Returns `true` if both names are those of one entry, on a file system that ignores case.
+///
+/// Its number does not say so: FUSE file systems number names, not files.
+fn is_other_case(old: &Spot, new: &Spot) -> bool {
+    let folded = |spot: &Spot| spot.name.to_str().map(|name| name.to_uppercase().to_lowercase());
+    let same_directory = || {
+        let numbers =
+            |dir: &Dir| rustix::fs::fstat(dir).ok().map(|stat| (stat.st_dev, stat.st_ino));
+        numbers(&old.dir).is_some() && numbers(&old.dir) == numbers(&new.dir)
+    };
+    old.name != new.name
+        && folded(old).is_some()
+        && folded(old) == folded(new)
+        && same_directory()
+        && is_listed(new) == Some(false)
+}
+
+/// Returns `true` if the directory lists the very name, `None` where it cannot be read.
+fn is_listed(spot: &Spot) -> Option<bool> {
+    for entry in spot.dir.entries().ok()? {
+        if entry.ok()?.file_name() == spot.name {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Renames to another case of the same name.
+fn to_other_case(old: &Spot, new: &Spot) -> Result<(), Errno> {
+    plainly(old, new)?;
+    if is_listed(new) == Some(true) {
+        return Ok(());
+    }
+    // Both names are those of one file to some systems, and nothing was to be done: by a third.
+    let ((), aside) =
+        invent(OsStr::new(""), |aside| rustix::fs::renameat(&old.dir, &old.name, &old.dir, aside))?;
+    rustix::fs::renameat(&old.dir, &aside, &new.dir, &new.name).inspect_err(|_| {
+        let _ = rustix::fs::renameat(&old.dir, &aside, &old.dir, &old.name);
+    })
+}
+
+/// Returns `true` if `name` leads to the file that is open.
+pub(super) fn is_same_file(dir: impl AsFd, name: &OsStr, file: &File) -> bool {
+    let there = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
+    let open = rustix::fs::fstat(file);
+    match (there, open) {
+        (Ok(there), Ok(open)) => (there.st_dev, there.st_ino) == (open.st_dev, open.st_ino),
+        _ => false,
     }
 }
 
@@ -74,13 +140,18 @@ fn checked(old: &Spot, new: &Spot) -> Result<(), Errno> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn rename_no_replace(old_dir: &Dir, old: &OsStr, new_dir: &Dir, new: &OsStr) -> Result<(), Errno> {
+pub(super) fn rename_no_replace(
+    old_dir: &Dir,
+    old: &OsStr,
+    new_dir: &Dir,
+    new: &OsStr,
+) -> Result<(), Errno> {
     let flags = rustix::fs::RenameFlags::NOREPLACE;
     rustix::fs::renameat_with(old_dir, old, new_dir, new, flags)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn rename_no_replace(_: &Dir, _: &OsStr, _: &Dir, _: &OsStr) -> Result<(), Errno> {
+pub(super) fn rename_no_replace(_: &Dir, _: &OsStr, _: &Dir, _: &OsStr) -> Result<(), Errno> {
     Err(Errno::NOSYS)
 }
 

@@ -107,6 +107,13 @@ impl File {
         self.attributes.touch();
     }
 
+    /// Cuts off what is beyond so many bytes.
+    pub(super) fn cut(&mut self, length: usize) {
+        let beyond = self.content.len().saturating_sub(length);
+        self.space.give_back(beyond as u64);
+        Arc::make_mut(&mut self.content).truncate(length);
+    }
+
     /// Writes over what is at `position` and behind; a position beyond the end leaves zeros.
     /// Where the space does not suffice nothing is written.
     pub(super) fn write(&mut self, position: usize, bytes: &[u8]) -> Result<(), StorageError> {

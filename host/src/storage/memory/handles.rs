@@ -1,6 +1,6 @@
 //! Open files and directories of a tree in memory.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec;
 
 use wharf_core::{Disposition, Entry, StorageError, VirtualPath};
@@ -47,42 +47,60 @@ impl ReadFile for Snapshot {
     }
 }
 
-/// A file that is written in place.
-pub(super) struct Writer {
-    file: SharedFile,
-    /// Where the next bytes go, or `None` for the end, wherever that is by then.
-    position: Option<usize>,
-    existed: bool,
-    /// The file came into being for this: it goes again if it is still empty, and nothing came of
-    /// it.
-    placeholder: Option<Placeholder>,
-}
-
-/// Where a file was created.
-pub(super) struct Placeholder {
+/// Where a file is written.
+pub(super) struct Place {
     pub(super) tree: Arc<Mutex<Tree>>,
     pub(super) path: VirtualPath,
 }
 
+impl Place {
+    fn lock(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that is written in place: the same rules as in a folder of the machine.
+pub(super) struct Writer {
+    file: SharedFile,
+    place: Place,
+    /// Where the next bytes go, or `None` for the end, wherever that is by then.
+    position: Option<usize>,
+    existed: bool,
+    /// The file came into being for this, and goes unless it is kept.
+    is_new: bool,
+    /// How long the file was before.
+    before: usize,
+    written: usize,
+    failed: Option<StorageError>,
+}
+
 impl Writer {
-    /// Writes to a file that existed, or that was created at `placeholder`.
+    /// Writes to a file that had so many bytes before, or that was created if it had not `existed`.
     pub(super) fn new(
         file: SharedFile,
+        place: Place,
         position: Option<usize>,
-        placeholder: Option<Placeholder>,
+        before: usize,
+        existed: bool,
     ) -> Self {
-        let existed = placeholder.is_none();
-        Self { file, position, existed, placeholder }
+        let is_new = !existed;
+        Self { file, place, position, existed, is_new, before, written: 0, failed: None }
+    }
+
+    fn is_there(&self, tree: &Tree) -> bool {
+        tree.find_file(&self.place.path).is_ok_and(|file| Arc::ptr_eq(file, &self.file))
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let Some(Placeholder { tree, path }) = self.placeholder.take() else { return };
-        let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
-        let still_there = tree.find_file(&path).is_ok_and(|file| Arc::ptr_eq(file, &self.file));
-        if still_there && lock_file(&self.file).content().is_empty() {
-            let _ = tree.detach(&path);
+        if !self.is_new {
+            return;
+        }
+        let mut tree = self.place.lock();
+        // Where others have written meanwhile, it stays.
+        if self.is_there(&tree) && lock_file(&self.file).content().len() == self.written {
+            let _ = tree.detach(&self.place.path);
         }
     }
 }
@@ -95,7 +113,16 @@ impl WriteFile for Writer {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         let mut file = lock_file(&self.file);
         let position = self.position.unwrap_or(file.content().len());
-        file.write(position, bytes)?;
+        if let Err(error) = file.write(position, bytes) {
+            // What is of no use does not keep the space full.
+            let end = self.position.unwrap_or(self.before + self.written).max(self.before);
+            if !self.is_new && file.content().len() == end {
+                file.cut(self.before);
+            }
+            self.failed = Some(error);
+            return Err(error);
+        }
+        self.written += bytes.len();
         if let Some(position) = &mut self.position {
             *position += bytes.len();
         }
@@ -103,32 +130,37 @@ impl WriteFile for Writer {
     }
 
     fn finish(mut self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
-        if disposition != Disposition::Discard {
-            self.placeholder = None;
+        match disposition {
+            Disposition::Publish => {
+                if let Some(failed) = self.failed {
+                    return Err(failed);
+                }
+                self.is_new = false;
+                let is_there = self.is_there(&self.place.lock());
+                if is_there { Ok(()) } else { Err(StorageError::Displaced) }
+            }
+            Disposition::KeepPartial => {
+                self.is_new &= self.written == 0 || self.failed.is_some();
+                Ok(())
+            }
+            Disposition::Discard => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// A file that is written where nobody sees it, and put in its place in the end.
+/// A file that is written where nothing of it is seen, and put in its place in the end.
 pub(super) struct Aside {
-    tree: Arc<Mutex<Tree>>,
-    path: VirtualPath,
+    place: Place,
     file: SharedFile,
     existed: bool,
     /// Nothing is to be replaced.
     only_new: bool,
+    failed: Option<StorageError>,
 }
 
 impl Aside {
-    pub(super) fn new(
-        tree: Arc<Mutex<Tree>>,
-        path: VirtualPath,
-        file: SharedFile,
-        existed: bool,
-        only_new: bool,
-    ) -> Self {
-        Self { tree, path, file, existed, only_new }
+    pub(super) fn new(place: Place, file: SharedFile, existed: bool, only_new: bool) -> Self {
+        Self { place, file, existed, only_new, failed: None }
     }
 }
 
@@ -140,20 +172,29 @@ impl WriteFile for Aside {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         let mut file = lock_file(&self.file);
         let end = file.content().len();
-        file.write(end, bytes)
+        file.write(end, bytes).inspect_err(|error| self.failed = Some(*error))
     }
 
     fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
-        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
-        match disposition {
-            Disposition::Publish if self.only_new && tree.exists(&self.path) => {
-                Err(StorageError::AlreadyExists)
+        let Self { place, file, only_new, failed, .. } = *self;
+        let mut tree = place.lock();
+        let there = tree.find(&place.path).is_ok();
+        match (disposition, failed) {
+            (Disposition::Publish, Some(failed)) => Err(failed),
+            (Disposition::Publish, None) if only_new && there => Err(StorageError::AlreadyExists),
+            (Disposition::Publish, None) => {
+                if let Ok(old) = tree.find_file(&place.path) {
+                    let mode = lock_file(old).attributes.mode;
+                    lock_file(&file).attributes.mode = mode;
+                }
+                tree.attach_file(&place.path, file)
             }
-            Disposition::Publish => tree.attach_file(&self.path, self.file),
-            Disposition::KeepPartial if !tree.exists(&self.path) => {
-                tree.attach_file(&self.path, self.file)
+            (Disposition::KeepPartial, None)
+                if !there && !lock_file(&file).content().is_empty() =>
+            {
+                tree.attach_file(&place.path, file)
             }
-            Disposition::KeepPartial | Disposition::Discard => Ok(()),
+            (Disposition::KeepPartial | Disposition::Discard, _) => Ok(()),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 use self::file::{SharedFile, lock_file};
-use self::handles::{Aside, Listing, Placeholder, Snapshot, Writer};
+use self::handles::{Aside, Listing, Place, Snapshot, Writer};
 use self::tree::{Node, Tree};
 use super::{Entries, ReadFile, Storage, WriteFile};
 
@@ -143,16 +143,17 @@ impl Storage for Memory {
         let mut tree = self.lock();
         let old = examine(&tree, path, mode)?;
         let existed = old.is_some();
+        let place = Place { tree: Arc::clone(&self.tree), path: path.clone() };
         if let WriteMode::Replace { atomic: true } | WriteMode::Create { atomic: true } = mode {
             let file = tree.nameless_file(old.as_ref());
             let only_new = matches!(mode, WriteMode::Create { .. });
-            let tree = Arc::clone(&self.tree);
-            return Ok(Box::new(Aside::new(tree, path.clone(), file, existed, only_new)));
+            return Ok(Box::new(Aside::new(place, file, existed, only_new)));
         }
         let file = match old {
             Some(file) => file,
             None => tree.create_file(path)?,
         };
+        let before = lock_file(&file).content().len();
         let position = match *mode {
             WriteMode::ResumeAt(offset) => {
                 Some(usize::try_from(offset).map_err(|_| StorageError::BadOffset)?)
@@ -163,8 +164,7 @@ impl Storage for Memory {
                 Some(0)
             }
         };
-        let created = || Placeholder { tree: Arc::clone(&self.tree), path: path.clone() };
-        Ok(Box::new(Writer::new(file, position, (!existed).then(created))))
+        Ok(Box::new(Writer::new(file, place, position, before, existed)))
     }
 
     fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {

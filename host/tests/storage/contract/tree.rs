@@ -139,7 +139,7 @@ pub(crate) fn removing_files(storage: &dyn Storage) {
     assert_eq!(storage.remove_file(&path("/f")), Err(StorageError::NotFound));
     assert_eq!(open.read_at(0, &mut [0; 7]), Ok(7));
     written.write(b"lost").unwrap();
-    written.finish(Publish).unwrap();
+    assert_eq!(written.finish(Publish), Err(StorageError::Displaced));
     assert!(names(storage, "/").is_empty());
 }
 
