@@ -14,6 +14,9 @@ use crate::wire::{Flow, Progress, Readiness, Wire, is_broken};
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
 
+/// How many portions are read in one go, from a client that sends without end.
+const PORTIONS_AT_ONCE: usize = 64;
+
 /// How much a client may send behind its session's end.
 const MOST_DRAINED: usize = 256 * 1024;
 
@@ -134,10 +137,18 @@ impl Control {
     /// Hands Session all that has come, whatever is known of the socket.
     pub(super) fn check(&mut self, session: &mut Session, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
-        while self.receive(session, now) {}
+        self.receive_all(session, now);
         self.look_for_loss(session, now);
         // Session may want what it had no room for before: there may be a QUIT.
-        while self.receive(session, now) {}
+        self.receive_all(session, now);
+    }
+
+    fn receive_all(&mut self, session: &mut Session, now: Now) {
+        for _ in 0..PORTIONS_AT_ONCE {
+            if !self.receive(session, now) {
+                break;
+            }
+        }
     }
 
     fn ended(&mut self, session: &mut Session, now: Now) {
