@@ -15,6 +15,9 @@ use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
 
+/// How many portions are read in one go, from a client that sends without end.
+const PORTIONS_AT_ONCE: usize = 64;
+
 /// How much a client may send behind its session's end.
 const MOST_DRAINED: usize = 256 * 1024;
 
@@ -135,10 +138,18 @@ impl Control {
     /// Hands Session all that has come, whatever is known of the socket.
     pub(super) fn check(&mut self, session: &mut Session, seat: &Seat, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
-        while self.receive(session, seat, now) {}
+        self.receive_all(session, seat, now);
         self.look_for_end(session, now);
         // Session may want what it had no room for before: there may be a QUIT.
-        while self.receive(session, seat, now) {}
+        self.receive_all(session, seat, now);
+    }
+
+    fn receive_all(&mut self, session: &mut Session, seat: &Seat, now: Now) {
+        for _ in 0..PORTIONS_AT_ONCE {
+            if !self.receive(session, seat, now) {
+                break;
+            }
+        }
     }
 
     fn ended(&mut self, session: &mut Session, seat: &Seat, now: Now) {
