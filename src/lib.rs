@@ -21,6 +21,7 @@
 mod backend;
 mod builder;
 mod handle;
+mod signals;
 
 pub use backend::Backend;
 pub use builder::{Builder, Server};

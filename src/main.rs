@@ -3,31 +3,42 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod journal;
+mod log_bound;
 mod login;
 mod options;
+mod output;
 mod tls;
 mod welcome;
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
-use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU};
 use signal_hook::iterator::Signals;
 use wharf::{AccountsFile, Builder, Directory, PassivePorts, Permissions, Server, Stop};
 
 use login::Login;
 use options::{Exit, Options, Task};
+use output::{STDERR, STDOUT};
 use tls::Ready;
 
 /// Exit code for a mistake on the command line.
 const USAGE: u8 = 2;
 
+/// How long the end waits until what was said has been read.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
-    match Task::parse_from_args(std::env::args_os()) {
-        Ok(Task::Serve(options)) => run(&options),
+    let mut patience = None;
+    let code = match Task::parse_from_args(std::env::args_os()) {
+        Ok(Task::Serve(options)) => {
+            patience = Some(LAST_WORDS);
+            run(&options)
+        }
         Ok(Task::Check(options)) => commands::check(&options),
         Ok(Task::Passwd) => commands::passwd(),
         Err(Exit::Show(text)) => {
@@ -35,11 +46,20 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(Exit::Mistake(text)) => fail(USAGE, &text),
-    }
+    };
+    finish(patience);
+    code
+}
+
+/// Writes what is still to be written; a reader that does not read holds it up for so long at most.
+fn finish(patience: Option<Duration>) {
+    let start = std::time::Instant::now();
+    STDOUT.finish(patience);
+    journal::finish(patience.map(|patience| patience.saturating_sub(start.elapsed())));
 }
 
 fn run(options: &Options) -> ExitCode {
-    start_log(options);
+    journal::start(options);
     raise_file_limit();
     let directory = match login::open(&options.directory) {
         Ok(directory) => directory,
@@ -67,15 +87,6 @@ fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn start_log(options: &Options) {
-    let level = match options.verbose {
-        0 => LevelFilter::Warn,
-        1 => LevelFilter::Info,
-        _ => LevelFilter::Debug,
-    };
-    env_logger::Builder::new().filter_level(level).init();
-}
-
 fn serve(
     options: &Options,
     directory: Directory,
@@ -83,7 +94,7 @@ fn serve(
     tls: Option<Ready>,
 ) -> io::Result<()> {
     // Before the first thread, so that no signal is missed.
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXCPU])?;
     let permissions = if options.write { Permissions::ALL } else { Permissions::READ_ONLY };
     let mut server = Server::builder()
         .listen(&options.listen[..])
@@ -104,6 +115,8 @@ fn serve(
         .login_timeout(options.login_timeout)
         .data_timeout(options.data_timeout)
         .shutdown_grace(options.shutdown_timeout)
+        // The log has a bound of its own, which counts what was left out of all sessions.
+        .log_lines_per_minute(0)
         .list_utc_offset_minutes(options.list_utc_offset)
         .allow_foreign_data(options.allow_foreign_data)
         .allow_privileged_ports(options.allow_privileged_ports)
@@ -122,12 +135,13 @@ fn serve(
         Login::User { name, password, .. } => server.user(name, password, permissions),
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
+    journal::write().and_then(|()| STDOUT.start(|| ())).map_err(no_thread)?;
     let handle = server.spawn()?;
     let addresses = (handle.addresses(), handle.implicit_addresses());
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
     let thread = thread::Builder::new().name("wharf-signals".into());
-    thread.spawn(move || obey(signals, &stop, &login))?;
+    thread.spawn(move || obey(signals, &stop, &login)).map_err(no_thread)?;
     handle.wait()?;
     print("Stopped.\n");
     Ok(())
@@ -147,10 +161,18 @@ fn obey(mut signals: Signals, stop: &Stop, login: &Login) {
     for signal in signals.forever() {
         match signal {
             SIGHUP => login.reload(),
-            _ if stopping => std::process::exit(1),
-            _ => {
-                print("\nStopping; transfers may finish. Once more to stop at once.\n");
+            // It comes again each second, up to the hard limit.
+            SIGXCPU => {
+                log::error!("stopping: the processor time that RLIMIT_CPU allows is used up");
                 stop.call();
+            }
+            _ if stopping => {
+                finish(Some(Duration::ZERO));
+                std::process::exit(1);
+            }
+            _ => {
+                stop.call();
+                print("\nStopping; transfers may finish. Once more to stop at once.\n");
                 stopping = true;
             }
         }
@@ -166,13 +188,15 @@ fn raise_file_limit() {
     }
 }
 
+fn no_thread(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
+}
+
 fn fail(code: u8, text: &str) -> ExitCode {
-    // Nobody to tell it is no reason to fail differently.
-    let _ = writeln!(io::stderr(), "wharf: {text}");
+    STDERR.push(format!("wharf: {text}\n").as_bytes());
     ExitCode::from(code)
 }
 
 fn print(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    STDOUT.push(text.as_bytes());
 }

@@ -91,7 +91,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) tls: TlsOptions,
 
-    /// Open passive data ports in this range, such as 50000-50100 [default: 49152-65535]
+    /// Open passive data ports in this range, such as 50000-50100 [default: 49152-65535]. When all
+    /// are taken, the oldest that no command uses is closed, of the client that has most of them
     #[arg(long, value_name = "A-B")]
     pub(crate) passive_ports: Option<PassivePorts>,
 
@@ -135,7 +136,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", value_parser = timeout, default_value = "60")]
     pub(crate) login_timeout: Duration,
 
-    /// Give up a data connection that does not come, or stands still, for so long
+    /// Give up a data connection that does not come, or stands still, for so long; and a passive
+    /// port, or the connection to it, that no command has used by then
     #[arg(long, value_name = "SECONDS", value_parser = timeout, default_value = "60")]
     pub(crate) data_timeout: Duration,
 
@@ -163,6 +165,11 @@ pub(crate) struct Options {
     /// Write uploads in place, instead of putting them there when they are whole
     #[arg(long)]
     pub(crate) no_atomic_uploads: bool,
+
+    /// Most log lines a minute about what one client was refused, and as many about its failed
+    /// logins; ten times as many of all clients together. 0: any number
+    #[arg(long, value_name = "N", default_value = "60")]
+    pub(crate) log_lines: u32,
 
     /// Say more on standard error: -v sessions and transfers, -vv everything
     #[arg(short, long, action = clap::ArgAction::Count)]

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 
 use regex::bytes::Regex;
+use rustix::process::{Pid, Signal, kill_process};
 
 use support::Client;
 
@@ -97,7 +98,8 @@ fn log_of_failures(at: IpAddr) -> Vec<u8> {
     log_in(b"anonymous", 230);
     NAMES.iter().for_each(|name| log_in(name, 530));
     Client::dial(address).unwrap().expect(421);
-    child.kill().unwrap();
+    // It ends in order: not before the log is written.
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let mut log = Vec::new();
     child.stderr.take().unwrap().read_to_end(&mut log).unwrap();
     child.wait().unwrap();

@@ -47,7 +47,10 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
             match other.map(thread::ScopedJoinHandle::join) {
                 Ok(Ok(ended)) => outcome = outcome.and(ended),
                 Ok(Err(_)) => outcome = Err(io::Error::other("a reactor panicked")),
-                Err(error) => outcome = Err(error),
+                Err(error) => {
+                    let text = format!("cannot start a thread: {error}");
+                    outcome = Err(io::Error::new(error.kind(), text));
+                }
             }
         }
         pools.close();

@@ -98,7 +98,7 @@ impl Pool {
         let pool = self.clone();
         let started = thread::Builder::new().name("wharf-work".into()).spawn(move || pool.work());
         if let Err(error) = started {
-            log::warn!("no thread for blocking work: {error}");
+            wharf_host::say!(Warn, "no thread for blocking work: {error}");
             let mut state = self.lock();
             state.threads -= 1;
             // Another thread will come to it; without any, the work is done here and now.

@@ -40,7 +40,7 @@ impl Mailbox {
     pub(crate) fn send(&self, message: Message) {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         if let Err(error) = self.waker.wake() {
-            log::error!("cannot wake a reactor: {error}");
+            wharf_host::say!(Error, "cannot wake a reactor: {error}");
         }
     }
 
@@ -224,7 +224,7 @@ impl Reactor {
 
     fn drop_session(&mut self, slot: usize, why: Option<&io::Error>) {
         if let Some(error) = why {
-            log::warn!("session dropped: {error}");
+            wharf_host::say!(Warn, "session dropped: {error}");
         }
         let session = self.sessions.remove(slot);
         if let Some(timer) = session.timer {

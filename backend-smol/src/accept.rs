@@ -25,12 +25,12 @@ pub(crate) async fn for_ever(
             }
             Accepted::Nobody => {
                 if let Err(error) = listener.readable().await {
-                    log::error!("listener: {error}");
+                    wharf_host::say!(Error, "listener: {error}");
                     Timer::after(EXHAUSTION_PAUSE).await;
                 }
             }
             Accepted::Exhausted(error) => {
-                log::warn!("cannot accept clients for now: {error}");
+                wharf_host::say!(Warn, "cannot accept clients for now: {error}");
                 Timer::after(EXHAUSTION_PAUSE).await;
             }
         }

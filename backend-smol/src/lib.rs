@@ -36,8 +36,11 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
         let _finished = finished;
         for _ in 0..helpers {
             let thread = thread::Builder::new().name("wharf-smol".into());
-            thread.spawn_scoped(scope, || {
+            let started = thread.spawn_scoped(scope, || {
                 let _ = block_on(executor.run(finish.recv()));
+            });
+            started.map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
             })?;
         }
         block_on(executor.run(serve(&executor, server, listeners, stop)))

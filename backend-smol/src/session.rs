@@ -29,7 +29,7 @@ pub(crate) async fn serve(connection: Connection, membership: Membership) {
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        log::warn!("session dropped: {error}");
+        wharf_host::say!(Warn, "session dropped: {error}");
     }
 }
 

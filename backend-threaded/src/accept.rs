@@ -1,7 +1,7 @@
 //! Taking clients in: one thread watches all listeners.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,7 +43,7 @@ pub(crate) fn until_stopped(
                 }
                 Accepted::Nobody => {}
                 Accepted::Exhausted(error) => {
-                    log::warn!("cannot accept clients for now: {error}");
+                    wharf_host::say!(Warn, "cannot accept clients for now: {error}");
                     exhausted = true;
                 }
             }
@@ -62,11 +62,21 @@ fn start(
     let (server, stop, logins) = (server.clone(), stop.clone(), logins.clone());
     let alive = live.enter();
     let thread = thread::Builder::new().name("wharf-session".into()).stack_size(STACK);
+    // What a thread that cannot be started was given would be lost with it.
+    let (hand_over, taken) = mpsc::sync_channel(1);
     let started = thread.spawn(move || {
-        session::serve(connection, &server, &stop, &logins);
+        if let Ok(connection) = taken.recv() {
+            session::serve(connection, &server, &stop, &logins);
+        }
         drop(alive);
     });
+    if started.is_ok() {
+        // It fails where the thread is gone, and with it everything.
+        let _ = hand_over.send(connection);
+    } else {
+        connection.turn_away();
+    }
     if let Err(error) = started {
-        log::warn!("no thread for another session: {error}");
+        wharf_host::say!(Warn, "no thread for another session: {error}");
     }
 }

@@ -71,7 +71,7 @@ fn wait(connection: &mut Connection, stop: &Stop, stopping: bool, patience: Opti
     let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
     match poll(&mut watched, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
-        Err(error) => log::error!("poll: {error}"),
+        Err(error) => wharf_host::say!(Error, "poll: {error}"),
     }
     let mut ready = watched.iter().map(|one| readiness(one.revents()));
     let control = if control_interest.any() { ready.next() } else { None };

@@ -117,6 +117,13 @@ pub enum Action {
     /// [`TransferEnd::Stopped`](crate::TransferEnd::Stopped), or, where all bytes had been handed
     /// over already, [`TransferEnd::Complete`](crate::TransferEnd::Complete).
     StopTransfer,
+    /// Look at the control connection once more, whatever the operating system last said of it: hand
+    /// over what has come, and report its end, as always; then answer with
+    /// [`Event::ControlChecked`](crate::Event::ControlChecked).
+    CheckControl {
+        /// The request.
+        id: RequestId,
+    },
     /// Compute the digest of a file, beside which everything else goes on; report
     /// [`Event::Progress`](crate::Event::Progress), and at last
     /// [`Event::DigestEnded`](crate::Event::DigestEnded). The file is dropped then.

@@ -16,12 +16,16 @@ pub struct SessionConfig {
     pub idle_timeout: Duration,
     /// How long a client may take from connecting to being logged in.
     pub login_timeout: Duration,
-    /// How long a data connection may take to come, and how long it may stand still.
+    /// How long a data connection may take to come, and how long it may stand still; also how long
+    /// a passive port, or the connection to it, may wait for a command.
     pub data_timeout: Duration,
     /// Failed logins until the session is closed.
     pub login_attempts: u32,
     /// How late a failed login is answered.
     pub login_delay: Duration,
+    /// How many lines a minute a session may log of what it was refused, and how many of failed
+    /// logins; twenty times as many of what is no trouble. Zero stands for any number.
+    pub log_lines_per_minute: u32,
     /// The address that PASV names, where the control connection's own is not reachable (NAT).
     pub public_address: Option<Ipv4Addr>,
     /// Allows data connections to and from other addresses than the client's (FXP). Opens the
@@ -52,6 +56,7 @@ impl Default for SessionConfig {
             data_timeout: Duration::from_secs(60),
             login_attempts: 3,
             login_delay: Duration::from_secs(3),
+            log_lines_per_minute: 60,
             public_address: None,
             allow_foreign_data: false,
             allow_privileged_ports: false,

@@ -77,10 +77,12 @@ pub enum Event {
         /// Whose connection it is.
         peer: IpAddr,
     },
-    /// The passive port has failed and is closed.
+    /// The passive port is closed without having served.
     PortLost {
         /// The request that opened the port.
         id: RequestId,
+        /// Why.
+        why: PortLoss,
     },
     /// The outcome of [`Action::Connect`](crate::Action::Connect).
     Connected {
@@ -122,6 +124,12 @@ pub enum Event {
         /// How it ended.
         end: TransferEnd,
     },
+    /// [`Action::CheckControl`](crate::Action::CheckControl) has been carried out: all that had come
+    /// on the control connection by then has been handed over.
+    ControlChecked {
+        /// The request.
+        id: RequestId,
+    },
     /// The outcome of [`Action::Digest`](crate::Action::Digest). The file is closed.
     DigestEnded {
         /// The request.
@@ -129,6 +137,15 @@ pub enum Event {
         /// What it came to.
         end: DigestEnd,
     },
+}
+
+/// Why a passive port is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortLoss {
+    /// The system failed.
+    Failed,
+    /// All ports were taken, no command used this one, and another session needed it.
+    GivenAway,
 }
 
 /// What a successful login grants.

@@ -212,9 +212,9 @@ impl Shown {
                 (b'w', may(Permissions::STORE, access.write && access.remove)),
             ],
             Self::Directory => &[
-                (b'c', may(Permissions::STORE, access.write)),
+                (b'c', may(Permissions::CREATE, access.write)),
                 (b'd', delete),
-                (b'e', may(Permissions::CHANGE_DIRECTORY, access.read)),
+                (b'e', may(Permissions::CHANGE_DIRECTORY, access.enter)),
                 (b'f', rename),
                 (b'l', may(Permissions::LIST, access.read)),
                 (b'm', may(Permissions::MAKE_DIRECTORY, access.write)),
@@ -249,7 +249,7 @@ mod tests {
     use alloc::boxed::Box;
     use alloc::string::ToString;
 
-    const EVERYTHING: Access = Access { read: true, write: true, remove: true };
+    const EVERYTHING: Access = Access::ALL;
 
     fn metadata(kind: Kind) -> Metadata {
         Metadata {
@@ -333,17 +333,32 @@ mod tests {
         assert_eq!(perm(Kind::Directory, "elr", EVERYTHING), "perm=el;");
         assert_eq!(perm(Kind::Directory, "elradfmwMT", EVERYTHING), "perm=cdeflmp;");
         assert_eq!(perm(Kind::Directory, "", EVERYTHING), "perm=;");
-        let read_only = Access { read: true, write: false, remove: false };
+        let read_only = Access { read: true, enter: true, ..Access::NONE };
         assert_eq!(perm(Kind::File, "elradfmw", read_only), "perm=r;");
         assert_eq!(perm(Kind::Directory, "elradfmw", read_only), "perm=el;");
         // Replacing takes both a file that is not write-protected and a directory that is not.
         assert_eq!(perm(Kind::File, "aw", Access { remove: true, ..read_only }), "perm=;");
         assert_eq!(
-            perm(Kind::File, "aw", Access { remove: true, write: true, read: true }),
+            perm(Kind::File, "aw", Access { remove: true, write: true, ..read_only }),
             "perm=aw;"
         );
         assert_eq!(perm(Kind::File, "aw", Access { write: true, ..read_only }), "perm=a;");
         assert_eq!(perm(link(None), "elradfmw", EVERYTHING), "perm=df;");
+        // New files only: there is nothing that an old one could be used for.
+        assert_eq!(perm(Kind::Directory, "eln", EVERYTHING), "perm=cel;");
+        assert_eq!(perm(Kind::File, "eln", EVERYTHING), "perm=;");
+        assert_eq!(perm(Kind::File, "elna", EVERYTHING), "perm=a;");
         assert_eq!(perm(Kind::Other, "elradfmw", EVERYTHING), "perm=df;");
+    }
+
+    /// RFC 3659 section 7.5.5 keeps entering and listing apart.
+    #[test]
+    fn perm_tells_entering_from_listing() {
+        let all = "elradfmwMT";
+        let enter = Access { enter: true, ..Access::NONE };
+        assert_eq!(perm(Kind::Directory, all, enter), "perm=e;");
+        assert_eq!(perm(Kind::Directory, all, Access { write: true, ..enter }), "perm=cemp;");
+        assert_eq!(perm(Kind::Directory, all, Access { read: true, ..Access::NONE }), "perm=l;");
+        assert_eq!(perm(Kind::Directory, "l", enter), "perm=;");
     }
 }

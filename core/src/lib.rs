@@ -45,6 +45,7 @@ mod language;
 mod line;
 mod listing;
 mod name;
+mod pace;
 mod path;
 mod permissions;
 mod reply;
@@ -59,10 +60,11 @@ pub use action::{Action, Filter, Mode, Password, Plan, Proof};
 pub use config::{Admission, Endpoint, SessionConfig, SiteCommand};
 pub use digest::DigestAlgorithm;
 pub use event::{
-    DataProof, Denial, DigestEnd, Event, Grant, Rates, RequestId, SiteReply, TransferEnd,
+    DataProof, Denial, DigestEnd, Event, Grant, PortLoss, Rates, RequestId, SiteReply, TransferEnd,
 };
 pub use facts::Facts;
 pub use listing::{ListingFormat, Style};
+pub use pace::Pace;
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
 pub use rights::Rights;

@@ -167,7 +167,7 @@ mod tests {
             owner: 1000,
             group: 1000,
             unique: None,
-            access: Access { read: true, write: true, remove: true },
+            access: Access::ALL,
         };
         Entry { name: name.to_vec(), metadata }
     }

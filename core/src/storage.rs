@@ -29,12 +29,21 @@ pub enum Kind {
 /// What the process may do with an entry, the account's permissions aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// A file can be read; a directory can be listed and entered.
+    /// A file can be read; a directory can be listed, names and facts.
     pub read: bool,
     /// A file can be written; entries can be created in a directory.
     pub write: bool,
     /// The entry can be removed and renamed: the directory that holds it is writable.
     pub remove: bool,
+    /// A directory can be entered, and what is in it reached by its name.
+    pub enter: bool,
+}
+
+impl Access {
+    /// Everything that can be done.
+    pub const ALL: Self = Self { read: true, write: true, remove: true, enter: true };
+    /// Nothing.
+    pub const NONE: Self = Self { read: false, write: false, remove: false, enter: false };
 }
 
 /// What is known of a file or directory.
@@ -81,14 +90,25 @@ pub enum WriteMode {
     /// In place, from this offset in bytes on; what lies behind stays. The file must exist and
     /// reach that far, else [`StorageError::BadOffset`]; from 0 on it is created when missing.
     ResumeAt(u64),
-    /// At the end, wherever that is; created when missing.
-    Append,
-    /// A file that did not exist before, in the directory that the path names, under a name that
-    /// the storage invents from this hint (RFC 959 STOU). The hint may be empty.
-    Unique {
-        /// What the name should begin with.
-        hint: Vec<u8>,
+    /// At the end, wherever that is.
+    Append {
+        /// A file that is missing is created; else it is [`StorageError::NotFound`].
+        create: bool,
     },
+    /// A file that did not exist before; [`StorageError::AlreadyExists`] where something stands.
+    /// When `atomic`, nothing is seen under the name until [`Disposition::Publish`], which looks
+    /// again; else the name is taken when the file is opened.
+    Create {
+        /// Write beside the name, then take it in one step.
+        atomic: bool,
+    },
+}
+
+impl WriteMode {
+    /// Returns `true` if a file that is missing is created.
+    pub const fn may_create(&self) -> bool {
+        !matches!(self, Self::ResumeAt(1..) | Self::Append { create: false })
+    }
 }
 
 /// What becomes of a written file when its transfer has ended.
@@ -97,11 +117,11 @@ pub enum Disposition {
     /// The content is whole: it is the file from now on.
     Publish,
     /// The transfer was cut off where no file was before: what arrived becomes the file, unless
-    /// another has come to stand under the name meanwhile.
+    /// nothing has, or another has come to stand under the name meanwhile.
     KeepPartial,
-    /// The transfer was cut off where a file was, or brought something that cannot be trusted: a
-    /// file that was there stays as it was. What was written in place (resumed, appended, unique,
-    /// not atomic) is there already and stays.
+    /// The transfer was cut off where a file was, or nothing of it is worth keeping: a file that
+    /// was there stays as it was. What was written in place into a file that was there (resumed,
+    /// appended, not atomic) is there already and stays.
     Discard,
 }
 
@@ -133,6 +153,14 @@ pub enum StorageRequest {
     /// Open a file for writing; it stays open under the id of the request. Answer:
     /// [`StorageAnswer::Opened`].
     OpenWrite(VirtualPath, WriteMode),
+    /// Invent the name of a file that does not exist yet in this directory (RFC 959 STOU). Nothing
+    /// is created: the file is opened with [`WriteMode::Create`]. Answer: [`StorageAnswer::Name`].
+    UniqueName {
+        /// Where the file is to stand.
+        directory: VirtualPath,
+        /// What the name should begin with; may be empty.
+        hint: Vec<u8>,
+    },
     /// Bring all that was written to the file opened under `file` to where the storage promises to
     /// keep it, and report errors that show late. The file stays open. Answer:
     /// [`StorageAnswer::Done`].
@@ -153,12 +181,15 @@ pub enum StorageRequest {
     RemoveFile(VirtualPath),
     /// Remove an empty directory. Answer: [`StorageAnswer::Done`].
     RemoveDirectory(VirtualPath),
-    /// Rename, replacing a file that stands at the new name. Answer: [`StorageAnswer::Done`].
+    /// Rename. Answer: [`StorageAnswer::Done`].
     Rename {
         /// What it is called now.
         from: VirtualPath,
         /// What it shall be called.
         to: VirtualPath,
+        /// A file that stands at the new name is replaced; else it is
+        /// [`StorageError::AlreadyExists`].
+        replace: bool,
     },
     /// Change these facts of what is there, a symbolic link followed. Answer:
     /// [`StorageAnswer::Metadata`], as they are then: not every storage keeps each second of a time
@@ -184,6 +215,8 @@ pub enum StorageAnswer {
     Metadata(Metadata),
     /// It is open under the id of the request.
     Opened(Opened),
+    /// A name that nothing has: one path component.
+    Name(Vec<u8>),
     /// The next entries; an empty list says that there are no more.
     Entries(Vec<Entry>),
     /// How many bytes can still be stored, or `None` where the storage cannot tell.
@@ -191,14 +224,12 @@ pub enum StorageAnswer {
 }
 
 /// What is known of a file that was just opened. For a directory all is unset.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
     /// Size in bytes of a file opened for reading.
     pub size: u64,
     /// Opened for writing: a file stood under that name before.
     pub existed: bool,
-    /// The name that the storage invented for [`WriteMode::Unique`].
-    pub unique_name: Option<Vec<u8>>,
 }
 
 /// The bad outcome of a [`StorageRequest`].
@@ -230,6 +261,9 @@ pub enum StorageError {
     ReadOnly,
     /// Source and target lie on different file systems.
     CrossesDevices,
+    /// The file that was written has been removed, or another has come to stand in its place: what
+    /// was written is not to be found under the name.
+    Displaced,
     /// The system is short of something (file descriptors, memory): it may work later.
     Busy,
     /// The storage cannot do this.

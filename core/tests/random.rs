@@ -12,8 +12,8 @@ use support::harness::Harness;
 use support::{actions, replies};
 use wharf_core::{
     Action, Admission, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant, Kind, Opened,
-    Permissions, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply, StorageAnswer,
-    StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd, VirtualPath,
+    Permissions, PortLoss, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply,
+    StorageAnswer, StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd, VirtualPath,
 };
 
 #[derive(Clone, Debug)]
@@ -195,6 +195,7 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
             };
             Event::TransferEnded { id: *id, bytes, end }
         }
+        Action::CheckControl { id } => Event::ControlChecked { id: *id },
         Action::Digest { id, .. } => {
             let end = match how % 5 {
                 1 => return Some(Event::Progress { id: *id, bytes: how as u64 }),
@@ -222,9 +223,11 @@ fn stored(request: &StorageRequest, how: usize) -> Result<StorageAnswer, Storage
             StorageAnswer::Metadata(metadata(kinds[how / 3 % kinds.len()].clone()))
         }
         OpenRead(_) | OpenWrite(..) | OpenDirectory(_) => {
-            let unique_name = how.is_multiple_of(2).then(|| b"u\r\n226 x".to_vec());
-            let existed = how % 4 < 2;
-            StorageAnswer::Opened(Opened { size: how as u64, existed, unique_name })
+            StorageAnswer::Opened(Opened { size: how as u64, existed: how % 4 < 2 })
+        }
+        UniqueName { .. } => {
+            let names = [&b"u\r\n226 x"[..], b"a", b"..", b"", b"a/b"];
+            StorageAnswer::Name(names[how / 3 % names.len()].to_vec())
         }
         NextEntries { count, .. } => {
             let name = b"\r\n212 End.\r\n\xFF".repeat(how % 20);
@@ -365,10 +368,12 @@ fn wild() -> impl Strategy<Value = Event> {
                 answer(&Action::ProtectData { id, tickets: true }, how).unwrap()
             }
             1 => answer(&Action::Listen { id }, how).unwrap(),
-            2 if number % 4 == 0 => Event::PortLost { id },
+            2 if number % 8 == 0 => Event::PortLost { id, why: PortLoss::Failed },
+            2 if number % 8 == 1 => Event::PortLost { id, why: PortLoss::GivenAway },
             2 => Event::DataArrived { id, peer: "10.0.0.1".parse().unwrap() },
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
-            4 if number % 2 == 0 => Event::Sent { id },
+            4 if number % 3 == 0 => Event::Sent { id },
+            4 if number % 3 == 1 => Event::ControlChecked { id },
             4 => Event::Progress { id, bytes: number },
             5 if number % 2 == 0 => Event::DigestEnded { id, end: DigestEnd::Stopped },
             5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },
@@ -385,7 +390,7 @@ fn wild() -> impl Strategy<Value = Event> {
             .unwrap(),
             7 => Event::Storage { id, outcome: stored(&request, how) },
             _ => {
-                let opened = Opened { size: number, existed: false, unique_name: None };
+                let opened = Opened { size: number, existed: false };
                 Event::Storage { id, outcome: Ok(StorageAnswer::Opened(opened)) }
             }
         }

@@ -100,7 +100,7 @@ impl Reading {
         let portion = &mut self.buffer[..left.min(PORTION)];
         let count = self.file.read_at(self.left.start, portion)?;
         if count == 0 {
-            log::warn!("a file became shorter while its digest was computed");
+            crate::say!(Warn, "a file became shorter while its digest was computed");
             return Err(StorageError::Other);
         }
         self.hasher.update(&portion[..count]);

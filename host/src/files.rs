@@ -71,10 +71,13 @@ fn carry_out(
         Request::CreateDirectory(path) => done(storage.create_directory(&path)),
         Request::RemoveFile(path) => done(storage.remove_file(&path)),
         Request::RemoveDirectory(path) => done(storage.remove_directory(&path)),
-        Request::Rename { from, to } => done(storage.rename(&from, &to)),
+        Request::Rename { from, to, replace } => done(storage.rename(&from, &to, replace)),
         Request::SetFacts { path, modified, mode } => set_facts(storage, &path, modified, mode),
         Request::SpaceLeft(path) => storage.space_left(&path).map(StorageAnswer::Space),
         Request::CheckWrite(path, mode) => done(storage.check_write(&path, &mode)),
+        Request::UniqueName { directory, hint } => {
+            storage.unique_name(&directory, &hint).map(StorageAnswer::Name)
+        }
         Request::Sync { file } => match used {
             Some(OpenFile::Write(mut written)) => {
                 let outcome = done(written.sync());
@@ -115,8 +118,7 @@ fn carry_out(
             return opened_as(
                 id,
                 opened.map(|file| {
-                    let unique_name = file.unique_name().map(<[u8]>::to_vec);
-                    let opened = Opened { existed: file.existed(), unique_name, size: 0 };
+                    let opened = Opened { existed: file.existed(), size: 0 };
                     (opened, OpenFile::Write(file))
                 }),
             );

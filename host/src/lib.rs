@@ -11,18 +11,21 @@
 //! | `admission` | how many may be in at once: [`Sessions`] |
 //! | `failures` | who has failed to log in too often: [`Failures`] |
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
+//! | `ports` | which are open, and whose: [`OpenPorts`] |
 //! | `listener` | where clients come in: [`Listener`] |
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
 //! | `wire` | the bytes of one TCP connection |
 //! | `pump` | file bytes to the data connection and back |
 //! | `digest` | the digests of files |
 //! | `files`, `job` | blocking work, and where its outcome goes: [`Job`] |
+//! | `bounded` | log lines that a client may cause again and again: [`say!`] |
 //! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
 
 #![forbid(unsafe_code)]
 
 pub mod accounts;
 mod admission;
+mod bounded;
 mod client;
 mod clock;
 mod connection;
@@ -32,6 +35,7 @@ mod files;
 mod job;
 mod listener;
 mod passive;
+mod ports;
 mod pump;
 mod server;
 mod site;
@@ -46,12 +50,17 @@ pub use accounts::{
     hash_password,
 };
 pub use admission::{Seat, Sessions};
+#[doc(hidden)]
+pub use bounded::Place;
 pub use clock::Clock;
 pub use connection::{Connection, DataSocket, Turn};
 pub use failures::Failures;
 pub use job::{Done, Job, Lane};
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
+#[doc(hidden)]
+pub use log::Level;
 pub use passive::{PassivePorts, PassivePortsError};
+pub use ports::OpenPorts;
 pub use server::Server;
 pub use site::{SiteHandler, SiteRequest};
 pub use stop::Stop;

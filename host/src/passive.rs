@@ -55,6 +55,15 @@ impl PassivePorts {
     /// link-local address keeps its scope.
     /// The error is [`io::ErrorKind::AddrInUse`] when no port is free, else what the system says.
     pub fn listen(&self, at: SocketAddr) -> io::Result<TcpListener> {
+        self.listen_where(at, |_| true)
+    }
+
+    /// Listens in the same way, and leaves out ports that `may_be_free` knows better of.
+    pub(crate) fn listen_where(
+        &self,
+        at: SocketAddr,
+        may_be_free: impl Fn(SocketAddr) -> bool,
+    ) -> io::Result<TcpListener> {
         let at = match at.ip().to_canonical() {
             IpAddr::V4(ip) => SocketAddr::from((ip, 0)),
             IpAddr::V6(_) => at,
@@ -62,7 +71,10 @@ impl PassivePorts {
         let on = |port| {
             let mut address = at;
             address.set_port(port);
-            listen_on(address)
+            if !may_be_free(address) {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
+            Self::listen_on(address)
         };
         // Left to choose from a crowded range, the system may give the first free port each time:
         // that can be guessed.
@@ -80,6 +92,24 @@ impl PassivePorts {
             Some(_) => Err(io::ErrorKind::AddrInUse.into()),
             None => on(0),
         }
+    }
+
+    /// Listens on this address and port.
+    pub(crate) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        if address.port() != 0 {
+            // Else a port could not be used for a minute or two after each transfer. Two sockets that
+            // listen are still not allowed.
+            socket.set_reuse_address(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
     }
 }
 
@@ -105,22 +135,6 @@ impl Range {
 
 fn common_factor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { common_factor(b, a % b) }
-}
-
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    if address.port() != 0 {
-        // Else a port could not be used for a minute or two after each transfer. Two sockets that
-        // listen are still not allowed.
-        socket.set_reuse_address(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 impl fmt::Display for PassivePorts {
@@ -247,7 +261,7 @@ mod tests {
     fn free_range(count: u16) -> PassivePorts {
         for first in (20_000..32_000).step_by(usize::from(count)) {
             let range = Range { first, last: first + count - 1 };
-            let free = |port| listen_on(SocketAddr::new(LOCAL, port)).is_ok();
+            let free = |port| PassivePorts::listen_on(SocketAddr::new(LOCAL, port)).is_ok();
             if (range.first..=range.last).all(free) {
                 return PassivePorts(Some(range));
             }

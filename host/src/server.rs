@@ -10,7 +10,7 @@ use crate::accounts::Accounts;
 use crate::admission::Sessions;
 use crate::clock::Clock;
 use crate::failures::Failures;
-use crate::passive::PassivePorts;
+use crate::ports::OpenPorts;
 use crate::site::SiteHandler;
 use crate::tls::Tls;
 
@@ -32,8 +32,8 @@ pub struct Server {
     /// How many logins may be checked at once, at least one. Hashing a password takes much memory by
     /// intention; a flood of logins waits in line instead of taking it all.
     pub logins_at_once: usize,
-    /// Where passive ports are opened.
-    pub passive_ports: PassivePorts,
+    /// Where passive ports are opened, and which are.
+    pub passive_ports: Arc<OpenPorts>,
     /// The answers to [`SessionConfig::site_commands`], in the same order.
     pub site_handlers: Vec<SiteHandler>,
     /// How long transfers may go on when the server is told to stop.

@@ -222,7 +222,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long a data connection may take to come, and may stand still; 60 s when unset.
+    /// Sets how long a data connection may take to come, and may stand still; 60 s when unset. A
+    /// passive port, or the connection to it, that no command has used by then is closed.
     pub fn data_timeout(mut self, timeout: Duration) -> Self {
         self.session.data_timeout = timeout;
         self
@@ -242,6 +243,9 @@ impl Builder {
 
     /// Sets where passive ports are opened; 49152 to 65535 when unset, and where many of those are
     /// taken, what the system gives.
+    ///
+    /// When all are taken, the oldest that no command uses is closed, of the client that has most of
+    /// them, and its next transfer command answered 425.
     pub fn passive_ports(mut self, ports: PassivePorts) -> Self {
         self.passive_ports = ports;
         self
@@ -311,6 +315,14 @@ impl Builder {
     /// takes memory by intention, so a flood of logins waits in line.
     pub fn logins_at_once(mut self, most: usize) -> Self {
         self.logins_at_once = most;
+        self
+    }
+
+    /// Sets how many lines a minute a session may log of what it was refused, and how many of failed
+    /// logins; 60 when unset, twenty times as many of what is no trouble, and 0 stands for any
+    /// number. What is left out is counted, and the count logged.
+    pub fn log_lines_per_minute(mut self, most: u32) -> Self {
+        self.session.log_lines_per_minute = most;
         self
     }
 

@@ -7,10 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use wharf_host::core::TlsRequired;
-use wharf_host::{Accounts, Clock, Failures, Listener, Sessions, SimpleAccounts, Stop};
+use wharf_host::{Accounts, Clock, Failures, Listener, OpenPorts, Sessions, SimpleAccounts, Stop};
 
 use super::Builder;
 use crate::handle::Handle;
+use crate::signals;
 
 /// How long failed logins of an address are added up.
 const FAILURES_WINDOW: Duration = Duration::from_secs(600);
@@ -19,6 +20,10 @@ impl Builder {
     /// Starts the server on threads of its own.
     ///
     /// Fails when a setting is missing or wrong, or an address cannot be listened on.
+    ///
+    /// From then on SIGXFSZ and SIGPIPE do not end the process: an upload that goes past
+    /// `RLIMIT_FSIZE` fails alone, with 552, and so does a transfer to a client that is gone.
+    /// Handlers that the program has for them go on to be called.
     pub fn spawn(mut self) -> io::Result<Handle> {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
@@ -50,15 +55,19 @@ impl Builder {
                 self.login_cool_down,
             ),
             logins_at_once: self.logins_at_once.max(1),
-            passive_ports: self.passive_ports,
+            passive_ports: OpenPorts::new(self.passive_ports),
             site_handlers: self.site_handlers,
             shutdown_grace: self.shutdown_grace,
             clock: Clock::start(),
         });
+        signals::survive()?;
         let stop = Stop::new()?;
         let (backend, stopper) = (self.backend, stop.clone());
         let thread = thread::Builder::new().name("wharf".into());
-        let thread = thread.spawn(move || backend.run(server, listeners, stopper))?;
+        let thread = thread.spawn(move || backend.run(server, listeners, stopper));
+        let thread = thread.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
+        })?;
         Ok(Handle { addresses, implicit_addresses, stop, thread: Some(thread) })
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::login::{self, Login};
 use crate::options::Options;
 use crate::tls::Ready;
-use crate::{fail, print, raise_file_limit, start_log};
+use crate::{fail, journal, print, raise_file_limit};
 
 /// Exit code for a server that could not be started.
 const WRONG: u8 = 1;
@@ -22,7 +22,7 @@ struct Findings {
 /// Checks the folder, who may log in, and the certificates. All that is wrong is told, not only
 /// what comes first. Whether the addresses are free is not looked at: the server may be running.
 pub(crate) fn check(options: &Options) -> ExitCode {
-    start_log(options);
+    journal::start(options);
     raise_file_limit();
     let mut findings = Findings::default();
     let login = check_logins(options, &mut findings);

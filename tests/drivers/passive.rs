@@ -1,22 +1,17 @@
-//! Data connections: whose they are, which ports they take, and IPv6.
+//! Data connections: whose they are, when they come, and IPv6.
 
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Socket, Type};
-use wharf::{Backend, Handle, Memory, PassivePorts};
+use wharf::{Backend, Memory};
 
-use crate::support::{
-    Client, LIMIT, address, for_each_driver, noise, read_all, server, wait_until,
-};
+use crate::support::{Client, LIMIT, address, for_each_driver, noise, read_all, server};
 
 for_each_driver!(
     strangers_are_dropped,
     the_second_connection_is_too_late,
     each_pasv_closes_the_port_before,
-    one_port_is_enough_for_one_session,
-    one_port_is_not_enough_for_two,
     data_may_come_before_or_after_the_command,
     data_that_ended_before_the_command,
     active_connections,
@@ -95,68 +90,6 @@ fn each_pasv_closes_the_port_before(backend: Backend) {
     client.ask("RETR file", 150);
     assert_eq!(read_all(data), b"Some content.");
     client.expect(226);
-}
-
-/// A server whose only passive port is one that is free at the moment, below those that the system
-/// gives out.
-fn one_port(backend: Backend) -> (Handle, u16) {
-    // No two tests look at the same port, and hardly two processes.
-    static TESTS: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 900).unwrap() * 10;
-    let first = 10_000 + first + TESTS.fetch_add(1, Ordering::Relaxed) % 10;
-    for port in (first..20_000).step_by(10) {
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            let ports = PassivePorts::range(port..=port).unwrap();
-            return (server(backend, files()).passive_ports(ports).spawn().unwrap(), port);
-        }
-    }
-    panic!("no port is free");
-}
-
-fn one_port_is_enough_for_one_session(backend: Backend) {
-    let (server, port) = one_port(backend);
-    let mut client = Client::log_in(&server);
-    for _ in 0..3 {
-        assert_eq!(client.pasv().port(), port);
-        assert_eq!(client.epsv().port(), port);
-        assert_eq!(client.get("RETR file"), b"Some content.");
-        assert_eq!(client.get("NLST"), b"file\r\n");
-    }
-    // Many in one segment: none waits for another socket to be let go of.
-    client.send_raw("PASV\r\n".repeat(20).as_bytes());
-    for _ in 0..20 {
-        client.expect(227);
-    }
-    client.ask("REIN", 220);
-    Client::log_in(&server).pasv();
-}
-
-fn one_port_is_not_enough_for_two(backend: Backend) {
-    let (server, port) = one_port(backend);
-    let mut first = Client::log_in(&server);
-    let mut second = Client::log_in(&server);
-    first.pasv();
-    second.ask("PASV", 425);
-    second.ask("EPSV", 425);
-    second.ask("LIST", 425);
-    // Each of these gives the port back.
-    first.ask("ABOR", 226);
-    assert_eq!(second.pasv().port(), port);
-    second.ask("REIN", 220);
-    assert_eq!(first.pasv().port(), port);
-    let data = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    first.ask("NOOP", 200);
-    second.enter();
-    wait_until("the port is free once its connection has come", || {
-        second.send("PASV");
-        second.reply().unwrap().code == 227
-    });
-    first.ask("QUIT", 221);
-    first.expect_end();
-    second.ask("QUIT", 221);
-    second.expect_end();
-    assert_eq!(Client::log_in(&server).pasv().port(), port);
-    drop(data);
 }
 
 fn data_may_come_before_or_after_the_command(backend: Backend) {

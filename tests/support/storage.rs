@@ -189,8 +189,13 @@ impl Storage for Faulty {
         self.files.remove_directory(path)
     }
 
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
-        self.files.rename(from, to)
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError> {
+        self.files.rename(from, to, replace)
     }
 
     fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {

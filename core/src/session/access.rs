@@ -82,8 +82,7 @@ impl Session {
     pub(super) fn identified(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>) {
         match outcome {
             Ok(grant) => {
-                let peer = self.endpoint.peer().ip();
-                log::info!("{peer}: login as {} by certificate", ForLog(&user));
+                self.journal.ordinary(format_args!("login as {} by certificate", ForLog(&user)));
                 self.login = Login::In { user, grant };
                 self.reply(232, "User logged in, authorized by certificate.");
             }
@@ -126,7 +125,7 @@ impl Session {
                 self.reply(530, "This account requires TLS to log in; send AUTH TLS first.");
             }
             Ok(grant) => {
-                log::info!("{}: login as {}", self.endpoint.peer().ip(), ForLog(&user));
+                self.journal.ordinary(format_args!("login as {}", ForLog(&user)));
                 self.login = Login::In { user, grant };
                 self.reply(230, "Login successful.");
             }
@@ -158,18 +157,18 @@ impl Session {
 
     /// Tells why a login failed. `contrib/fail2ban` reads the first of these lines, and
     /// [`log_cooling_down`](Self::log_cooling_down)'s: to the byte up to the name.
-    fn log_denial(&self, denial: Denial, user: &[u8]) {
-        let (ip, user) = (self.endpoint.peer().ip(), ForLog(user));
+    fn log_denial(&mut self, denial: Denial, user: &[u8]) {
+        let (journal, user) = (&mut self.journal, ForLog(user));
         match denial {
-            Denial::Refused => log::warn!("{ip}: login failed as {user}"),
+            Denial::Refused => journal.login_failed(format_args!("login failed as {user}")),
             Denial::CoolingDown => self.log_cooling_down(),
-            Denial::TooManySessions => log::warn!("{ip}: too many sessions as {user}"),
-            Denial::Unavailable => log::warn!("{ip}: no accounts to ask for {user}"),
+            Denial::TooManySessions => journal.refused(format_args!("too many sessions as {user}")),
+            Denial::Unavailable => journal.refused(format_args!("no accounts to ask for {user}")),
         }
     }
 
-    pub(super) fn log_cooling_down(&self) {
-        log::warn!("{}: login refused, cooling down", self.endpoint.peer().ip());
+    pub(super) fn log_cooling_down(&mut self) {
+        self.journal.login_failed(format_args!("login refused, cooling down"));
     }
 
     /// ACCT: no account is ever needed (RFC 959 section 4.1.1).

@@ -5,12 +5,15 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::action::Action;
-use crate::event::RequestId;
+use crate::event::{PortLoss, RequestId};
 use crate::reply::Text;
 use crate::time::Now;
 
 use super::state::{Data, Then, Work};
 use super::{Session, number, trim};
+
+/// The text of 425 where no command has said where the data connection comes from.
+const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
 
 impl Session {
     /// PORT.
@@ -44,7 +47,7 @@ impl Session {
             return self.reply(501, "Can't connect over a privileged port.");
         }
         if !self.may_be_data(to.ip()) {
-            log::warn!("{}: {command} to foreign {to} refused", self.endpoint.peer().ip());
+            self.journal.refused(format_args!("{command} to foreign {to} refused"));
             return self.reply(501, "Rejected data connection to foreign address.");
         }
         self.data = Data::Active(to);
@@ -99,11 +102,12 @@ impl Session {
     }
 
     /// The passive port is open, or none was free.
-    pub(super) fn listening(&mut self, then: Then, id: RequestId, port: Option<u16>) {
+    pub(super) fn listening(&mut self, then: Then, id: RequestId, port: Option<u16>, now: Now) {
         let Some(port) = port else {
             return self.reply(425, "No passive port is free; try later.");
         };
-        self.data = Data::Listening(id);
+        let until = now.instant + self.config.data_timeout;
+        self.data = Data::Listening { port: id, until };
         if let Then::ExtendedPassive = then {
             let text = Text::from("Entering Extended Passive Mode (|||{}|).");
             return self.reply(229, text.with(port));
@@ -120,30 +124,62 @@ impl Session {
 
     /// Somebody connected to the passive port: only the client itself is let in.
     pub(super) fn data_arrived(&mut self, id: RequestId, peer: IpAddr, now: Now) {
-        if self.data != Data::Listening(id) {
+        let Data::Listening { port, until } = self.data else { return };
+        if port != id {
             return;
         }
         if !self.may_be_data(peer.to_canonical()) {
-            log::warn!("{}: data connection from {peer} dropped", self.endpoint.peer().ip());
+            self.journal.refused(format_args!("data connection from {peer} dropped"));
             self.actions.push_back(Action::RefuseData);
             return;
         }
         self.actions.push_back(Action::AcceptData);
-        self.data = Data::Arrived;
+        self.data = Data::Arrived { until };
         self.data_established(now);
     }
 
     /// The passive port is gone without having served.
-    pub(super) fn port_lost(&mut self, id: RequestId) {
-        if self.data != Data::Listening(id) {
+    pub(super) fn port_lost(&mut self, id: RequestId, why: PortLoss) {
+        if !matches!(self.data, Data::Listening { port, .. } if port == id) {
             return;
         }
-        self.data = Data::None;
+        let text = match why {
+            PortLoss::Failed => "The passive port failed; try again.",
+            PortLoss::GivenAway => {
+                self.journal.ordinary(format_args!("unused passive port given away"));
+                "All passive ports were taken, and yours went to another session; try again."
+            }
+        };
+        self.data = Data::Lost(425, text);
         if let Work::Transferring(transfer) = &self.work
             && transfer.can_abort()
         {
-            self.fail_transfer(425, "The passive port failed; try again.");
+            self.fail_transfer(425, text);
         }
+    }
+
+    /// No command has used the passive port, or the connection to it, for too long.
+    pub(super) fn data_unused(&mut self) {
+        let text = match self.data {
+            Data::Listening { .. } => "No command used the passive port in time; it is closed.",
+            _ => "No command used the data connection in time; it is closed.",
+        };
+        self.close_data();
+        self.data = Data::Lost(425, text);
+    }
+
+    /// Returns the reply to a command that needs a data connection where none can come.
+    pub(super) fn missing_data(&self) -> Option<(u16, &'static str)> {
+        match self.data {
+            Data::None => Some((425, NO_DATA)),
+            Data::Lost(code, text) => Some((code, text)),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if a transfer waits for a connection to the passive port.
+    pub fn awaits_data(&self) -> bool {
+        matches!((&self.work, &self.data), (Work::Transferring(_), Data::Listening { .. }))
     }
 
     /// Closes passive port and data connection, whatever there is.
@@ -157,8 +193,9 @@ impl Session {
     }
 
     fn let_go_of_data(&mut self, refused: bool) {
-        if core::mem::replace(&mut self.data, Data::None) != Data::None {
-            self.actions.push_back(Action::CloseData { refused });
+        match core::mem::replace(&mut self.data, Data::None) {
+            Data::None | Data::Lost(..) => {}
+            _ => self.actions.push_back(Action::CloseData { refused }),
         }
     }
 

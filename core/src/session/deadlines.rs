@@ -4,7 +4,7 @@ use crate::event::Denial;
 use crate::time::{Instant, Now};
 
 use super::Session;
-use super::state::{Data, Login, Work};
+use super::state::{Login, Work};
 use super::transfer::Stop;
 
 /// What happens when a deadline passes.
@@ -20,6 +20,8 @@ enum Deadline {
     Idle,
     /// The data connection has not come, or stands still.
     Data,
+    /// No command uses the passive port, or the connection to it.
+    Unused,
     /// The server waits no longer for the transfer or digest.
     Shutdown,
     /// The last reply has not left.
@@ -33,6 +35,15 @@ impl Session {
     }
 
     fn next_deadline(&self) -> Option<(Instant, Deadline)> {
+        let unused = match self.work {
+            Work::Transferring(_) => None,
+            _ => self.data.deadline().map(|at| (at, Deadline::Unused)),
+        };
+        let deadlines = [self.deadline_of_work(), unused];
+        deadlines.into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn deadline_of_work(&self) -> Option<(Instant, Deadline)> {
         match &self.work {
             Work::Idle => {
                 let idle = (self.active + self.config.idle_timeout, Deadline::Idle);
@@ -71,15 +82,14 @@ impl Session {
         match deadline {
             Deadline::LoginDelay(why) => self.login_failed(why, now),
             Deadline::Handshake => {
-                log::info!("{}: TLS handshake timed out", self.endpoint.peer().ip());
+                self.journal.ordinary(format_args!("TLS handshake timed out"));
                 self.abandon_handshake(now);
             }
             Deadline::Login => self.end(421, "Login timed out.", now),
             Deadline::Idle => self.end(421, "Idle for too long.", now),
-            Deadline::Data if matches!(self.data, Data::Arrived) => {
-                self.stop_transfer(Stop::Stalled);
-            }
+            Deadline::Data if self.data.stands() => self.stop_transfer(Stop::Stalled),
             Deadline::Data => self.connecting_timed_out(),
+            Deadline::Unused => self.data_unused(),
             Deadline::Shutdown => self.break_off(Stop::Shutdown),
             Deadline::Farewell => self.replies.shut(),
         }

@@ -252,7 +252,7 @@ impl Session {
             }
             (DigestEnd::Stopped, _) => (426, "Digest aborted via ABOR.".into()),
         };
-        log::info!("{}: {algorithm} of a file, {code}", self.endpoint.peer().ip());
+        self.journal.ordinary(format_args!("{algorithm} of a file, {code}"));
         self.reply(code, text);
         if digesting.stop == Some(Stop::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));

@@ -18,6 +18,7 @@ pub(super) fn failure(error: StorageError) -> (u16, &'static str) {
         StorageError::QuotaExceeded => (550, "Quota exceeded."),
         StorageError::ReadOnly => (550, "Read-only file system."),
         StorageError::CrossesDevices => (550, "Cannot move across file systems."),
+        StorageError::Displaced => (451, "The file has been removed or replaced meanwhile."),
         StorageError::Busy => (450, "The server is short of resources; try later."),
         StorageError::Unsupported => (550, "Not supported here."),
         StorageError::Other => (550, "Input/output error."),
@@ -28,7 +29,7 @@ pub(super) fn failure(error: StorageError) -> (u16, &'static str) {
 pub(super) fn store_failure(error: StorageError) -> (u16, &'static str) {
     let (code, text) = failure(error);
     match error {
-        StorageError::BadName => (553, text),
+        StorageError::BadName | StorageError::AlreadyExists => (553, text),
         StorageError::NoSpace => (452, text),
         StorageError::QuotaExceeded => (552, text),
         StorageError::Other => (451, text),

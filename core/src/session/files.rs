@@ -85,7 +85,9 @@ impl Session {
         if to.is_root() {
             return self.reply(553, "The root directory cannot be replaced.");
         }
-        self.ask(StorageRequest::Rename { from, to }, Then::RenameTo);
+        // Without either, what stands there is not this account's to destroy.
+        let replace = self.may(Permissions::DELETE, &to) || self.may(Permissions::STORE, &to);
+        self.ask(StorageRequest::Rename { from, to, replace }, Then::RenameTo);
     }
 
     /// SIZE (RFC 3659 section 4). In TYPE A it would have to convert the whole file to tell.
@@ -187,7 +189,7 @@ impl Session {
         if metadata.kind != Kind::Directory {
             return self.reply(550, "Not a directory.");
         }
-        if !metadata.access.read {
+        if !metadata.access.enter {
             return self.reply(550, "Permission denied.");
         }
         let text = Text::from("\"{}\" is the current directory.").with_path(path.as_bytes());

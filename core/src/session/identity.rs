@@ -34,7 +34,7 @@ impl Session {
     fn log_client(&mut self, name: &[u8]) {
         if self.names_logged < NAMES_LOGGED {
             self.names_logged += 1;
-            log::info!("{}: client is {}", self.endpoint.peer().ip(), ForLog(name));
+            self.journal.ordinary(format_args!("client is {}", ForLog(name)));
         }
     }
 }

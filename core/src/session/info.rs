@@ -167,11 +167,11 @@ impl Session {
             Login::Nobody => "Not logged in".into(),
         };
         let data = match self.data {
-            Data::None => "No data connection",
-            Data::Listening(_) => "Passive port open",
+            Data::None | Data::Lost(..) => "No data connection",
+            Data::Listening { .. } => "Passive port open",
             Data::Active(_) => "Active data address set",
             Data::Connecting(_) => "Connecting to the active data address",
-            Data::Arrived => "Data connection established",
+            Data::Arrived { .. } | Data::Connected => "Data connection established",
         };
         let kind = match self.parameters.filter {
             Filter::Ascii => "ASCII",

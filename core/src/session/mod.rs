@@ -16,6 +16,7 @@
 //! | `modify` | MFMT, MFF, SITE CHMOD, SITE UTIME |
 //! | `identity` | CLNT, CSID |
 //! | `failure` | what a storage error is called in a reply |
+//! | `journal` | what is said in the log, and how often |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
 //! | `deadlines` | when something takes too long |
 
@@ -29,6 +30,7 @@ mod files;
 mod identity;
 mod inbox;
 mod info;
+mod journal;
 mod listing;
 mod modify;
 mod parameters;
@@ -50,6 +52,7 @@ use crate::storage::{StorageError, StorageRequest};
 use crate::time::{Instant, Now};
 
 use inbox::Inbox;
+use journal::Journal;
 use security::{Protection, Security};
 use state::{Data, Login, Parameters, Then, Work};
 use transfer::Stop;
@@ -78,6 +81,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub struct Session {
     config: Arc<SessionConfig>,
     endpoint: Endpoint,
+    journal: Journal,
     inbox: Inbox,
     replies: Replies,
     actions: VecDeque<Action>,
@@ -107,7 +111,9 @@ impl Session {
     /// Starts a session with its greeting, or with 421 when the endpoint was not admitted.
     pub fn new(config: Arc<SessionConfig>, endpoint: Endpoint, now: Now) -> Self {
         let login_deadline = now.instant + config.login_timeout;
+        let peer = endpoint.peer().ip();
         let mut session = Self {
+            journal: Journal::new(peer, config.log_lines_per_minute, now.instant),
             config,
             endpoint,
             inbox: Inbox::new(),
@@ -163,6 +169,7 @@ impl Session {
     /// When that is fewer than given, keep the rest, stop reading, and offer it again once
     /// [`wants_read`](Self::wants_read) is true.
     pub fn receive(&mut self, control: &[u8], now: Now) -> usize {
+        self.journal.set_time(now.instant);
         let mut consumed = 0;
         while consumed < control.len() && self.wants_read() {
             consumed += self.inbox.feed(&control[consumed..]);
@@ -174,6 +181,7 @@ impl Session {
 
     /// Takes an event. Any event is legal at any time.
     pub fn handle(&mut self, event: Event, now: Now) {
+        self.journal.set_time(now.instant);
         let was_busy = !matches!(self.work, Work::Idle);
         match event {
             Event::Timeout => self.check_deadlines(now),
@@ -211,11 +219,11 @@ impl Session {
             }
             Event::Listening { id, port } => {
                 if let Some(then) = self.take_waiting(id, Then::waits_for_port) {
-                    self.listening(then, id, port);
+                    self.listening(then, id, port, now);
                 }
             }
             Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
-            Event::PortLost { id } => self.port_lost(id),
+            Event::PortLost { id, why } => self.port_lost(id, why),
             Event::Connected { id, established } => self.connected(id, established, now),
             // So frequent, and nothing that a command could wait for.
             Event::Progress { id, bytes } => {
@@ -224,6 +232,7 @@ impl Session {
             }
             Event::Sent { id } => self.transfer_sent(id, now),
             Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
+            Event::ControlChecked { id } => self.control_checked(id),
             Event::DigestEnded { id, end } => self.digest_ended(id, end),
         }
         // While it waited for the server, the client was not idle.
@@ -240,6 +249,7 @@ impl Session {
 
     /// Takes note that the first `count` bytes of [`transmit`](Self::transmit) have been sent.
     pub fn transmitted(&mut self, count: usize, now: Now) {
+        self.journal.set_time(now.instant);
         self.replies.sent(count);
         self.advance(now);
     }

@@ -113,14 +113,33 @@ impl Then {
 pub(crate) enum Data {
     /// No PASV, EPSV, PORT or EPRT yet.
     None,
-    /// A passive port is open.
-    Listening(RequestId),
-    /// The client has connected to it.
-    Arrived,
+    /// What there was came to nothing before a command used it: the reply to the next that needs it.
+    Lost(u16, &'static str),
+    /// A passive port is open, until then if no command uses it.
+    Listening { port: RequestId, until: Instant },
+    /// The client has connected to it, and the connection stands until then likewise.
+    Arrived { until: Instant },
     /// PORT or EPRT has named an address.
     Active(SocketAddr),
     /// That address is being connected to.
     Connecting(RequestId),
+    /// The connection to it stands.
+    Connected,
+}
+
+impl Data {
+    /// Returns `true` if the data connection stands.
+    pub(crate) fn stands(&self) -> bool {
+        matches!(self, Self::Arrived { .. } | Self::Connected)
+    }
+
+    /// Returns when it is given up if no command uses it.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Listening { until, .. } | Self::Arrived { until } => Some(*until),
+            _ => None,
+        }
+    }
 }
 
 /// Which bytes of its file the next transfer covers: what REST or RANG said last.

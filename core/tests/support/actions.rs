@@ -48,6 +48,7 @@ pub(crate) fn show(action: &Action) -> String {
             format!("transfer #{} {}{mode}{rate}", id.0, show_plan(plan))
         }
         Action::StopTransfer => "stop-transfer".into(),
+        Action::CheckControl { id } => format!("check-control #{}", id.0),
         Action::Digest { id, file, algorithm, start, end } => {
             format!("digest #{} {algorithm:?} #{} start={start} end={end}", id.0, file.0)
         }
@@ -66,6 +67,9 @@ fn show_request(request: &StorageRequest) -> String {
         NextEntries { directory, count } => format!("next-entries #{} {count}", directory.0),
         OpenRead(path) => on("open-read", path),
         CheckWrite(path, mode) => format!("{} {}", on("check-write", path), show_mode(mode)),
+        UniqueName { directory, hint } => {
+            format!("{} {}", on("unique-name", directory), word(hint))
+        }
         Sync { file } => format!("sync #{}", file.0),
         OpenWrite(path, mode) => format!("{} {}", on("open-write", path), show_mode(mode)),
         Finish { file, disposition } => {
@@ -90,7 +94,10 @@ fn show_request(request: &StorageRequest) -> String {
             text
         }
         SpaceLeft(path) => on("space-left", path),
-        Rename { from, to } => format!("{} {}", on("rename", from), word(to.as_bytes())),
+        Rename { from, to, replace } => {
+            let how = if *replace { "" } else { " no-replace" };
+            format!("{} {}{how}", on("rename", from), word(to.as_bytes()))
+        }
     }
 }
 
@@ -99,8 +106,10 @@ fn show_mode(mode: &WriteMode) -> String {
         WriteMode::Replace { atomic: true } => "replace".into(),
         WriteMode::Replace { atomic: false } => "overwrite".into(),
         WriteMode::ResumeAt(offset) => format!("resume-at {offset}"),
-        WriteMode::Append => "append".into(),
-        WriteMode::Unique { hint } => format!("unique {}", word(hint)),
+        WriteMode::Append { create: true } => "append".into(),
+        WriteMode::Append { create: false } => "append-existing".into(),
+        WriteMode::Create { atomic: true } => "create-beside".into(),
+        WriteMode::Create { atomic: false } => "create".into(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wharf_core::{
     Access, Action, DataProof, Denial, DigestEnd, Entry, Event, Grant, Kind, Metadata, Opened,
     Permissions, RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd,
-    VirtualPath, WallTime, WriteMode,
+    VirtualPath, WallTime,
 };
 
 use super::harness::Harness;
@@ -138,6 +138,7 @@ impl Canned {
             Action::Site { id, .. } => {
                 Event::Site { id: *id, reply: SiteReply { code: 200, text: b"Done.".to_vec() } }
             }
+            Action::CheckControl { id } => Event::ControlChecked { id: *id },
             Action::StartTls { .. } => Event::TlsStarted { certificate: false },
             Action::ProtectData { id, .. } => {
                 Event::DataProtected { id: *id, proof: Some(DataProof::Resumed) }
@@ -187,12 +188,8 @@ impl Canned {
             }
             NextEntries { directory, .. } => Ok(StorageAnswer::Entries(self.entries(*directory))),
             OpenRead(_) => Ok(StorageAnswer::Opened(Opened { size: 12, ..Opened::default() })),
-            OpenWrite(_, mode) => {
-                let unique = matches!(mode, WriteMode::Unique { .. });
-                let unique_name = unique.then(|| b"unique".to_vec());
-                Ok(StorageAnswer::Opened(Opened { unique_name, ..Opened::default() }))
-            }
-            OpenDirectory(_) => Ok(StorageAnswer::Opened(Opened::default())),
+            UniqueName { .. } => Ok(StorageAnswer::Name(b"unique".to_vec())),
+            OpenWrite(..) | OpenDirectory(_) => Ok(StorageAnswer::Opened(Opened::default())),
             _ => Ok(StorageAnswer::Done),
         }
     }
@@ -221,6 +218,6 @@ pub(crate) fn metadata(kind: Kind) -> Metadata {
         owner: 0,
         group: 0,
         unique: None,
-        access: Access { read: true, write: true, remove: true },
+        access: Access::ALL,
     }
 }

@@ -11,14 +11,17 @@
 //! | `done #2`, `failed #2 not-found` | a storage request |
 //! | `metadata #2 file size=12` | what stands there |
 //! | `space #2 1000`, `space #2 unknown` | how much more can be stored |
-//! | `opened #2 size=12 existed unique=name` | a file or directory |
+//! | `opened #2 size=12 existed` | a file or directory |
+//! | `name #2 a.1` | a name that nothing has |
 //! | `entries #2 a{file size=12} b{directory}` | what is in a directory; none: the end |
 //! | `site #3 200 text` | a SITE command |
 //! | `listening #4 50000`, `listening #4 none` | a passive port |
 //! | `arrived #4 10.0.0.1` | a connection to it |
+//! | `port-lost #4 failed`, `… given-away` | it is closed |
 //! | `connected #5`, `unconnected #5` | an active connection |
 //! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
 //! | `progress #6 100`, `ended #6 100 complete` | a transfer |
+//! | `checked #6` | the control connection has been looked at once more |
 //! | `progress #7 100`, `digested #7 \x1f\x00`, `… stopped`, `… failed busy` | a digest |
 //!
 //! A transfer ends `complete`, `data-lost`, `damaged`, `stopped`, `excess`, or with a storage error
@@ -28,8 +31,8 @@ use std::time::Duration;
 
 use wharf_core::{
     Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Metadata, Opened,
-    Permissions, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired, TransferEnd,
-    VirtualPath, WallTime,
+    Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
+    TransferEnd, VirtualPath, WallTime,
 };
 
 use super::text::unescape;
@@ -87,6 +90,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "metadata" => stored(StorageAnswer::Metadata(metadata(rest)?)),
         "space" if rest == "unknown" => stored(StorageAnswer::Space(None)),
         "space" => stored(StorageAnswer::Space(Some(number(rest)?))),
+        "name" => stored(StorageAnswer::Name(unescape(rest)?)),
         "opened" => stored(StorageAnswer::Opened(opened(rest)?)),
         "entries" => stored(StorageAnswer::Entries(entries(rest)?)),
         "site" => {
@@ -96,7 +100,14 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "listening" if rest == "none" => Event::Listening { id, port: None },
         "listening" => Event::Listening { id, port: Some(number(rest)?) },
         "arrived" => Event::DataArrived { id, peer: number(rest)? },
-        "port-lost" => Event::PortLost { id },
+        "port-lost" => {
+            let why = match rest {
+                "failed" => PortLoss::Failed,
+                "given-away" => PortLoss::GivenAway,
+                _ => return Err(format!("unknown loss {rest:?}")),
+            };
+            Event::PortLost { id, why }
+        }
         "connected" => Event::Connected { id, established: true },
         "unconnected" => Event::Connected { id, established: false },
         "protected" => {
@@ -112,6 +123,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         }
         "progress" => Event::Progress { id, bytes: number(rest)? },
         "sent" => Event::Sent { id },
+        "checked" => Event::ControlChecked { id },
         "ended" => {
             let (bytes, end) = split(rest);
             let end = match end {
@@ -149,7 +161,7 @@ pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
 
 fn storage_error(text: &str) -> Result<StorageError> {
     use StorageError::*;
-    const ALL: [(&str, StorageError); 16] = [
+    const ALL: [(&str, StorageError); 17] = [
         ("not-found", NotFound),
         ("permission-denied", PermissionDenied),
         ("already-exists", AlreadyExists),
@@ -163,6 +175,7 @@ fn storage_error(text: &str) -> Result<StorageError> {
         ("quota-exceeded", QuotaExceeded),
         ("read-only", ReadOnly),
         ("crosses-devices", CrossesDevices),
+        ("displaced", Displaced),
         ("busy", Busy),
         ("unsupported", Unsupported),
         ("other", Other),
@@ -207,7 +220,6 @@ fn opened(text: &str) -> Result<Opened> {
     for word in text.split_whitespace() {
         match word.split_once('=') {
             Some(("size", size)) => opened.size = number(size)?,
-            Some(("unique", name)) => opened.unique_name = Some(unescape(name)?),
             None if word == "existed" => opened.existed = true,
             _ => return Err(format!("unknown fact {word:?}")),
         }
@@ -244,7 +256,7 @@ fn metadata(text: &str) -> Result<Metadata> {
         owner: 0,
         group: 0,
         unique: None,
-        access: Access { read: true, write: true, remove: true },
+        access: Access::ALL,
     };
     for fact in facts.split_whitespace() {
         let (name, value) = fact.split_once('=').ok_or_else(|| format!("bad fact {fact:?}"))?;
@@ -273,6 +285,7 @@ fn set_fact(metadata: &mut Metadata, name: &str, value: &str) -> Result<()> {
                 read: value.contains('r'),
                 write: value.contains('w'),
                 remove: value.contains('d'),
+                enter: value.contains('x'),
             };
         }
         ("to", Kind::Symlink { target, .. }) => *target = Some(unescape(value)?),

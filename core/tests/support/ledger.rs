@@ -50,7 +50,9 @@ impl Ledger {
     pub(crate) fn action(&mut self, action: &Action) {
         assert!(!self.closed, "{action:?} after Close");
         match action {
-            Action::Authenticate { id, .. } | Action::Site { id, .. } => self.issue(*id, action),
+            Action::Authenticate { id, .. }
+            | Action::Site { id, .. }
+            | Action::CheckControl { id } => self.issue(*id, action),
             Action::Storage { id, request } => {
                 self.issue(*id, action);
                 self.storage(request);
@@ -130,6 +132,7 @@ impl Ledger {
             }
             Event::Authenticated { id, .. }
             | Event::Site { id, .. }
+            | Event::ControlChecked { id }
             | Event::DataProtected { id, .. } => {
                 self.waiting.remove(&id.0);
             }
@@ -141,7 +144,7 @@ impl Ledger {
                 self.data = Data::Knocking(id.0);
             }
             Event::TlsStarted { .. } => self.handshake = false,
-            Event::PortLost { id } if self.data == Data::Listening(id.0) => {
+            Event::PortLost { id, .. } if self.data == Data::Listening(id.0) => {
                 self.data = Data::Nothing;
             }
             Event::Connected { id, .. } => {
@@ -197,6 +200,14 @@ impl Ledger {
         match request {
             StorageRequest::NextEntries { directory, .. } => {
                 assert_eq!(self.open.get(&directory.0), Some(&Open::Directory), "{request:?}");
+            }
+            StorageRequest::Sync { file } => {
+                assert_ne!(self.file_in_transfer(), Some(file.0), "synced while it moves");
+                assert_eq!(self.open.get(&file.0), Some(&Open::Write), "{request:?}");
+            }
+            // Before that there is nobody whose file it could be.
+            StorageRequest::OpenWrite(..) => {
+                assert_eq!(self.data, Data::Connection, "{request:?}");
             }
             StorageRequest::Finish { file, .. } => {
                 assert_ne!(self.file_in_transfer(), Some(file.0), "finished while it moves");

@@ -114,6 +114,15 @@ impl Control {
         consumed > 0 || self.unread.is_empty()
     }
 
+    /// Hands Session all that has come, whatever is known of the socket.
+    pub(super) fn check(&mut self, session: &mut Session, now: Now) {
+        self.wire.set_ready(Readiness::READABLE);
+        while self.receive(session, now) {}
+        if self.is_blind(session) {
+            self.look_for_end(session, now);
+        }
+    }
+
     /// Begins TLS. What Session has not consumed can only be the client's part of the handshake.
     pub(super) fn start_tls(&mut self, connection: ServerConnection) {
         self.wire.start_tls(connection, std::mem::take(&mut self.unread), READ);
@@ -192,7 +201,7 @@ impl Control {
     /// a while to read it.
     fn lost(&mut self, error: &io::Error, session: &mut Session, now: Now) {
         if self.wire.tls().is_some() && error.kind() == io::ErrorKind::InvalidData {
-            log::info!("{}: TLS broken: {error}", self.peer);
+            crate::say!(Info, "{}: TLS broken: {error}", self.peer);
         }
         self.ended = true;
         self.broken = error.kind() != io::ErrorKind::InvalidData;

@@ -60,6 +60,7 @@ pub struct Connection {
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
     seat: Seat,
+    implicit_tls: bool,
 }
 
 /// How soon a client that died is missed while its commands are left unread during a transfer.
@@ -118,7 +119,19 @@ impl Connection {
             life: Life::Alive,
             look_again: None,
             seat,
+            implicit_tls,
         })
+    }
+
+    /// Tells a client that has just come 421: it cannot be served. That takes no time, so where the
+    /// client would have to shake hands first, it is not told.
+    pub fn turn_away(mut self) {
+        if self.implicit_tls {
+            return;
+        }
+        let endpoint = Endpoint::new(self.local, self.peer, Admission::ServerFull);
+        self.session = Session::new(self.server.session.clone(), endpoint, self.server.clock.now());
+        while self.life == Life::Alive && self.turn() == Turn::Again {}
     }
 
     /// Does all that can be done without waiting, up to a bound.
@@ -158,6 +171,7 @@ impl Connection {
             moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
             moved |= self.advance_digest(now);
             moved |= self.act(now);
+            self.data.set_awaited(self.session.awaits_data());
             if self.life != Life::Alive || self.data.take_replaced() {
                 return Turn::Again;
             }
@@ -199,7 +213,7 @@ impl Connection {
             }
             Outcome::Nothing => {}
             Outcome::Panicked => {
-                log::error!("{}: a storage, accounts or SITE call panicked", self.peer.ip());
+                crate::say!(Error, "{}: a storage, accounts or SITE call panicked", self.peer.ip());
                 self.close(Life::Over);
             }
         }
@@ -303,7 +317,8 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
-                let port = self.data.listen(id, self.local, self.server.passive_ports);
+                let ports = &self.server.passive_ports;
+                let port = self.data.listen(id, self.peer.ip(), self.local, ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),
@@ -322,6 +337,10 @@ impl Connection {
                 }
             }
             Action::StopTransfer => self.data.stop(),
+            Action::CheckControl { id } => {
+                self.control.check(&mut self.session, now);
+                self.session.handle(Event::ControlChecked { id }, now);
+            }
             Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {
                 Some(OpenFile::Read(file)) => {
                     self.digest = Some(Digesting::new(id, file, algorithm, start..end));

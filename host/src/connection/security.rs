@@ -18,7 +18,7 @@ impl Connection {
             }
             other => {
                 if let Some(Err(error)) = other {
-                    log::error!("TLS cannot begin: {error}");
+                    crate::say!(Error, "TLS cannot begin: {error}");
                 }
                 self.session.handle(Event::ControlLost, now);
             }
@@ -37,7 +37,7 @@ impl Connection {
                 self.data.protect(id, connection, origin)
             }
             Err(error) => {
-                log::error!("TLS cannot begin: {error}");
+                crate::say!(Error, "TLS cannot begin: {error}");
                 false
             }
         }

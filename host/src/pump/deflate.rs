@@ -37,7 +37,7 @@ impl Deflated {
                 Ok(_) if more && taken == self.plain.len() && has_room => return Ok(true),
                 Ok(_) => {}
                 Err(error) => {
-                    log::error!("compressing failed: {error}");
+                    crate::say!(Error, "compressing failed: {error}");
                     return Err(StorageError::Other);
                 }
             }

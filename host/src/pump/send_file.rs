@@ -60,7 +60,7 @@ impl SendFile {
             Flow::Moved(count) => Step::Moved(count),
             Flow::Blocked => Step::Blocked,
             Flow::Ended => {
-                log::warn!("a file became shorter while it was sent");
+                crate::say!(Warn, "a file became shorter while it was sent");
                 Step::Ended(TransferEnd::Storage(StorageError::Other))
             }
             Flow::Broken(error) if is_unsupported(&error) => return None,
@@ -69,7 +69,7 @@ impl SendFile {
                 Step::Ended(TransferEnd::DataLost)
             }
             Flow::Broken(error) => {
-                log::warn!("reading a file failed: {error}");
+                crate::say!(Warn, "reading a file failed: {error}");
                 Step::Ended(TransferEnd::Storage(storage_error(&error)))
             }
         })

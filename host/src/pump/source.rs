@@ -133,7 +133,7 @@ fn read(
     }
     let count = file.read_at(*offset, buffer)?;
     if count == 0 {
-        log::warn!("a file became shorter while it was sent");
+        crate::say!(Warn, "a file became shorter while it was sent");
         return Err(StorageError::Other);
     }
     buffer.truncate(count);

@@ -22,7 +22,7 @@ pub(crate) fn storage_error(error: &io::Error) -> StorageError {
         ErrorKind::Unsupported => StorageError::Unsupported,
         ErrorKind::StorageFull => StorageError::NoSpace,
         _ => {
-            log::warn!("storage: {error}");
+            crate::say!(Warn, "storage: {error}");
             StorageError::Other
         }
     }

@@ -39,6 +39,17 @@ pub trait Storage: Send + Sync {
         Ok(())
     }
 
+    /// Invents the name of a file that does not exist yet in `directory`, and that begins with
+    /// `hint`, which may be empty (RFC 959 STOU). It creates nothing: the file is opened with
+    /// [`WriteMode::Create`], and where another has taken the name by then, asked for anew.
+    fn unique_name(&self, directory: &VirtualPath, hint: &[u8]) -> Result<Vec<u8>, StorageError> {
+        names::invent(hint, |name| match self.link_metadata(&directory.join(name)) {
+            Ok(_) => Ok(false),
+            Err(StorageError::NotFound) => Ok(true),
+            Err(error) => Err(error),
+        })
+    }
+
     /// Opens a file for writing; see [`WriteMode`]. Called once there is a data connection.
     fn open_write(
         &self,
@@ -55,8 +66,15 @@ pub trait Storage: Send + Sync {
     /// Removes an empty directory.
     fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
 
-    /// Renames `from` to `to`, replacing a file that stands there.
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError>;
+    /// Renames `from` to `to`. A file that stands there is replaced where `replace` is set, and is
+    /// [`StorageError::AlreadyExists`] where it is not; one that comes to stand there meanwhile is
+    /// not lost either. Another name of the same file is no obstacle.
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError>;
 
     /// Sets when the content of what stands at `path` last changed, a symbolic link followed.
     /// [`StorageError::Unsupported`] unless implemented.
@@ -106,11 +124,6 @@ pub trait ReadFile: Send {
 pub trait WriteFile: Send {
     /// Tells whether a file stood under the name before.
     fn existed(&self) -> bool;
-
-    /// Returns the name that the storage invented for [`WriteMode::Unique`].
-    fn unique_name(&self) -> Option<&[u8]> {
-        None
-    }
 
     /// Writes all of `bytes` behind what was written before.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;

@@ -5,6 +5,9 @@ use wharf_core::{StorageError, VirtualPath};
 /// What the names of unfinished uploads begin with: clients neither see nor touch such names.
 pub(super) const RESERVED: &[u8] = b".wharf-upload-";
 
+/// How often a name is invented until it must be on purpose that it is taken.
+const ATTEMPTS: usize = 32;
+
 /// What a unique name begins with when the client gave no hint.
 const DEFAULT_HINT: &[u8] = b"upload";
 
@@ -26,37 +29,37 @@ pub(super) fn check_new(path: &VirtualPath) -> Result<(), StorageError> {
     }
 }
 
-/// The names to try for a unique file, given a hint and a source of suffixes.
+/// Invents a name that is free, from the hint that the client gave: empty, or one path component.
 ///
-/// The hint alone comes first; behind it `<hint>.<suffix>` again and again.
-pub(super) struct UniqueNames<'a> {
-    hint: &'a [u8],
-    bare: bool,
+/// The hint alone comes first; behind it `<hint>.<random>` again and again.
+pub(super) fn invent(
+    hint: &[u8],
+    mut is_free: impl FnMut(&[u8]) -> Result<bool, StorageError>,
+) -> Result<Vec<u8>, StorageError> {
+    let odd = hint == b"." || hint == b".." || hint.iter().any(|&b| b == b'/' || b == 0);
+    if odd || is_reserved(hint) {
+        return Err(StorageError::BadName);
+    }
+    if !hint.is_empty() && is_free(hint)? {
+        return Ok(hint.to_vec());
+    }
+    let hint = if hint.is_empty() { DEFAULT_HINT } else { hint };
+    for _ in 0..ATTEMPTS {
+        let suffix = format!(".{:08x}", random()? as u32);
+        let name = [hint, suffix.as_bytes()].concat();
+        if is_free(&name)? {
+            return Ok(name);
+        }
+    }
+    Err(StorageError::AlreadyExists)
 }
 
-impl<'a> UniqueNames<'a> {
-    /// Takes the hint that the client gave: empty, or one path component.
-    pub(super) fn new(hint: &'a [u8]) -> Result<Self, StorageError> {
-        if hint.is_empty() {
-            return Ok(Self { hint: DEFAULT_HINT, bare: false });
-        }
-        let odd = hint == b"." || hint == b".." || hint.iter().any(|&b| b == b'/' || b == 0);
-        if odd || is_reserved(hint) {
-            return Err(StorageError::BadName);
-        }
-        Ok(Self { hint, bare: true })
-    }
-
-    /// Returns the next name to try.
-    pub(super) fn next<E>(
-        &mut self,
-        suffix: impl FnOnce() -> Result<String, E>,
-    ) -> Result<Vec<u8>, E> {
-        if std::mem::take(&mut self.bare) {
-            return Ok(self.hint.to_vec());
-        }
-        Ok([self.hint, b".", suffix()?.as_bytes()].concat())
-    }
+/// Returns random bits for a name.
+pub(super) fn random() -> Result<u64, StorageError> {
+    getrandom::u64().map_err(|error| {
+        crate::say!(Warn, "no random bytes: {error}");
+        StorageError::Other
+    })
 }
 
 #[cfg(test)]
@@ -66,12 +69,24 @@ mod tests {
     #[test]
     fn a_hint_is_one_component() {
         for bad in [&b"."[..], b"..", b"a/b", b"/", b"a\0", b".wharf-upload-1"] {
-            assert!(UniqueNames::new(bad).is_err(), "{}", bad.escape_ascii());
+            let error = invent(bad, |_| Ok(true)).unwrap_err();
+            assert_eq!(error, StorageError::BadName, "{}", bad.escape_ascii());
         }
-        let mut names = UniqueNames::new(b"a").unwrap();
-        let suffix = || Ok::<_, ()>("7".to_owned());
-        assert_eq!(names.next(suffix).unwrap(), b"a");
-        assert_eq!(names.next(suffix).unwrap(), b"a.7");
-        assert_eq!(UniqueNames::new(b"").unwrap().next(suffix).unwrap(), b"upload.7");
+        assert_eq!(invent(b"a", |_| Ok(true)).unwrap(), b"a");
+        let other = invent(b"a", |name| Ok(name != b"a")).unwrap();
+        assert!(other.starts_with(b"a.") && other.len() == 10);
+        let unhinted = invent(b"", |_| Ok(true)).unwrap();
+        assert!(unhinted.starts_with(b"upload.") && unhinted.len() == 15);
+    }
+
+    #[test]
+    fn where_all_is_taken_it_is_given_up() {
+        let mut asked = 0;
+        let error = invent(b"a", |_| {
+            asked += 1;
+            Ok(false)
+        });
+        assert_eq!((error, asked), (Err(StorageError::AlreadyExists), 1 + ATTEMPTS));
+        assert_eq!(invent(b"a", |_| Err(StorageError::Busy)), Err(StorageError::Busy));
     }
 }

@@ -68,11 +68,11 @@ fn links_out_are_seen_but_not_followed() {
         let then = WallTime::from_seconds(0);
         assert_eq!(storage.set_modified(&path(at), then), Err(denied), "{at}");
         assert_eq!(storage.space_left(&path(at)), Err(denied), "{at}");
-        for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+        for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
             assert_eq!(storage.open_write(&path(at), &mode).err(), Some(denied), "{at}");
+            assert_eq!(storage.check_write(&path(at), &mode).err(), Some(denied), "{at}");
         }
-        let unique = WriteMode::Unique { hint: b"x".to_vec() };
-        assert_eq!(storage.open_write(&path(at), &unique).err(), Some(denied), "{at}");
+        assert_eq!(storage.unique_name(&path(at), b"x"), Err(denied), "{at}");
         let below = path(format!("{at}/file"));
         assert_eq!(storage.metadata(&below), Err(denied));
         assert_eq!(storage.link_metadata(&below), Err(denied));
@@ -80,15 +80,15 @@ fn links_out_are_seen_but_not_followed() {
         assert_eq!(storage.remove_file(&below), Err(denied));
         assert_eq!(storage.remove_directory(&below), Err(denied));
         assert_eq!(storage.create_directory(&below), Err(denied));
-        assert_eq!(storage.rename(&below, &path("/stolen")), Err(denied));
-        assert_eq!(storage.rename(&path(at), &below), Err(denied));
+        assert_eq!(storage.rename(&below, &path("/stolen"), true), Err(denied));
+        assert_eq!(storage.rename(&path(at), &below, true), Err(denied));
     }
     assert_eq!(list(&storage, "/").unwrap().len(), 6);
     assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "secret");
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
     // The links themselves can go.
     storage.remove_file(&path("/absolute")).unwrap();
-    storage.rename(&path("/relative"), &path("/moved")).unwrap();
+    storage.rename(&path("/relative"), &path("/moved"), true).unwrap();
     assert!(outside.exists());
 }
 
@@ -129,7 +129,7 @@ fn links_within_are_followed() {
     // Writing goes through the link, and leaves it a link.
     put(&storage, "/chain", "new");
     assert_eq!(read(&storage, "/d/f").unwrap(), "new");
-    write(&storage, "/file", &WriteMode::Append, "er", Publish).unwrap();
+    write(&storage, "/file", &WriteMode::Append { create: true }, "er", Publish).unwrap();
     assert_eq!(read(&storage, "/d/f").unwrap(), "newer");
     assert_eq!(names(&storage, "/d"), ["deep", "f"]);
     assert!(link_of(&storage, "/chain").1.is_some());
@@ -141,10 +141,10 @@ fn links_within_are_followed() {
 
     // Removing and renaming mean the link itself.
     assert_eq!(storage.remove_directory(&path("/dir")), Err(StorageError::NotADirectory));
-    storage.rename(&path("/dir"), &path("/dir2")).unwrap();
+    storage.rename(&path("/dir"), &path("/dir2"), true).unwrap();
     storage.remove_file(&path("/dir2")).unwrap();
     storage.remove_file(&path("/dangling")).unwrap();
-    storage.rename(&path("/file"), &path("/chain")).unwrap();
+    storage.rename(&path("/file"), &path("/chain"), true).unwrap();
     assert_eq!(link_of(&storage, "/chain"), (Some(b"d/f".to_vec()), file.1));
     assert_eq!(read(&storage, "/d/f").unwrap(), "newer");
 }
@@ -208,7 +208,7 @@ fn what_is_no_file_is_neither_opened_nor_waited_for() {
         assert_eq!((kind, access.read, access.write), (Kind::Other, false, false));
         let odd = Some(StorageError::NotRegular);
         assert_eq!(storage.open_read(&path(at)).err(), odd);
-        for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+        for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
             assert_eq!(storage.open_write(&path(at), &mode).err(), odd, "{mode:?}");
         }
         assert_eq!(storage.open_directory(&path(at)).err(), Some(StorageError::NotADirectory));
@@ -265,14 +265,17 @@ fn unfinished_uploads_are_nobodys_business() {
     assert_eq!(storage.link_metadata(&at), Err(missing));
     assert_eq!(storage.remove_file(&at), Err(missing));
     assert_eq!(storage.remove_directory(&at), Err(missing));
-    assert_eq!(storage.rename(&at, &path("/g")), Err(missing));
-    assert_eq!(storage.rename(&path("/f"), &at), Err(StorageError::BadName));
+    assert_eq!(storage.rename(&at, &path("/g"), true), Err(missing));
+    assert_eq!(storage.rename(&path("/f"), &at, true), Err(StorageError::BadName));
     assert_eq!(storage.create_directory(&at), Err(StorageError::BadName));
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+    let create = WriteMode::Create { atomic: true };
+    let append = WriteMode::Append { create: true };
+    for mode in [ATOMIC, IN_PLACE, append, WriteMode::ResumeAt(0), create] {
         assert_eq!(storage.open_write(&at, &mode).err(), Some(StorageError::BadName));
+        assert_eq!(storage.check_write(&at, &mode).err(), Some(StorageError::BadName));
     }
-    let unique = WriteMode::Unique { hint: name.into() };
-    assert_eq!(storage.open_write(&path("/"), &unique).err(), Some(StorageError::BadName));
+    let named = storage.unique_name(&path("/"), name.as_bytes());
+    assert_eq!(named, Err(StorageError::BadName));
 
     // One that is under way looks the same, and leaves nothing behind.
     fs::remove_file(inside.join(name)).unwrap();
@@ -348,7 +351,10 @@ fn memory_can_be_full() {
     let full = Err(StorageError::QuotaExceeded);
     assert_eq!(write(&memory, "/g", &ATOMIC, "12345", Publish), full);
     assert_eq!(names(&memory, "/"), ["f"]);
-    assert_eq!(write(&memory, "/f", &WriteMode::Append, "12345678", Publish), full);
+    assert_eq!(
+        write(&memory, "/f", &WriteMode::Append { create: true }, "12345678", Publish),
+        full
+    );
     assert_eq!(read(&memory, "/f").unwrap(), "1234561234");
     // Replacing in one step needs room for both.
     assert_eq!(write(&memory, "/f", &ATOMIC, "1", Publish), full);

@@ -3,14 +3,15 @@
 use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
-use crate::session::failure::{failure, store_failure};
+use crate::session::failure::store_failure;
 use crate::session::listing::{Listing, Refusal};
-use crate::session::state::{Data, Range, Work};
+use crate::session::state::{Range, Work};
 use crate::session::{NO_RANGE_HERE, Session};
-use crate::storage::{Opened, StorageError, StorageRequest, WriteMode};
+use crate::storage::{StorageError, StorageRequest, WriteMode};
 
 use super::plan::What;
-use super::{NO_DATA, Stage, Stop, Transfer};
+use super::upload::Upload;
+use super::{Stage, Stop, Transfer};
 
 /// The text of 503 where a command for which a range means nothing comes behind RANG.
 const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";
@@ -52,7 +53,7 @@ impl Session {
             Range::From(offset) => (WriteMode::ResumeAt(offset), None),
             Range::Between { start, end } => (WriteMode::ResumeAt(start), Some(end - start)),
         };
-        self.store(path, mode, filter, length);
+        self.store(Upload::to(path, mode, filter, length));
     }
 
     /// APPE: at the end, whatever REST said. A range it would have to obey; it takes none.
@@ -62,7 +63,8 @@ impl Session {
             return self.fail_transfer(503, NO_RANGE);
         }
         if let Some(path) = self.resolve_for_transfer(argument, Permissions::APPEND) {
-            self.store(path, WriteMode::Append, filter, None);
+            let create = self.may(Permissions::CREATE, &path);
+            self.store(Upload::to(path, WriteMode::Append { create }, filter, None));
         }
     }
 
@@ -72,22 +74,22 @@ impl Session {
         if let Range::Between { .. } = range {
             return self.fail_transfer(503, NO_RANGE);
         }
-        let Some(path) = self.resolve_for_transfer(argument, Permissions::STORE) else { return };
+        let Some(path) = self.resolve_for_transfer(argument, Permissions::CREATE) else { return };
         let (directory, hint) = match path.file_name() {
             Some(name) if !argument.is_empty() => (path.parent(), name.to_vec()),
             _ => (path, alloc::vec![]),
         };
         // The name is the storage's to choose, so the directory has to allow it too.
-        if !self.may(Permissions::STORE, &directory) {
-            let (code, text) = failure(StorageError::PermissionDenied);
+        if !self.may(Permissions::CREATE, &directory) {
+            let (code, text) = store_failure(StorageError::PermissionDenied);
             return self.fail_transfer(code, text);
         }
-        self.store(directory, WriteMode::Unique { hint }, filter, None);
+        self.store(Upload::unique(directory, hint, filter));
     }
 
-    fn store(&mut self, path: VirtualPath, mode: WriteMode, filter: Filter, length: Option<u64>) {
-        let what = What::Store { filter, opened: Opened::default(), length };
-        self.prepare(what, StorageRequest::OpenWrite(path, mode));
+    fn store(&mut self, upload: Upload) {
+        let request = upload.first_request();
+        self.prepare(What::Store(upload), request);
     }
 
     /// LIST, NLST, MLSD.
@@ -104,8 +106,10 @@ impl Session {
 
     /// Asks the storage, unless it is clear already that there is no data connection.
     fn prepare(&mut self, what: What, request: StorageRequest) {
-        if self.data == Data::None && !judges_a_file(&request) {
-            return self.reply(425, NO_DATA);
+        if let Some((code, text)) = self.missing_data()
+            && !judges_a_file(&request)
+        {
+            return self.fail_transfer(code, text);
         }
         if self.input_ended {
             return self.fail_transfer(426, "The control connection is closed.");
@@ -122,7 +126,7 @@ impl Session {
     pub(in crate::session) fn abor(&mut self) {
         match &self.work {
             Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::Aborted),
-            _ if self.data != Data::None => {
+            _ if self.missing_data().is_none() => {
                 self.close_data();
                 self.reply(226, "ABOR command successful; data connection closed.");
             }
@@ -151,8 +155,8 @@ impl Session {
 }
 
 /// Tells whether the answer is worth having without a data connection: it may be that the file
-/// cannot be had anyway, or not from that offset. Other requests would make or empty a file.
+/// cannot be had anyway, or not from that offset.
 fn judges_a_file(request: &StorageRequest) -> bool {
-    use StorageRequest::{OpenRead, OpenWrite};
-    matches!(request, OpenRead(_) | OpenWrite(_, WriteMode::ResumeAt(1..)))
+    use StorageRequest::{CheckWrite, OpenRead};
+    matches!(request, OpenRead(_) | CheckWrite(..))
 }

@@ -1,21 +1,26 @@
-//! The course of a data transfer. Its commands are in `commands`, what it moves in `plan`.
+//! The course of a data transfer. Its commands are in `commands`, what it moves in `plan`, and what
+//! is particular to uploads in `upload`.
 //!
 //! Each passes the same stages: [`Preparing`](Stage::Preparing) the file,
 //! [`Connecting`](Stage::Connecting), 150, with TLS [`Securing`](Stage::Securing),
-//! [`Moving`](Stage::Moving), then
-//! [`Closing`](Stage::Closing) for what was sent and [`Finishing`](Stage::Finishing) for what was
-//! received, and the last reply. Whatever goes wrong leaves nothing behind:
-//! neither an open file nor a data connection.
+//! [`Moving`](Stage::Moving), then [`Closing`](Stage::Closing), and the last reply.
+//!
+//! A file to be received is only looked at while it is prepared. It comes into being when its data
+//! connection stands and is secure: [`Opening`](Stage::Opening), in clear before the 150. At its end
+//! follow [`Syncing`](Stage::Syncing), [`Checking`](Stage::Checking) and
+//! [`Finishing`](Stage::Finishing). Whatever goes wrong leaves nothing behind: neither an open file
+//! nor a data connection, nor a file that was not there.
 
 mod commands;
 mod plan;
+mod upload;
 
 use core::time::Duration;
 
 use crate::action::{Action, Mode};
 use crate::event::{DataProof, RequestId, TransferEnd};
 use crate::reply::Text;
-use crate::storage::{Disposition, StorageAnswer, StorageError, StorageRequest};
+use crate::storage::{StorageAnswer, StorageError};
 use crate::time::{Instant, Now};
 use crate::tls::Resumption;
 
@@ -25,9 +30,6 @@ use super::security::Protection;
 use super::state::{Data, Work};
 
 use plan::{Next, What};
-
-/// The text of 425 where no command has said where the data connection comes from.
-const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
 
 /// How long 226 waits for the client to close the data connection, once all has been sent.
 const CLOSING: Duration = Duration::from_millis(200);
@@ -49,17 +51,23 @@ pub(crate) struct Transfer {
 enum Stage {
     /// The storage is asked.
     Preparing(RequestId),
-    /// All is ready but for the data connection. The file is open under this id, where there is
-    /// one.
+    /// All is ready but for the data connection. The file to be sent is open under this id, where
+    /// there is one.
     Connecting { file: Option<RequestId>, until: Instant },
     /// The data connection's TLS handshake goes on.
     Securing { request: RequestId, file: Option<RequestId>, until: Instant },
+    /// The file to be received is opened; behind the 150 where that is `announced`.
+    Opening { request: RequestId, announced: bool },
     /// Bytes move; every progress puts the deadline off.
     Moving { file: Option<RequestId>, until: Instant },
     /// All bytes have been handed over; the client is to close the data connection too.
     Closing { until: Instant },
     /// The driver has been told to stop.
     Stopping { file: Option<RequestId> },
+    /// All has been received, and is made to last.
+    Syncing { request: RequestId, file: RequestId },
+    /// The control connection is looked at once more.
+    Checking { request: RequestId, file: RequestId },
     /// The uploaded file is put in its place, or away.
     Finishing { request: RequestId, end: TransferEnd },
 }
@@ -86,8 +94,11 @@ impl Transfer {
             && matches!(
                 self.stage,
                 Stage::Securing { .. }
+                    | Stage::Opening { announced: true, .. }
                     | Stage::Moving { .. }
                     | Stage::Closing { .. }
+                    | Stage::Syncing { .. }
+                    | Stage::Checking { .. }
                     | Stage::Finishing { .. }
             )
     }
@@ -128,6 +139,10 @@ impl Session {
         let Work::Transferring(transfer) = &self.work else { return };
         match transfer.stage {
             Stage::Preparing(request) if request == id => self.prepared(id, outcome, now),
+            Stage::Opening { request, announced } if request == id => {
+                self.upload_opened(id, outcome, announced, now);
+            }
+            Stage::Syncing { request, file } if request == id => self.upload_synced(file, outcome),
             Stage::Finishing { request, end } if request == id => {
                 let failed = outcome.err().filter(|_| end == TransferEnd::Complete);
                 self.conclude(failed.map_or(end, TransferEnd::Storage));
@@ -158,8 +173,10 @@ impl Session {
 
     /// Goes where the data connection comes from, if it is not there yet.
     fn connect_data(&mut self, now: Now) {
+        if let Some((code, text)) = self.missing_data() {
+            return self.fail_transfer(code, text);
+        }
         match self.data {
-            Data::None => self.fail_transfer(425, NO_DATA),
             Data::Active(to) => {
                 let id = self.next_id();
                 self.actions.push_back(Action::Connect { id, to });
@@ -175,24 +192,29 @@ impl Session {
             return;
         }
         if established {
-            self.data = Data::Arrived;
+            self.data = Data::Connected;
             self.data_established(now);
         } else {
             self.fail_transfer(425, "Can't open data connection.");
         }
     }
 
-    /// If the data connection stands and a transfer waits for it, the bytes begin to move.
+    /// If the data connection stands and a transfer waits for it, the bytes begin to move, or what
+    /// has to come before them.
     pub(super) fn data_established(&mut self, now: Now) {
         let Work::Transferring(transfer) = &mut self.work else { return };
         let Stage::Connecting { file, .. } = transfer.stage else { return };
-        if self.data != Data::Arrived {
+        if !self.data.stands() {
             return;
         }
-        let text = transfer.what.announcement();
         let sends = transfer.what.sends();
+        let text = transfer.what.announcement();
+        let private = self.protection == Protection::Private;
+        if !sends && !private {
+            return self.open_upload(false);
+        }
         self.reply(150, text);
-        if self.protection != Protection::Private {
+        if !private {
             return self.start_moving(file, now);
         }
         let request = self.next_id();
@@ -210,21 +232,23 @@ impl Session {
         if request != id {
             return;
         }
+        let sends = transfer.what.sends();
         match (proof, self.resumption()) {
             (None, _) => self.fail_transfer(522, "TLS handshake failed on the data connection."),
             (Some(DataProof::OtherCertificate), _) => {
-                let peer = self.endpoint.peer().ip();
-                log::warn!("{peer}: data connection with another certificate");
+                self.journal.refused(format_args!("data connection with another certificate"));
                 self.fail_transfer(522, "That is not the control connection's certificate.");
             }
             (Some(DataProof::Fresh | DataProof::Foreign), Resumption::Require) => {
-                let peer = self.endpoint.peer().ip();
-                log::warn!("{peer}: data connection without the control connection's TLS session");
+                self.journal.refused(format_args!(
+                    "data connection without the control connection's TLS session"
+                ));
                 let text =
                     "The data connection has to resume the control connection's TLS session.";
                 self.fail_transfer(522, text);
             }
-            _ => self.start_moving(file, now),
+            _ if sends => self.start_moving(file, now),
+            _ => self.open_upload(true),
         }
     }
 
@@ -298,25 +322,10 @@ impl Session {
         }
         transfer.bytes = bytes;
         self.data = Data::None;
-        let (What::Store { opened, length, .. }, Some(file)) = (&transfer.what, file) else {
-            return self.conclude(end);
-        };
-        let end = match end {
-            // In stream mode an end that comes too early looks like any other.
-            TransferEnd::Complete if length.is_some_and(|length| bytes < length) => {
-                TransferEnd::DataLost
-            }
-            end => end,
-        };
-        let disposition = match end {
-            TransferEnd::Complete => Disposition::Publish,
-            // Not even its beginning can be trusted: the checksum comes last.
-            TransferEnd::Damaged => Disposition::Discard,
-            _ if opened.existed => Disposition::Discard,
-            _ => Disposition::KeepPartial,
-        };
-        let request = self.request(StorageRequest::Finish { file, disposition });
-        self.set_stage(Stage::Finishing { request, end });
+        match file {
+            Some(file) if !transfer.what.sends() => self.upload_ended(file, end),
+            _ => self.conclude(end),
+        }
     }
 
     /// The last reply of a transfer.
@@ -324,19 +333,14 @@ impl Session {
         let Work::Transferring(transfer) = core::mem::replace(&mut self.work, Work::Idle) else {
             return;
         };
-        let storing = matches!(transfer.what, What::Store { .. });
+        let storing = !transfer.what.sends();
         let (code, text) = match end {
             TransferEnd::Complete => (226, "Transfer complete."),
             TransferEnd::DataLost => (426, "Data connection lost; transfer aborted."),
             TransferEnd::Excess => (552, "More came than fits the range; transfer aborted."),
             TransferEnd::Damaged => (451, "The compressed data is damaged; transfer aborted."),
-            TransferEnd::Storage(error) if storing => {
-                match store_failure(error) {
-                    // A 550 would say that the upload had not begun.
-                    (550, text) => (451, text),
-                    other => other,
-                }
-            }
+            // What is permanent has to be a 5yz: else a client tries again and again.
+            TransferEnd::Storage(error) if storing => store_failure(error),
             TransferEnd::Storage(StorageError::BadOffset) => failure(StorageError::BadOffset),
             TransferEnd::Storage(error) => (451, failure(error).1),
             TransferEnd::Stopped => match transfer.stop {
@@ -345,14 +349,14 @@ impl Session {
                 _ => (426, "Transfer aborted via ABOR."),
             },
         };
-        log::info!("{}: {} bytes, {code} {text}", self.endpoint.peer().ip(), transfer.bytes);
+        self.journal.ordinary(format_args!("{} bytes, {code} {text}", transfer.bytes));
         self.reply(code, text);
         if transfer.stop == Some(Stop::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));
         }
     }
 
-    /// Answers a transfer command that came to nothing before its 150.
+    /// Answers a transfer command that came to nothing before a byte has moved.
     pub(super) fn fail_transfer(&mut self, code: u16, text: &'static str) {
         self.release_transfer();
         self.work = Work::Idle;

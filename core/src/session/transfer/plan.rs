@@ -3,9 +3,11 @@
 use crate::action::{Filter, Mode, Plan};
 use crate::event::RequestId;
 use crate::reply::Text;
-use crate::session::failure::{failure, store_failure};
+use crate::session::failure::failure;
 use crate::session::listing::Listing;
-use crate::storage::{Opened, StorageAnswer, StorageError, StorageRequest};
+use crate::storage::{StorageAnswer, StorageError, StorageRequest};
+
+use super::upload::Upload;
 
 /// How far into a file a transfer in TYPE A may begin, in bytes: all before it has to be converted
 /// to find the place, which costs time and nobody sees a byte.
@@ -15,7 +17,7 @@ const LONGEST_SKIP: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) enum What {
     Retrieve { filter: Filter, offset: u64, end: Option<u64>, size: u64 },
-    Store { filter: Filter, opened: Opened, length: Option<u64> },
+    Store(Upload),
     List(Listing),
 }
 
@@ -30,7 +32,7 @@ pub(super) enum Next {
 }
 
 impl Next {
-    fn fail((code, text): (u16, &'static str)) -> Self {
+    pub(super) fn fail((code, text): (u16, &'static str)) -> Self {
         Self::Fail { opened: None, code, text }
     }
 }
@@ -65,18 +67,12 @@ impl What {
                 }
                 Next::Connect(Some(id))
             }
-            (What::Store { opened: slot, .. }, Ok(StorageAnswer::Opened(opened))) => {
-                *slot = opened;
-                Next::Connect(Some(id))
-            }
             (What::List(listing), outcome) => match listing.answered(id, outcome) {
                 Ok(Some(request)) => Next::Ask(request),
                 Ok(None) => Next::Connect(listing.directory()),
                 Err(failure) => Next::fail(failure),
             },
-            (What::Store { .. }, outcome) => {
-                Next::fail(store_failure(outcome.err().unwrap_or(StorageError::Other)))
-            }
+            (What::Store(upload), outcome) => upload.checked(outcome),
             (What::Retrieve { .. }, outcome) => {
                 Next::fail(failure(outcome.err().unwrap_or(StorageError::Other)))
             }
@@ -85,7 +81,7 @@ impl What {
 
     /// Tells whether bytes go to the client.
     pub(super) fn sends(&self) -> bool {
-        !matches!(self, What::Store { .. })
+        !matches!(self, What::Store(_))
     }
 
     /// The text of 150.
@@ -95,16 +91,8 @@ impl What {
                 let size = end.map_or(*size, |end| end - offset);
                 Text::from("Opening BINARY mode data connection ({} bytes).").with(size)
             }
-            // RFC 1123 section 4.1.2.9 fixes this form.
-            What::Store { opened: Opened { unique_name: Some(name), .. }, .. } => {
-                Text::verbatim([b"FILE: ", &name[..]].concat())
-            }
-            What::Store { filter: Filter::Identity, .. } => {
-                Text::from("Opening BINARY mode data connection.")
-            }
-            What::Retrieve { .. } | What::Store { .. } => {
-                Text::from("Opening ASCII mode data connection.")
-            }
+            What::Store(upload) => upload.announcement(),
+            What::Retrieve { .. } => Text::from("Opening ASCII mode data connection."),
             What::List(_) => Text::from("Opening ASCII mode data connection for the listing."),
         }
     }
@@ -117,9 +105,7 @@ impl What {
             What::Retrieve { filter, offset, end, .. } => {
                 Plan::Send { file, filter: *filter, offset: *offset, end: *end }
             }
-            What::Store { filter, length, .. } => {
-                Plan::Receive { file, filter: *filter, most: *length }
-            }
+            What::Store(upload) => upload.plan(file),
             What::List(listing) => listing.plan(),
         }
     }
@@ -134,10 +120,7 @@ impl What {
                 Text::from("Sending a file: {} of {} bytes").with(bytes).with(whole)
             }
             What::Retrieve { .. } => Text::from("Sending a file: {} bytes").with(bytes),
-            What::Store { length: Some(length), .. } => {
-                Text::from("Receiving a file: {} of {} bytes").with(bytes).with(length)
-            }
-            What::Store { .. } => Text::from("Receiving a file: {} bytes").with(bytes),
+            What::Store(upload) => upload.status(bytes),
             What::List(_) => Text::from("Sending a listing: {} bytes").with(bytes),
         }
     }

@@ -7,10 +7,13 @@ pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
     match text {
         "read" => Ok(Permissions::READ_ONLY),
         "write" => Ok(Permissions::ALL),
+        // It would not mean what is hoped for.
+        both if both.contains('w') && both.contains('n') => Err(format!(
+            "{text:?}: w and n together; w lets files be replaced, n alone only new ones be stored"
+        )),
         letters => Permissions::parse(letters).map_err(|odd| {
-            let all = Permissions::ALL;
             format!(
-                "{text:?}: no permission is {odd:?}; letters of {all}, or \"read\", or \"write\""
+                "{text:?}: no permission is {odd:?}; letters of elradfmwnMT, or \"read\", or \"write\""
             )
         }),
     }
@@ -100,7 +103,11 @@ mod tests {
         assert_eq!(permissions("write"), Ok(Permissions::ALL));
         assert_eq!(permissions(""), Ok(Permissions::NONE));
         assert_eq!(permissions("elw").map(|set| set.to_string()), Ok("elw".into()));
+        assert_eq!(permissions("eln").map(|set| set.to_string()), Ok("eln".into()));
         assert!(permissions("Read").unwrap_err().contains("'R'"));
+        for both in ["elwn", "nw", "elradfmwnMT"] {
+            assert!(permissions(both).unwrap_err().contains("w and n together"), "{both}");
+        }
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl StoredHash {
             None => Some("too little memory".into()),
         };
         if let Some(cause) = cause {
-            log::error!("accounts: cannot compute a password's hash: {cause}");
+            crate::say!(Error, "accounts: cannot compute a password's hash: {cause}");
             return Err(OutOfMemory);
         }
         Ok(verify_slices_are_equal(&output, &self.output).is_ok())

@@ -3,18 +3,18 @@
 mod refusal;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use rustls::ServerConnection;
 use socket2::Socket;
-use wharf_core::{Event, Instant, Mode, Now, Plan, RequestId, Session, TransferEnd};
+use wharf_core::{Event, Instant, Mode, Now, Plan, PortLoss, RequestId, Session, TransferEnd};
 
 use crate::files::Files;
 use crate::job::Job;
 use crate::listener::{Accepted, Arrival, accept};
-use crate::passive::PassivePorts;
+use crate::ports::{OpenPort, OpenPorts};
 use crate::pump::{Pump, Pumped, Step};
 use crate::tls::DataOrigin;
 use crate::wire::{Progress, Readiness, Wire};
@@ -40,7 +40,7 @@ pub(super) struct DataChannel {
 
 enum State {
     None,
-    Listening { id: RequestId, socket: Arc<Socket>, readable: bool, offered: Option<Socket> },
+    Listening { id: RequestId, port: OpenPort, readable: bool, offered: Option<Socket> },
     Connecting { id: RequestId, socket: Arc<Socket>, writable: bool },
     Open { socket: Arc<Socket>, wire: Wire, protecting: Option<Protecting> },
 }
@@ -76,9 +76,9 @@ impl DataChannel {
     pub(super) fn socket(&self) -> Option<DataSocket<'_>> {
         let (socket, interest) = match &self.state {
             State::None => return None,
-            State::Listening { socket, readable, offered, .. } => {
+            State::Listening { port, readable, offered, .. } => {
                 let readable = !readable && offered.is_none();
-                (socket, Readiness { readable, writable: false })
+                (port.socket(), Readiness { readable, writable: false })
             }
             State::Connecting { socket, writable, .. } => {
                 (socket, Readiness { readable: false, writable: !writable })
@@ -120,23 +120,28 @@ impl DataChannel {
     pub(super) fn listen(
         &mut self,
         id: RequestId,
+        peer: IpAddr,
         at: SocketAddr,
-        ports: PassivePorts,
+        ports: &Arc<OpenPorts>,
     ) -> Option<u16> {
         self.part();
-        let opened = ports.listen(at).and_then(|listener| {
-            let port = listener.local_addr()?.port();
-            Ok((port, Arc::new(Socket::from(listener))))
-        });
-        match opened {
-            Ok((port, socket)) => {
-                self.set(State::Listening { id, socket, readable: true, offered: None });
-                Some(port)
+        match ports.open(peer, at) {
+            Ok(port) => {
+                let number = port.port();
+                self.set(State::Listening { id, port, readable: true, offered: None });
+                Some(number)
             }
             Err(error) => {
-                log::warn!("no passive port: {error}");
+                crate::say!(Warn, "no passive port: {error}");
                 None
             }
+        }
+    }
+
+    /// Says whether a transfer waits for a connection to the passive port, if there is one.
+    pub(super) fn set_awaited(&self, awaited: bool) {
+        if let State::Listening { port, .. } = &self.state {
+            port.set_awaited(awaited);
         }
     }
 
@@ -247,15 +252,18 @@ impl DataChannel {
     ) -> bool {
         match &mut self.state {
             State::None => false,
-            State::Listening { id, socket, readable, offered } => {
+            State::Listening { id, port, readable, offered } => {
                 if !*readable || offered.is_some() {
                     return false;
                 }
-                match accept(socket) {
+                match accept(port.socket()) {
                     Accepted::Client(Arrival { socket: client, peer, .. }) => {
                         *offered = Some(client);
                         session.handle(Event::DataArrived { id: *id, peer: peer.ip() }, now);
                         true
+                    }
+                    Accepted::Nobody if port.is_given_away() => {
+                        self.lose_port(PortLoss::GivenAway, session, jobs, now)
                     }
                     Accepted::Nobody => {
                         *readable = false;
@@ -263,11 +271,8 @@ impl DataChannel {
                     }
                     // Waiting would spin, and the port's own descriptor is wanted elsewhere.
                     Accepted::Exhausted(error) => {
-                        log::warn!("passive port lost: {error}");
-                        let id = *id;
-                        self.close(jobs);
-                        session.handle(Event::PortLost { id }, now);
-                        true
+                        crate::say!(Warn, "passive port lost: {error}");
+                        self.lose_port(PortLoss::Failed, session, jobs, now)
                     }
                 }
             }
@@ -299,7 +304,10 @@ impl DataChannel {
                     (Progress::Broken(error), _) => {
                         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
                         let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
-                        log::info!("{peer}: TLS handshake on a data connection failed: {error}");
+                        crate::say!(
+                            Info,
+                            "{peer}: TLS handshake on a data connection failed: {error}"
+                        );
                         None
                     }
                     _ => None,
@@ -309,6 +317,20 @@ impl DataChannel {
             }
             State::Open { protecting: None, .. } => self.pump(session, files, jobs, now),
         }
+    }
+
+    fn lose_port(
+        &mut self,
+        why: PortLoss,
+        session: &mut Session,
+        jobs: &mut VecDeque<Job>,
+        now: Now,
+    ) -> bool {
+        if let State::Listening { id, .. } = self.state {
+            self.close(jobs);
+            session.handle(Event::PortLost { id, why }, now);
+        }
+        true
     }
 
     fn pump(

@@ -24,7 +24,7 @@ impl DataChannel {
     pub(in crate::connection) fn refuse(&mut self, jobs: &mut VecDeque<Job>, now: Now) {
         let connection = match &mut self.state {
             State::Listening { offered: offered @ Some(_), .. } => offered.take().map(Arc::new),
-            State::Listening { socket, .. } => match accept(socket) {
+            State::Listening { port, .. } => match accept(port.socket()) {
                 Accepted::Client(Arrival { socket, .. }) => Some(Arc::new(socket)),
                 _ => None,
             },

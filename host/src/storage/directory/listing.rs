@@ -5,9 +5,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::{io, vec};
 
 use cap_std::fs::{Dir, ReadDir};
+use rustix::fs::AtFlags;
 use wharf_core::{Entry, StorageError, VirtualPath};
 
-use super::{Directory, is_reserved, metadata, storage_error};
+use super::{Directory, errno, is_reserved, metadata, storage_error};
 use crate::storage::Entries;
 
 /// How many names are held in memory, and sorted.
@@ -30,6 +31,8 @@ pub(super) struct Listing {
 impl Listing {
     /// Begins the listing of `dir`, which is at `path` in the tree.
     pub(super) fn new(tree: Directory, path: VirtualPath, dir: Dir) -> Result<Self, StorageError> {
+        // Where names can be read but nothing can be looked at, an empty listing would be a lie.
+        rustix::fs::statat(&dir, ".", AtFlags::SYMLINK_NOFOLLOW).map_err(errno)?;
         let mut rest = dir.entries().map_err(|e| storage_error(&e))?;
         let mut sorted = Vec::new();
         while sorted.len() < SORTED_AT_MOST

@@ -25,8 +25,6 @@ pub(super) fn followed(tree: &Directory, path: &VirtualPath) -> Result<Metadata,
     Ok(describe(&stat, kind(&stat), access(&dir, &name, &stat, removable)))
 }
 
-const NO_ACCESS: Access = Access { read: false, write: false, remove: false };
-
 /// Describes the entry `name` of `dir`, which is at `path` in the tree; a link is not followed.
 pub(super) fn unfollowed(
     tree: &Directory,
@@ -52,7 +50,7 @@ pub(super) fn unfollowed(
     };
     let access = Access {
         remove: removable,
-        ..leads_to.as_deref().map_or(NO_ACCESS, |target: &Metadata| target.access)
+        ..leads_to.as_deref().map_or(Access::NONE, |target: &Metadata| target.access)
     };
     let kind = Kind::Symlink { target: target.filter(|text| !text.starts_with(b"/")), leads_to };
     Ok(describe(&stat, kind, access))
@@ -88,16 +86,18 @@ fn kind(stat: &Stat) -> Kind {
 }
 
 fn access(dir: &Dir, name: &OsStr, stat: &Stat, remove: bool) -> Access {
-    let (read, write) = match kind(stat) {
-        Kind::Directory => (ENTER_AND_LIST, ENTER_AND_CHANGE),
-        Kind::File => (Check::READ_OK, Check::WRITE_OK),
-        Kind::Symlink { .. } | Kind::Other => return Access { read: false, write: false, remove },
+    let (read, write, enter) = match kind(stat) {
+        // A name that cannot be looked at makes no listing.
+        Kind::Directory => (ENTER_AND_LIST, ENTER_AND_CHANGE, Some(Check::EXEC_OK)),
+        Kind::File => (Check::READ_OK, Check::WRITE_OK, None),
+        Kind::Symlink { .. } | Kind::Other => return Access { remove, ..Access::NONE },
     };
     // Most often all is allowed, and one question is enough.
     if may(dir, name, read.union(write)) {
-        return Access { read: true, write: true, remove };
+        return Access { read: true, write: true, remove, enter: enter.is_some() };
     }
-    Access { read: may(dir, name, read), write: may(dir, name, write), remove }
+    let may = |what| may(dir, name, what);
+    Access { read: may(read), write: may(write), remove, enter: enter.is_some_and(may) }
 }
 
 /// Asks for the process's effective rights; a link that has come to stand there is not followed.

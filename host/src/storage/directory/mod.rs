@@ -3,6 +3,7 @@
 mod listing;
 mod metadata;
 mod read;
+mod rename;
 mod upload;
 
 use std::ffi::{OsStr, OsString};
@@ -144,6 +145,10 @@ impl Storage for Directory {
         Ok(Box::new(read::Reader::open(&spot)?))
     }
 
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        upload::check(self, path, mode)
+    }
+
     fn open_write(
         &self,
         path: &VirtualPath,
@@ -178,20 +183,19 @@ impl Storage for Directory {
 
     /// Renames `from` to `to`; the root takes no part in it.
     ///
-    /// A file replaces a file, a link itself is moved and replaced. A directory replaces nothing:
+    /// A file replaces a file where it may, a link itself is moved and replaced. A directory replaces nothing:
     /// neither a file ([`StorageError::NotADirectory`]) nor another directory
     /// ([`StorageError::AlreadyExists`]), and does not go into itself ([`StorageError::BadName`]).
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError> {
         if from.is_root() || to.is_root() {
             return Err(StorageError::PermissionDenied);
         }
-        let old = self.locate(from)?;
-        let old_stat = old.stat().map_err(|e| storage_error(&e))?;
-        let new = self.locate_new(to)?;
-        if old_stat.is_dir() && from != to && new.stat().is_ok_and(|stat| stat.is_dir()) {
-            return Err(StorageError::AlreadyExists);
-        }
-        rustix::fs::renameat(&old.dir, &old.name, &new.dir, &new.name).map_err(errno)
+        rename::rename(&self.locate(from)?, &self.locate_new(to)?, replace)
     }
 
     fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {

@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use wharf_core::{Disposition, StorageError, VirtualPath, WriteMode};
 
 use super::read::open_regular;
-use super::{Directory, Spot, check_path, errno, metadata, storage_error};
+use super::{Directory, Spot, errno, metadata, storage_error};
 use crate::storage::WriteFile;
-use crate::storage::names::{RESERVED, UniqueNames};
+use crate::storage::names::{RESERVED, random};
 
 /// How often a name is invented until it must be somebody's doing that it is taken.
 const NAME_ATTEMPTS: usize = 32;
@@ -28,8 +28,72 @@ pub(super) fn open(
     path: &VirtualPath,
     mode: &WriteMode,
 ) -> Result<Box<dyn WriteFile>, StorageError> {
-    if let WriteMode::Unique { hint } = mode {
-        return open_unique(tree, path, hint);
+    let (spot, old) = examine(tree, path, mode)?;
+    let existed = old.is_some();
+    let flags = OFlags::WRONLY | if mode.may_create() { OFlags::CREATE } else { OFlags::empty() };
+    let file = match *mode {
+        WriteMode::Replace { atomic: true } => {
+            return Ok(Box::new(Beside::create(spot, old.as_ref(), false)?));
+        }
+        WriteMode::Create { atomic: true } => {
+            return Ok(Box::new(Beside::create(spot, None, true)?));
+        }
+        WriteMode::Create { atomic: false } => open_regular(&spot, flags | OFlags::EXCL)?,
+        WriteMode::Replace { atomic: false } => {
+            let file = open_regular(&spot, flags)?;
+            file.set_len(0).map_err(|e| storage_error(&e))?;
+            file
+        }
+        WriteMode::ResumeAt(offset) => {
+            let mut file = open_regular(&spot, flags)?;
+            if offset > file.metadata().map_err(|e| storage_error(&e))?.len() {
+                return Err(StorageError::BadOffset);
+            }
+            file.seek(SeekFrom::Start(offset)).map_err(|e| storage_error(&e))?;
+            file
+        }
+        WriteMode::Append { .. } => open_regular(&spot, flags | OFlags::APPEND)?,
+    };
+    let placeholder = (!existed).then(|| Temporary { dir: spot.dir, name: Some(spot.name) });
+    Ok(Box::new(InPlace { file, existed, placeholder }))
+}
+
+/// Checks whether the file at `path` could be opened like this, and creates nothing.
+pub(super) fn check(
+    tree: &Directory,
+    path: &VirtualPath,
+    mode: &WriteMode,
+) -> Result<(), StorageError> {
+    let (spot, old) = examine(tree, path, mode)?;
+    match (mode, old) {
+        (WriteMode::ResumeAt(offset), Some(old)) if *offset > old.len() => {
+            Err(StorageError::BadOffset)
+        }
+        (mode, None) if !mode.may_create() => Err(StorageError::NotFound),
+        (_, None) if !metadata::can_change(&spot.dir, OsStr::new(".")) => {
+            Err(StorageError::PermissionDenied)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Finds where a file is to be written, and what stands there: a regular file that may be written,
+/// or nothing.
+fn examine(
+    tree: &Directory,
+    path: &VirtualPath,
+    mode: &WriteMode,
+) -> Result<(Spot, Option<Stat>), StorageError> {
+    if let WriteMode::Create { .. } = mode {
+        if path.is_root() {
+            return Err(StorageError::IsADirectory);
+        }
+        let spot = tree.locate_new(path)?;
+        return match spot.stat() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((spot, None)),
+            Err(error) => Err(storage_error(&error)),
+            Ok(_) => Err(StorageError::AlreadyExists),
+        };
     }
     let (spot, old) = locate(tree, path)?;
     if let Some(old) = &old {
@@ -38,32 +102,7 @@ pub(super) fn open(
             return Err(StorageError::PermissionDenied);
         }
     }
-    let existed = old.is_some();
-    let create = OFlags::WRONLY | OFlags::CREATE;
-    let file = match *mode {
-        WriteMode::Replace { atomic: true } => {
-            return Ok(Box::new(Beside::create(spot, old.as_ref())?));
-        }
-        WriteMode::Replace { atomic: false } => {
-            let file = open_regular(&spot, create)?;
-            file.set_len(0).map_err(|e| storage_error(&e))?;
-            file
-        }
-        WriteMode::ResumeAt(offset) => {
-            let flags = if offset == 0 { create } else { OFlags::WRONLY };
-            let mut file = open_regular(&spot, flags)?;
-            if offset > file.metadata().map_err(|e| storage_error(&e))?.len() {
-                return Err(StorageError::BadOffset);
-            }
-            file.seek(SeekFrom::Start(offset)).map_err(|e| storage_error(&e))?;
-            file
-        }
-        WriteMode::Append | WriteMode::Unique { .. } => {
-            open_regular(&spot, create | OFlags::APPEND)?
-        }
-    };
-    let placeholder = (!existed).then(|| Temporary { dir: spot.dir, name: Some(spot.name) });
-    Ok(Box::new(InPlace { file, existed, unique_name: None, placeholder }))
+    Ok((spot, old))
 }
 
 /// Finds where a file is to be written, and what stands there.
@@ -84,44 +123,10 @@ fn locate(tree: &Directory, path: &VirtualPath) -> Result<(Spot, Option<Stat>), 
     }
 }
 
-fn open_unique(
-    tree: &Directory,
-    path: &VirtualPath,
-    hint: &[u8],
-) -> Result<Box<dyn WriteFile>, StorageError> {
-    let mut names = UniqueNames::new(hint)?;
-    check_path(path)?;
-    let mut spot =
-        Spot { dir: tree.open_dir(path).map_err(|e| storage_error(&e))?, name: OsString::new() };
-    let create = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    for _ in 0..NAME_ATTEMPTS {
-        let name = names.next(|| random().map(|number| format!("{:08x}", number as u32)))?;
-        spot.name = OsString::from_vec(name);
-        match open_regular(&spot, create) {
-            Ok(file) => {
-                let unique_name = Some(spot.name.as_bytes().to_vec());
-                let placeholder = Some(Temporary { dir: spot.dir, name: Some(spot.name) });
-                return Ok(Box::new(InPlace { file, existed: false, unique_name, placeholder }));
-            }
-            Err(StorageError::AlreadyExists) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(StorageError::AlreadyExists)
-}
-
-fn random() -> Result<u64, StorageError> {
-    getrandom::u64().map_err(|error| {
-        log::warn!("no random bytes: {error}");
-        StorageError::Other
-    })
-}
-
 /// A file that is written where it stands: what was written stays, however the transfer ends.
 struct InPlace {
     file: File,
     existed: bool,
-    unique_name: Option<Vec<u8>>,
     /// The file came into being for this, and is still empty: it goes if nothing comes of it.
     placeholder: Option<Temporary>,
 }
@@ -129,10 +134,6 @@ struct InPlace {
 impl WriteFile for InPlace {
     fn existed(&self) -> bool {
         self.existed
-    }
-
-    fn unique_name(&self) -> Option<&[u8]> {
-        self.unique_name.as_deref()
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
@@ -158,8 +159,14 @@ impl InPlace {
 
 impl Drop for InPlace {
     fn drop(&mut self) {
-        // Somebody else may have written to it meanwhile: then it stays.
-        if self.placeholder.is_some() && !self.file.metadata().is_ok_and(|stat| stat.len() == 0) {
+        // Another session may have written to it meanwhile, or put another file in its place: then
+        // what stands there stays.
+        let Some(Temporary { dir, name: Some(name) }) = &self.placeholder else { return };
+        let (Ok(own), Ok(there)) = (rustix::fs::fstat(&self.file), dir.symlink_metadata(name))
+        else {
+            return self.keep();
+        };
+        if own.st_size != 0 || (own.st_dev, own.st_ino) != (there.dev(), there.ino()) {
             self.keep();
         }
     }
@@ -173,10 +180,12 @@ struct Beside {
     existed: bool,
     temporary: Temporary,
     name: OsString,
+    /// Nothing is to be replaced.
+    only_new: bool,
 }
 
 impl Beside {
-    fn create(target: Spot, old: Option<&Stat>) -> Result<Self, StorageError> {
+    fn create(target: Spot, old: Option<&Stat>, only_new: bool) -> Result<Self, StorageError> {
         for _ in 0..NAME_ATTEMPTS {
             let mut temporary = RESERVED.to_vec();
             temporary.extend_from_slice(format!("{:016x}", random()?).as_bytes());
@@ -191,7 +200,8 @@ impl Beside {
                         carry_mode(&file, old);
                     }
                     let existed = old.is_some();
-                    return Ok(Self { file: file.into(), existed, temporary, name });
+                    let file = file.into();
+                    return Ok(Self { file, existed, temporary, name, only_new });
                 }
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(errno(error)),
@@ -212,8 +222,12 @@ impl WriteFile for Beside {
 
     fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
         match disposition {
+            Disposition::Publish if self.only_new => self.temporary.take_free(&self.name),
             Disposition::Publish => self.temporary.replace(&self.name),
-            Disposition::KeepPartial => self.temporary.take_free(&self.name),
+            Disposition::KeepPartial => match self.temporary.take_free(&self.name) {
+                Err(StorageError::AlreadyExists) => Ok(()),
+                outcome => outcome,
+            },
             Disposition::Discard => Ok(()),
         }
     }
@@ -251,12 +265,9 @@ impl Temporary {
             // A link of a second name does the same where the file system cannot rename so; the
             // first name goes with `self`.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                match rustix::fs::linkat(&self.dir, own, &self.dir, name, AtFlags::empty()) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(error) => return Err(errno(error)),
-                }
+                return rustix::fs::linkat(&self.dir, own, &self.dir, name, AtFlags::empty())
+                    .map_err(errno);
             }
-            Err(Errno::EXIST) => {}
             Err(error) => return Err(errno(error)),
         }
         Ok(())

@@ -52,7 +52,6 @@ pub(super) struct Writer {
     file: SharedFile,
     /// Where the next bytes go, or `None` for the end, wherever that is by then.
     position: Option<usize>,
-    unique_name: Option<Vec<u8>>,
     existed: bool,
     /// The file came into being for this: it goes again if it is still empty, and nothing came of
     /// it.
@@ -73,14 +72,7 @@ impl Writer {
         placeholder: Option<Placeholder>,
     ) -> Self {
         let existed = placeholder.is_none();
-        Self { file, position, unique_name: None, existed, placeholder }
-    }
-
-    pub(super) fn unique(file: SharedFile, placeholder: Placeholder) -> Self {
-        let name = placeholder.path.file_name().map(<[u8]>::to_vec);
-        let mut writer = Self::new(file, Some(0), Some(placeholder));
-        writer.unique_name = name;
-        writer
+        Self { file, position, existed, placeholder }
     }
 }
 
@@ -98,10 +90,6 @@ impl Drop for Writer {
 impl WriteFile for Writer {
     fn existed(&self) -> bool {
         self.existed
-    }
-
-    fn unique_name(&self) -> Option<&[u8]> {
-        self.unique_name.as_deref()
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
@@ -128,6 +116,8 @@ pub(super) struct Aside {
     path: VirtualPath,
     file: SharedFile,
     existed: bool,
+    /// Nothing is to be replaced.
+    only_new: bool,
 }
 
 impl Aside {
@@ -136,8 +126,9 @@ impl Aside {
         path: VirtualPath,
         file: SharedFile,
         existed: bool,
+        only_new: bool,
     ) -> Self {
-        Self { tree, path, file, existed }
+        Self { tree, path, file, existed, only_new }
     }
 }
 
@@ -155,6 +146,9 @@ impl WriteFile for Aside {
     fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
         match disposition {
+            Disposition::Publish if self.only_new && tree.exists(&self.path) => {
+                Err(StorageError::AlreadyExists)
+            }
             Disposition::Publish => tree.attach_file(&self.path, self.file),
             Disposition::KeepPartial if !tree.exists(&self.path) => {
                 tree.attach_file(&self.path, self.file)

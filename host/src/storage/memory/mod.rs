@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
-use self::file::lock_file;
+use self::file::{SharedFile, lock_file};
 use self::handles::{Aside, Listing, Placeholder, Snapshot, Writer};
 use self::tree::{Node, Tree};
-use super::names::UniqueNames;
 use super::{Entries, ReadFile, Storage, WriteFile};
 
 /// A tree of files in memory, for tests and for programs that have no disk to offer.
@@ -75,28 +74,39 @@ impl Memory {
         // A thread that panicked has left the tree as whole as any other call would.
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn open_unique(
-        &self,
-        path: &VirtualPath,
-        hint: &[u8],
-    ) -> Result<Box<dyn WriteFile>, StorageError> {
-        let mut names = UniqueNames::new(hint)?;
-        let mut tree = self.lock();
-        tree.find_directory(path)?;
-        loop {
-            let name = names.next(|| Ok::<_, StorageError>(tree.next_number().to_string()))?;
-            let path = path.join(&name);
-            match tree.create_file(&path) {
-                Ok(file) => {
-                    let placeholder = Placeholder { tree: Arc::clone(&self.tree), path };
-                    return Ok(Box::new(Writer::unique(file, placeholder)));
-                }
-                Err(StorageError::AlreadyExists) => {}
-                Err(error) => return Err(error),
-            }
+/// Finds the file that is to be written, if it is there, and checks that it can be.
+fn examine(
+    tree: &Tree,
+    path: &VirtualPath,
+    mode: &WriteMode,
+) -> Result<Option<SharedFile>, StorageError> {
+    let old = match tree.find(path) {
+        Ok(_) if matches!(mode, WriteMode::Create { .. }) => {
+            return Err(StorageError::AlreadyExists);
         }
+        Ok(Node::File(file)) => Arc::clone(file),
+        Ok(Node::Directory(_)) => return Err(StorageError::IsADirectory),
+        Err(StorageError::NotFound) if mode.may_create() => {
+            tree.check_change(path)?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let file = lock_file(&old);
+    if !file.attributes.allows(0o200) {
+        return Err(StorageError::PermissionDenied);
     }
+    match mode {
+        WriteMode::ResumeAt(offset) if *offset > file.content().len() as u64 => {
+            return Err(StorageError::BadOffset);
+        }
+        WriteMode::Replace { atomic: true } => tree.check_change(path)?,
+        _ => {}
+    }
+    drop(file);
+    Ok(Some(old))
 }
 
 impl Storage for Memory {
@@ -121,51 +131,38 @@ impl Storage for Memory {
         Ok(Box::new(Snapshot::new(file.share())))
     }
 
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        examine(&self.lock(), path, mode).map(drop)
+    }
+
     fn open_write(
         &self,
         path: &VirtualPath,
         mode: &WriteMode,
     ) -> Result<Box<dyn WriteFile>, StorageError> {
-        if let WriteMode::Unique { hint } = mode {
-            return self.open_unique(path, hint);
-        }
         let mut tree = self.lock();
-        let old = match tree.find_file(path) {
-            Ok(file) => Some(Arc::clone(file)),
-            Err(StorageError::NotFound) => None,
-            Err(error) => return Err(error),
-        };
+        let old = examine(&tree, path, mode)?;
         let existed = old.is_some();
-        if old.as_ref().is_some_and(|old| !lock_file(old).attributes.allows(0o200)) {
-            return Err(StorageError::PermissionDenied);
-        }
-        if *mode == (WriteMode::Replace { atomic: true }) {
-            tree.check_change(path)?;
+        if let WriteMode::Replace { atomic: true } | WriteMode::Create { atomic: true } = mode {
             let file = tree.nameless_file(old.as_ref());
+            let only_new = matches!(mode, WriteMode::Create { .. });
             let tree = Arc::clone(&self.tree);
-            return Ok(Box::new(Aside::new(tree, path.clone(), file, existed)));
+            return Ok(Box::new(Aside::new(tree, path.clone(), file, existed, only_new)));
         }
         let file = match old {
             Some(file) => file,
-            None if matches!(mode, WriteMode::ResumeAt(1..)) => {
-                return Err(StorageError::NotFound);
-            }
             None => tree.create_file(path)?,
         };
-        let mut state = lock_file(&file);
-        let size = state.content().len();
         let position = match *mode {
-            WriteMode::ResumeAt(offset) => match usize::try_from(offset) {
-                Ok(offset) if offset <= size => Some(offset),
-                _ => return Err(StorageError::BadOffset),
-            },
-            WriteMode::Append => None,
+            WriteMode::ResumeAt(offset) => {
+                Some(usize::try_from(offset).map_err(|_| StorageError::BadOffset)?)
+            }
+            WriteMode::Append { .. } => None,
             _ => {
-                state.truncate();
+                lock_file(&file).truncate();
                 Some(0)
             }
         };
-        drop(state);
         let created = || Placeholder { tree: Arc::clone(&self.tree), path: path.clone() };
         Ok(Box::new(Writer::new(file, position, (!existed).then(created))))
     }
@@ -192,8 +189,13 @@ impl Storage for Memory {
     }
 
     /// Renames `from` to `to`; the same rules as with [`Directory`](super::Directory).
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), StorageError> {
-        self.lock().rename(from, to)
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError> {
+        self.lock().rename(from, to, replace)
     }
 
     fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {

@@ -33,6 +33,14 @@ impl Directory {
         self.children.is_empty()
     }
 
+    /// Finds what is called `name`, where the directory can be entered.
+    fn child(&self, name: &[u8]) -> Result<&Node, StorageError> {
+        if !self.attributes.allows(0o100) {
+            return Err(StorageError::PermissionDenied);
+        }
+        self.children.get(name).ok_or(StorageError::NotFound)
+    }
+
     /// Tells whether entries can be created and removed.
     fn changeable(&self) -> bool {
         self.attributes.allows(0o300)
@@ -67,9 +75,7 @@ impl Tree {
 
     pub(super) fn find(&self, path: &VirtualPath) -> Result<&Node, StorageError> {
         path.components().try_fold(&self.root, |node, name| match node {
-            Node::Directory(directory) => {
-                directory.children.get(name).ok_or(StorageError::NotFound)
-            }
+            Node::Directory(directory) => directory.child(name),
             Node::File(_) => Err(StorageError::NotADirectory),
         })
     }
@@ -164,6 +170,7 @@ impl Tree {
         &mut self,
         from: &VirtualPath,
         to: &VirtualPath,
+        replace: bool,
     ) -> Result<(), StorageError> {
         let is_directory = matches!(self.find(from)?, Node::Directory(_));
         self.check_change(from)?;
@@ -175,6 +182,7 @@ impl Tree {
             Ok(Node::Directory(_)) if is_directory => return Err(StorageError::AlreadyExists),
             Ok(Node::Directory(_)) => return Err(StorageError::IsADirectory),
             Ok(Node::File(_)) if is_directory => return Err(StorageError::NotADirectory),
+            Ok(Node::File(_)) if !replace => return Err(StorageError::AlreadyExists),
             _ => {}
         }
         let mut below = from.as_bytes().to_vec();
@@ -208,7 +216,7 @@ impl Tree {
     /// Describes everything in a directory, sorted by name.
     pub(super) fn entries(&self, path: &VirtualPath) -> Result<Vec<Entry>, StorageError> {
         let directory = self.find_directory(path)?;
-        if !directory.attributes.allows(0o400) {
+        if !directory.attributes.allows(0o500) {
             return Err(StorageError::PermissionDenied);
         }
         let removable = directory.changeable();
@@ -242,6 +250,7 @@ impl Tree {
     fn find_mut(&mut self, path: &VirtualPath) -> Result<&mut Node, StorageError> {
         path.components().try_fold(&mut self.root, |node, name| match node {
             Node::Directory(directory) => {
+                directory.child(name)?;
                 directory.children.get_mut(name).ok_or(StorageError::NotFound)
             }
             Node::File(_) => Err(StorageError::NotADirectory),
@@ -262,14 +271,21 @@ impl Tree {
 }
 
 fn describe(node: &Node, remove: bool) -> Metadata {
-    let (kind, size, attributes, [read, write]) = match node {
+    let (kind, size, attributes, [read, write, enter]) = match node {
         Node::File(file) => {
             let file = lock_file(file);
-            (Kind::File, file.content().len() as u64, file.attributes, [0o400, 0o200])
+            (Kind::File, file.content().len() as u64, file.attributes, [0o400, 0o200, 0])
         }
-        Node::Directory(directory) => (Kind::Directory, 0, directory.attributes, [0o500, 0o300]),
+        Node::Directory(directory) => {
+            (Kind::Directory, 0, directory.attributes, [0o500, 0o300, 0o100])
+        }
     };
-    let access = Access { read: attributes.allows(read), write: attributes.allows(write), remove };
+    let access = Access {
+        read: attributes.allows(read),
+        write: attributes.allows(write),
+        remove,
+        enter: enter != 0 && attributes.allows(enter),
+    };
     Metadata {
         kind,
         size,

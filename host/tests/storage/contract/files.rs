@@ -38,7 +38,6 @@ pub(crate) fn replacing_in_one_step(storage: &dyn Storage) {
     let mut early = storage.open_read(&path("/f")).unwrap();
     let mut file = storage.open_write(&path("/f"), &ATOMIC).unwrap();
     assert!(file.existed());
-    assert_eq!(file.unique_name(), None);
     file.write(b"a new and longer content").unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "the old");
     assert_eq!(names(storage, "/"), ["f"]);
@@ -113,13 +112,91 @@ pub(crate) fn in_place_what_was_written_stays(storage: &dyn Storage) {
     put(storage, "/f", "0123456789");
     write(storage, "/f", &WriteMode::ResumeAt(2), "ab", Discard).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "01ab456789");
-    write(storage, "/f", &WriteMode::Append, "!", KeepPartial).unwrap();
+    write(storage, "/f", &WriteMode::Append { create: true }, "!", KeepPartial).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "01ab456789!");
     write(storage, "/f", &IN_PLACE, "new", Discard).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "new");
-    let hint = b"u".to_vec();
-    write(storage, "/", &WriteMode::Unique { hint }, "part", Discard).unwrap();
-    assert_eq!(read(storage, "/u").unwrap(), "part");
+}
+
+pub(crate) fn only_new_files(storage: &dyn Storage) {
+    for atomic in [true, false] {
+        let mode = WriteMode::Create { atomic };
+        let at = format!("/new-{atomic}");
+        assert_eq!(storage.check_write(&path(&at), &mode), Ok(()));
+        let mut file = storage.open_write(&path(&at), &mode).unwrap();
+        assert!(!file.existed());
+        file.write(b"first").unwrap();
+        // The name is taken at once, or in the end.
+        assert_eq!(read(storage, &at).is_err(), atomic);
+        file.finish(Publish).unwrap();
+        assert_eq!(read(storage, &at).unwrap(), "first");
+        let taken = Some(StorageError::AlreadyExists);
+        assert_eq!(storage.check_write(&path(&at), &mode).err(), taken);
+        assert_eq!(storage.open_write(&path(&at), &mode).err(), taken);
+    }
+    // Another comes first: it stays, whatever becomes of the late one.
+    let mode = WriteMode::Create { atomic: true };
+    for (disposition, outcome) in
+        [(Publish, Err(StorageError::AlreadyExists)), (KeepPartial, Ok(())), (Discard, Ok(()))]
+    {
+        let mut late = storage.open_write(&path("/race"), &mode).unwrap();
+        late.write(b"late").unwrap();
+        put(storage, "/race", "first");
+        assert_eq!(late.finish(disposition), outcome);
+        assert_eq!(read(storage, "/race").unwrap(), "first");
+        storage.remove_file(&path("/race")).unwrap();
+    }
+    storage.create_directory(&path("/d")).unwrap();
+    for atomic in [true, false] {
+        let mode = WriteMode::Create { atomic };
+        let error = storage.open_write(&path("/d"), &mode).err();
+        assert_eq!(error, Some(StorageError::AlreadyExists));
+        assert_eq!(storage.open_write(&path("/none/a"), &mode).err(), Some(StorageError::NotFound));
+    }
+    assert_eq!(names(storage, "/"), ["d", "new-false", "new-true"]);
+}
+
+pub(crate) fn checking_creates_and_changes_nothing(storage: &dyn Storage) {
+    use StorageError::*;
+    put(storage, "/f", "01234");
+    storage.create_directory(&path("/d")).unwrap();
+    let resume = WriteMode::ResumeAt;
+    let create = WriteMode::Create { atomic: false };
+    for (at, mode, outcome) in [
+        ("/f", ATOMIC, Ok(())),
+        ("/f", IN_PLACE, Ok(())),
+        ("/f", WriteMode::Append { create: true }, Ok(())),
+        ("/f", resume(5), Ok(())),
+        ("/f", resume(6), Err(BadOffset)),
+        ("/f", create.clone(), Err(AlreadyExists)),
+        ("/new", ATOMIC, Ok(())),
+        ("/new", IN_PLACE, Ok(())),
+        ("/new", WriteMode::Append { create: true }, Ok(())),
+        ("/new", resume(0), Ok(())),
+        ("/new", resume(1), Err(NotFound)),
+        ("/new", create.clone(), Ok(())),
+        ("/new", WriteMode::Append { create: false }, Err(NotFound)),
+        ("/d", ATOMIC, Err(IsADirectory)),
+        ("/d", create, Err(AlreadyExists)),
+        ("/none/new", ATOMIC, Err(NotFound)),
+        ("/f/new", WriteMode::Append { create: true }, Err(NotADirectory)),
+    ] {
+        assert_eq!(storage.check_write(&path(at), &mode), outcome, "{at} {mode:?}");
+        assert_eq!(names(storage, "/"), ["d", "f"]);
+        assert_eq!(read(storage, "/f").unwrap(), "01234");
+    }
+}
+
+/// An empty file that came into being goes by itself, and no other in its place.
+pub(crate) fn a_file_that_took_the_place_stays(storage: &dyn Storage) {
+    for mode in [WriteMode::Append { create: true }, WriteMode::ResumeAt(0), IN_PLACE] {
+        let waiting = storage.open_write(&path("/n"), &mode).unwrap();
+        put(storage, "/other", "");
+        storage.rename(&path("/other"), &path("/n"), true).unwrap();
+        drop(waiting);
+        assert_eq!(read(storage, "/n").unwrap(), "", "{mode:?}");
+        storage.remove_file(&path("/n")).unwrap();
+    }
 }
 
 pub(crate) fn resuming(storage: &dyn Storage) {
@@ -143,11 +220,21 @@ pub(crate) fn resuming(storage: &dyn Storage) {
     assert_eq!(read(storage, "/none").unwrap(), "");
 }
 
+pub(crate) fn appending_creates_only_where_it_may(storage: &dyn Storage) {
+    let existing = WriteMode::Append { create: false };
+    let missing = Some(StorageError::NotFound);
+    assert_eq!(storage.open_write(&path("/f"), &existing).err(), missing);
+    assert!(names(storage, "/").is_empty());
+    put(storage, "/f", "old");
+    write(storage, "/f", &existing, "new", Publish).unwrap();
+    assert_eq!(read(storage, "/f").unwrap(), "oldnew");
+}
+
 pub(crate) fn appending(storage: &dyn Storage) {
-    let mut file = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    let mut file = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     assert!(!file.existed());
     file.write(b"one").unwrap();
-    let mut other = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    let mut other = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     assert!(other.existed());
     other.write(b" two").unwrap();
     file.write(b" three").unwrap();
@@ -158,38 +245,45 @@ pub(crate) fn appending(storage: &dyn Storage) {
 pub(crate) fn unique_names(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     put(storage, "/file", "");
-    let open =
-        |at, hint: &[u8]| storage.open_write(&path(at), &WriteMode::Unique { hint: hint.to_vec() });
     let mut seen = HashSet::new();
     for hint in ["", "", "a", "a", "a", "a b"] {
-        let mut file = open("/d", hint.as_bytes()).unwrap();
-        assert!(!file.existed());
-        let name = String::from_utf8(file.unique_name().unwrap().to_vec()).unwrap();
+        let name = storage.unique_name(&path("/d"), hint.as_bytes()).unwrap();
+        let name = String::from_utf8(name).unwrap();
         assert!(name.starts_with(if hint.is_empty() { "upload." } else { hint }), "{name}");
-        file.write(name.as_bytes()).unwrap();
-        file.finish(Publish).unwrap();
-        assert_eq!(read(storage, format!("/d/{name}")).unwrap(), name);
+        let at = format!("/d/{name}");
+        assert!(read(storage, &at).is_err(), "it is only a name");
+        write(storage, &at, &WriteMode::Create { atomic: false }, &name, Publish).unwrap();
+        assert_eq!(read(storage, &at).unwrap(), name);
         assert!(seen.insert(name));
     }
     assert!(seen.contains("a") && seen.contains("a b"));
     for hint in ["/", "a/b", "../a", ".", ".."] {
-        assert_eq!(open("/d", hint.as_bytes()).err(), Some(StorageError::BadName), "{hint}");
+        let error = storage.unique_name(&path("/d"), hint.as_bytes()).err();
+        assert_eq!(error, Some(StorageError::BadName), "{hint}");
     }
-    let long = [b'n'; 300];
-    assert_eq!(open("/d", &long).err(), Some(StorageError::BadName));
-    assert_eq!(open("/none", b"a").err(), Some(StorageError::NotFound));
-    assert_eq!(open("/file", b"a").err(), Some(StorageError::NotADirectory));
+    // Where a name is impossible, asking for it says so, or opening the file.
+    let open = |at, hint: &[u8]| {
+        let name = storage.unique_name(&path(at), hint)?;
+        storage.open_write(&path(at).join(&name), &WriteMode::Create { atomic: false }).map(drop)
+    };
+    assert_eq!(open("/d", &[b'n'; 300]), Err(StorageError::BadName));
+    assert_eq!(open("/none", b"a"), Err(StorageError::NotFound));
+    assert_eq!(open("/file", b"a"), Err(StorageError::NotADirectory));
     assert_eq!(names(storage, "/"), ["d", "file"]);
 }
 
 pub(crate) fn unique_names_among_threads(storage: &dyn Storage) {
-    let mode = WriteMode::Unique { hint: b"same".to_vec() };
+    let mode = WriteMode::Create { atomic: false };
     let invent = || -> Vec<Vec<u8>> {
-        let name = |_| {
-            let file = storage.open_write(&path("/"), &mode).unwrap();
-            let name = file.unique_name().unwrap().to_vec();
-            file.finish(Publish).unwrap();
-            name
+        let name = |_| loop {
+            let name = storage.unique_name(&path("/"), b"same").unwrap();
+            match storage.open_write(&path("/").join(&name), &mode) {
+                Ok(file) => {
+                    file.finish(Publish).unwrap();
+                    return name;
+                }
+                Err(error) => assert_eq!(error, StorageError::AlreadyExists),
+            }
         };
         (0..50).map(name).collect()
     };
@@ -214,11 +308,8 @@ pub(crate) fn a_mode_outlives_its_content(storage: &dyn Storage) {
 pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
     put(storage, "/f", "f");
     storage.set_mode(&path("/f"), 0o444).unwrap();
-    if storage.metadata(&path("/f")).unwrap().access.write {
-        // Nothing is read-only to root on a real disk.
-        return;
-    }
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+    assert!(!storage.metadata(&path("/f")).unwrap().access.write);
+    for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
         let error = storage.open_write(&path("/f"), &mode).err();
         assert_eq!(error, Some(StorageError::PermissionDenied), "{mode:?}");
     }
@@ -235,7 +326,50 @@ pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
     let denied = Err(StorageError::PermissionDenied);
     assert_eq!(storage.remove_file(&path("/d/f")), denied);
     assert_eq!(storage.create_directory(&path("/d/x")), denied);
-    assert_eq!(storage.rename(&path("/d/f"), &path("/f")), denied);
+    assert_eq!(storage.rename(&path("/d/f"), &path("/f"), true), denied);
     assert_eq!(write(storage, "/d/x", &ATOMIC, "", Publish), denied);
     storage.set_mode(&path("/d"), 0o755).unwrap();
+}
+
+/// RFC 3659 section 7.5.5: to enter a directory is one thing, to list it another.
+pub(crate) fn entering_is_not_listing(storage: &dyn Storage) {
+    storage.create_directory(&path("/d")).unwrap();
+    storage.create_directory(&path("/d/below")).unwrap();
+    put(storage, "/d/f", "f");
+    put(storage, "/d/below/g", "g");
+    let denied = Some(StorageError::PermissionDenied);
+    let access_with = |mode| {
+        storage.set_mode(&path("/d"), mode).unwrap();
+        storage.metadata(&path("/d")).unwrap().access
+    };
+
+    // It may be entered: who knows a name gets at it.
+    let access = access_with(0o111);
+    assert_eq!((access.read, access.write, access.enter), (false, false, true));
+    assert_eq!(storage.open_directory(&path("/d")).err(), denied);
+    assert_eq!(read(storage, "/d/f").unwrap(), "f");
+    assert_eq!(read(storage, "/d/below/g").unwrap(), "g");
+    assert_eq!(names(storage, "/d/below"), ["g"]);
+    assert_eq!(storage.metadata(&path("/d/f")).unwrap().size, 1);
+    assert_eq!(storage.metadata(&path("/d/none")), Err(StorageError::NotFound));
+    assert_eq!(write(storage, "/d/new", &ATOMIC, "", Publish).err(), denied);
+
+    // A drop box: what is stored cannot be seen.
+    let access = access_with(0o333);
+    assert_eq!((access.read, access.write, access.enter), (false, true, true));
+    write(storage, "/d/new", &ATOMIC, "new", Publish).unwrap();
+    assert_eq!(storage.open_directory(&path("/d")).err(), denied);
+    storage.rename(&path("/d/new"), &path("/d/newer"), false).unwrap();
+    storage.remove_file(&path("/d/newer")).unwrap();
+
+    // Names that cannot be looked at make no listing, and none that is empty.
+    let access = access_with(0o444);
+    assert_eq!((access.read, access.write, access.enter), (false, false, false));
+    assert_eq!(storage.open_directory(&path("/d")).err(), denied);
+    assert_eq!(storage.open_read(&path("/d/f")).err(), denied);
+    assert_eq!(storage.metadata(&path("/d/f")).err(), denied);
+
+    let access = access_with(0o755);
+    assert_eq!((access.read, access.write, access.enter), (true, true, true));
+    assert!(!storage.metadata(&path("/d/f")).unwrap().access.enter);
 }

@@ -15,9 +15,9 @@ pub(crate) fn the_root_is_a_directory(storage: &dyn Storage) {
     assert_eq!(storage.create_directory(&path("/")), Err(StorageError::AlreadyExists));
     assert_eq!(storage.remove_file(&path("/")), Err(StorageError::IsADirectory));
     assert_eq!(storage.remove_directory(&path("/")), Err(StorageError::PermissionDenied));
-    assert_eq!(storage.rename(&path("/"), &path("/a")), Err(StorageError::PermissionDenied));
+    assert_eq!(storage.rename(&path("/"), &path("/a"), true), Err(StorageError::PermissionDenied));
     assert_eq!(storage.open_read(&path("/")).err(), Some(StorageError::IsADirectory));
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+    for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
         let error = storage.open_write(&path("/"), &mode).err();
         assert_eq!(error, Some(StorageError::IsADirectory), "{mode:?}");
     }
@@ -72,12 +72,12 @@ pub(crate) fn names_have_a_longest_length(storage: &dyn Storage) {
     let longer = path("n".repeat(256));
     put(storage, &longest, "x");
     assert_eq!(read(storage, &longest).unwrap(), "x");
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append] {
+    for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }] {
         let result = storage.open_write(&longer, &mode).and_then(|file| file.finish(Publish));
         assert_eq!(result, Err(StorageError::BadName), "{mode:?}");
     }
     assert_eq!(storage.create_directory(&longer), Err(StorageError::BadName));
-    assert_eq!(storage.rename(&path(&longest), &longer), Err(StorageError::BadName));
+    assert_eq!(storage.rename(&path(&longest), &longer, true), Err(StorageError::BadName));
     assert_eq!(names(storage, "/"), [longest]);
 }
 
@@ -96,12 +96,12 @@ pub(crate) fn missing_and_misplaced(storage: &dyn Storage) {
         assert_eq!(storage.open_read(&at).err(), Some(expected));
         assert_eq!(storage.remove_file(&at), Err(expected));
         assert_eq!(storage.remove_directory(&at), Err(expected));
-        assert_eq!(storage.rename(&at, &path("/new")), Err(expected));
+        assert_eq!(storage.rename(&at, &path("/new"), true), Err(expected));
         assert_eq!(storage.set_mode(&at, 0o600), Err(expected));
         assert_eq!(storage.set_modified(&at, WallTime::from_seconds(0)), Err(expected));
         assert_eq!(storage.space_left(&at), Err(expected));
     }
-    for mode in [ATOMIC, IN_PLACE, WriteMode::Append, WriteMode::ResumeAt(0)] {
+    for mode in [ATOMIC, IN_PLACE, WriteMode::Append { create: true }, WriteMode::ResumeAt(0)] {
         let open = |at| storage.open_write(&path(at), &mode).err();
         assert_eq!(open("/none/x"), Some(StorageError::NotFound), "{mode:?}");
         assert_eq!(open("/file/x"), Some(StorageError::NotADirectory), "{mode:?}");
@@ -109,7 +109,7 @@ pub(crate) fn missing_and_misplaced(storage: &dyn Storage) {
     }
     let at = path("/none/x");
     assert_eq!(storage.create_directory(&at), Err(StorageError::NotFound));
-    assert_eq!(storage.rename(&path("/file"), &at), Err(StorageError::NotFound));
+    assert_eq!(storage.rename(&path("/file"), &at, true), Err(StorageError::NotFound));
     assert_eq!(storage.open_directory(&path("/file")).err(), Some(StorageError::NotADirectory));
     assert_eq!(storage.open_read(&path("/dir")).err(), Some(StorageError::IsADirectory));
     assert_eq!(names(storage, "/"), ["dir", "file"]);
@@ -134,7 +134,7 @@ pub(crate) fn directories(storage: &dyn Storage) {
 pub(crate) fn removing_files(storage: &dyn Storage) {
     put(storage, "/f", "content");
     let mut open = storage.open_read(&path("/f")).unwrap();
-    let mut written = storage.open_write(&path("/f"), &WriteMode::Append).unwrap();
+    let mut written = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     storage.remove_file(&path("/f")).unwrap();
     assert_eq!(storage.remove_file(&path("/f")), Err(StorageError::NotFound));
     assert_eq!(open.read_at(0, &mut [0; 7]), Ok(7));
@@ -147,15 +147,40 @@ pub(crate) fn renaming(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     put(storage, "/f", "f");
     put(storage, "/g", "g");
-    storage.rename(&path("/f"), &path("/d/h")).unwrap();
+    storage.rename(&path("/f"), &path("/d/h"), true).unwrap();
     assert_eq!(read(storage, "/d/h").unwrap(), "f");
-    storage.rename(&path("/d/h"), &path("/g")).unwrap();
+    storage.rename(&path("/d/h"), &path("/g"), true).unwrap();
     assert_eq!(read(storage, "/g").unwrap(), "f");
-    storage.rename(&path("/g"), &path("/g")).unwrap();
+    storage.rename(&path("/g"), &path("/g"), true).unwrap();
     put(storage, "/d/below", "below");
-    storage.rename(&path("/d"), &path("/e")).unwrap();
-    storage.rename(&path("/e"), &path("/e")).unwrap();
+    storage.rename(&path("/d"), &path("/e"), true).unwrap();
+    storage.rename(&path("/e"), &path("/e"), true).unwrap();
     assert_eq!(read(storage, "/e/below").unwrap(), "below");
+    assert_eq!(names(storage, "/"), ["e", "g"]);
+}
+
+pub(crate) fn renaming_replaces_only_where_it_may(storage: &dyn Storage) {
+    storage.create_directory(&path("/d")).unwrap();
+    storage.create_directory(&path("/e")).unwrap();
+    put(storage, "/f", "f");
+    put(storage, "/g", "g");
+    put(storage, "/d/f", "below");
+    let rename = |from, to| storage.rename(&path(from), &path(to), false);
+    assert_eq!(rename("/f", "/g"), Err(StorageError::AlreadyExists));
+    assert_eq!(rename("/f", "/d/f"), Err(StorageError::AlreadyExists));
+    assert_eq!(rename("/f", "/d"), Err(StorageError::IsADirectory));
+    assert_eq!(rename("/d", "/e"), Err(StorageError::AlreadyExists));
+    assert_eq!(rename("/d", "/f"), Err(StorageError::NotADirectory));
+    assert_eq!(rename("/none", "/g"), Err(StorageError::NotFound));
+    assert_eq!(read(storage, "/g").unwrap(), "g");
+    assert_eq!(read(storage, "/d/f").unwrap(), "below");
+    rename("/f", "/f").unwrap();
+    rename("/d", "/d").unwrap();
+    rename("/f", "/h").unwrap();
+    rename("/h", "/e/f").unwrap();
+    rename("/d", "/e/d").unwrap();
+    assert_eq!(read(storage, "/e/f").unwrap(), "f");
+    assert_eq!(read(storage, "/e/d/f").unwrap(), "below");
     assert_eq!(names(storage, "/"), ["e", "g"]);
 }
 
@@ -163,7 +188,7 @@ pub(crate) fn renaming_refused(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     storage.create_directory(&path("/e")).unwrap();
     put(storage, "/f", "f");
-    let rename = |from, to| storage.rename(&path(from), &path(to)).unwrap_err();
+    let rename = |from, to| storage.rename(&path(from), &path(to), true).unwrap_err();
     assert_eq!(rename("/d", "/d/x"), StorageError::BadName);
     assert_eq!(rename("/d", "/f"), StorageError::NotADirectory);
     assert_eq!(rename("/d", "/e"), StorageError::AlreadyExists);
@@ -172,7 +197,7 @@ pub(crate) fn renaming_refused(storage: &dyn Storage) {
     assert_eq!(rename("/f", "/f/x"), StorageError::NotADirectory);
     assert_eq!(names(storage, "/"), ["d", "e", "f"]);
     // A name that merely begins alike is no way into itself.
-    storage.rename(&path("/d"), &path("/dx")).unwrap();
+    storage.rename(&path("/d"), &path("/dx"), true).unwrap();
 }
 
 pub(crate) fn times(storage: &dyn Storage) {
@@ -185,7 +210,7 @@ pub(crate) fn times(storage: &dyn Storage) {
             assert_eq!(storage.metadata(&path(at)).unwrap().modified, time);
         }
     }
-    write(storage, "/f", &WriteMode::Append, "more", Publish).unwrap();
+    write(storage, "/f", &WriteMode::Append { create: true }, "more", Publish).unwrap();
     assert!(storage.metadata(&path("/f")).unwrap().modified.seconds > 1_700_000_000);
 }
 

@@ -26,8 +26,10 @@ fn of_users() {
         (
             "anna",
             "permissions = \"elx\"",
-            "permissions: \"elx\": no permission is 'x'; letters of elradfmwMT, or",
+            "permissions: \"elx\": no permission is 'x'; letters of elradfmwnMT, or",
         ),
+        ("anna", "permissions = \"elwn\"", "permissions: \"elwn\": w and n together; w lets"),
+        ("anna", "folders.\"/in\" = \"nw\"", "folders: \"/in\": \"nw\": w and n together"),
         (
             "anna",
             "tls = \"yes\"",

@@ -1,0 +1,93 @@
+//! What a session says in the log: so many lines a minute, for a client decides how many there are
+//! to say.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use log::Level;
+
+use crate::pace::Pace;
+use crate::time::Instant;
+
+/// What is done when all is well may be said so much more often than what is refused.
+const ORDINARY: u32 = 20;
+
+/// The log lines of one session. Each begins with the client's address.
+#[derive(Debug)]
+pub(super) struct Journal {
+    peer: IpAddr,
+    now: Instant,
+    logins: Pace,
+    refusals: Pace,
+    ordinary: Pace,
+}
+
+impl Journal {
+    pub(super) fn new(peer: IpAddr, per_minute: u32, now: Instant) -> Self {
+        Self {
+            peer,
+            now,
+            logins: Pace::new(per_minute),
+            refusals: Pace::new(per_minute),
+            ordinary: Pace::new(per_minute.saturating_mul(ORDINARY)),
+        }
+    }
+
+    /// Says how late it is.
+    pub(super) fn set_time(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    /// Logs that a login failed. `contrib/fail2ban` reads these: no other lines use up theirs, or
+    /// a client could guess unseen.
+    pub(super) fn login_failed(&mut self, text: fmt::Arguments<'_>) {
+        let left_out = self.logins.admit(self.now);
+        say(LOGINS, Level::Warn, self.peer, left_out, text);
+    }
+
+    /// Logs that the client was refused something.
+    pub(super) fn refused(&mut self, text: fmt::Arguments<'_>) {
+        let left_out = self.refusals.admit(self.now);
+        say(SESSIONS, Level::Warn, self.peer, left_out, text);
+    }
+
+    /// Logs what is no trouble.
+    pub(super) fn ordinary(&mut self, text: fmt::Arguments<'_>) {
+        // What is not to be seen is not to be counted either.
+        if log::log_enabled!(target: SESSIONS, Level::Info) {
+            let left_out = self.ordinary.admit(self.now);
+            say(SESSIONS, Level::Info, self.peer, left_out, text);
+        }
+    }
+}
+
+impl Drop for Journal {
+    /// Says what has been left out, if no further line has said so.
+    fn drop(&mut self) {
+        let counts = [
+            (LOGINS, Level::Warn, &mut self.logins),
+            (SESSIONS, Level::Warn, &mut self.refusals),
+            (SESSIONS, Level::Info, &mut self.ordinary),
+        ];
+        for (target, level, pace) in counts {
+            say_left_out(target, level, self.peer, pace.take_left_out());
+        }
+    }
+}
+
+/// What `contrib/fail2ban` looks for.
+const LOGINS: &str = "wharf_core::session::access";
+const SESSIONS: &str = "wharf_core::session";
+
+/// Writes a line for which there is room, behind how many there was none for.
+fn say(target: &str, level: Level, peer: IpAddr, left_out: Option<u64>, text: fmt::Arguments<'_>) {
+    let Some(left_out) = left_out else { return };
+    say_left_out(target, level, peer, left_out);
+    log::log!(target: target, level, "{peer}: {text}");
+}
+
+fn say_left_out(target: &str, level: Level, peer: IpAddr, left_out: u64) {
+    if left_out > 0 {
+        log::log!(target: target, level, "{peer}: {left_out} more lines left out");
+    }
+}

@@ -1,0 +1,121 @@
+//! Letters of an account, and modes of a folder: each gives what it says, and no more.
+
+use std::sync::Arc;
+
+use wharf::core::VirtualPath;
+use wharf::{Backend, Directory, Handle, Memory, Permissions, SimpleAccounts, Storage};
+
+use crate::support::{Client, for_each_driver, server};
+
+for_each_driver!(renaming_does_not_replace, appending_does_not_create, entering_is_not_listing);
+
+/// A server on which each of these is a user, with the letters for its name.
+fn start(backend: Backend, files: impl Storage + Clone + 'static, users: &[&str]) -> Handle {
+    let mut accounts = SimpleAccounts::new(Arc::new(files.clone()));
+    for letters in users {
+        accounts = accounts.user(*letters, "secret", Permissions::parse(letters).unwrap());
+    }
+    server(backend, files).accounts(accounts).spawn().unwrap()
+}
+
+/// Logs in as the user who has these letters.
+fn with(server: &Handle, letters: &str) -> Client {
+    let mut client = Client::connect(server);
+    client.ask(&format!("USER {letters}"), 331);
+    client.ask("PASS secret", 230);
+    client.ask("TYPE I", 200);
+    client
+}
+
+fn rename(client: &mut Client, from: &str, to: &str, code: u16) {
+    client.ask(&format!("RNFR {from}"), 350);
+    client.ask(&format!("RNTO {to}"), code);
+}
+
+fn renaming_does_not_replace(backend: Backend) {
+    let memory = Memory::new().with_file("a", "a").with_file("b", "b").with_file("c", "c");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let directory = Directory::open(folder.path()).unwrap();
+    for server in [
+        start(backend, memory, &["elrf", "elrfd", "elrfw"]),
+        start(backend, directory, &["elrf", "elrfd", "elrfw"]),
+    ] {
+        let mut client = with(&server, "elrf");
+        rename(&mut client, "a", "b", 553);
+        rename(&mut client, "a", "a", 250);
+        rename(&mut client, "a", "new", 250);
+        assert_eq!(client.get("RETR b"), b"b");
+        let mut client = with(&server, "elrfd");
+        rename(&mut client, "new", "b", 250);
+        assert_eq!(client.get("RETR b"), b"a");
+        let mut client = with(&server, "elrfw");
+        rename(&mut client, "c", "b", 250);
+        assert_eq!(client.get("RETR b"), b"c");
+    }
+}
+
+fn appending_does_not_create(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "a").unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    for server in [
+        start(backend, Memory::new().with_file("a", "a"), &["elra", "elraw"]),
+        start(backend, directory, &["elra", "elraw"]),
+    ] {
+        let mut client = with(&server, "elra");
+        client.pasv();
+        client.ask("APPE new", 550);
+        client.ask("SIZE new", 550);
+        client.pasv();
+        client.ask("STOR a", 550);
+        client.put("APPE a", b"more");
+        assert_eq!(client.get("RETR a"), b"amore");
+        let mut client = with(&server, "elraw");
+        client.put("APPE new", b"new");
+        assert_eq!(client.get("RETR new"), b"new");
+    }
+}
+
+/// A folder of mode 0711 or 0733; `Memory` obeys modes whoever runs the test.
+fn entering_is_not_listing(backend: Backend) {
+    let memory = Memory::new().with_file("d/f", "f").with_file("d/e/g", "g");
+    let server = start(backend, memory.clone(), &["elradfmwMT"]);
+    let mut client = with(&server, "elradfmwMT");
+    let set = |mode| memory.set_mode(&VirtualPath::root().join(b"d"), mode).unwrap();
+    let perm = |client: &mut Client| {
+        let facts = client.ask("MLST /d", 250).text;
+        facts.split("perm=").nth(1).unwrap().split(';').next().unwrap().to_string()
+    };
+    for (mode, letters) in [(0o111, "def"), (0o333, "cdefmp")] {
+        set(mode);
+        client.ask("CWD /d", 250);
+        assert_eq!(perm(&mut client), letters, "{mode:o}");
+        for list in ["LIST", "NLST", "MLSD", "LIST /d", "NLST *"] {
+            client.pasv();
+            client.ask(list, 550);
+        }
+        client.ask("STAT /d", 550);
+        assert_eq!(client.get("RETR f"), b"f");
+        client.ask("SIZE f", 213);
+        client.ask("CWD e", 250);
+        assert_eq!(client.get("NLST"), b"g\r\n");
+        client.ask("CDUP", 250);
+        client.pasv();
+        client.ask("RETR none", 550);
+    }
+    client.put("STOR new", b"new");
+    assert_eq!(client.get("RETR new"), b"new");
+    client.ask("CWD /", 250);
+    set(0o444);
+    assert_eq!(perm(&mut client), "df");
+    client.ask("CWD d", 550);
+    client.pasv();
+    client.ask("LIST d", 550);
+    client.pasv();
+    client.ask("RETR d/f", 550);
+    // The tree around it is as it was.
+    assert_eq!(client.get("NLST"), b"d\r\n");
+}
