@@ -24,7 +24,7 @@ mod handle;
 mod signals;
 
 pub use backend::Backend;
-pub use builder::{Builder, Server};
+pub use builder::{Bound, Builder, Server};
 pub use handle::Handle;
 pub use wharf_host::core::{
     self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, Password, Permissions, Rates,
@@ -34,7 +34,7 @@ pub use wharf_host::tls::{
     Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
 };
 pub use wharf_host::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Directory, Entries, FileHost, Memory,
-    PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
-    WriteFile, hash_password,
+    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Directory, Entries, FileHost,
+    Memory, PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts, SiteRequest, Stop,
+    Storage, WriteFile, exposures, hash_password,
 };

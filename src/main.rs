@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod care;
 mod commands;
 mod journal;
 mod log_bound;
 mod login;
 mod options;
 mod output;
+mod run_as;
 mod tls;
 mod welcome;
 
@@ -24,6 +26,7 @@ use wharf::{AccountsFile, Builder, Directory, PassivePorts, Permissions, Server,
 use login::Login;
 use options::{Exit, Options, Task};
 use output::{STDERR, STDOUT};
+use run_as::{Identity, RunAs};
 use tls::Ready;
 
 /// Exit code for a mistake on the command line.
@@ -81,7 +84,13 @@ fn run(options: &Options) -> ExitCode {
     if let Some(mistake) = login.in_vain(tls.is_some(), options.tls.tls_client_ca.is_some()) {
         return fail(USAGE, &mistake);
     }
-    match serve(options, directory, login, tls) {
+    let identity = match options.run_as.as_ref().map(RunAs::find).transpose() {
+        Ok(identity) => identity,
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    care::of_root(options);
+    care::of_files(options, &directory, &login);
+    match serve(options, directory, login, tls, identity) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error.to_string()),
     }
@@ -92,6 +101,7 @@ fn serve(
     directory: Directory,
     login: Login,
     tls: Option<Ready>,
+    identity: Option<Identity>,
 ) -> io::Result<()> {
     // Before the first thread, so that no signal is missed.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXCPU])?;
@@ -103,7 +113,7 @@ fn serve(
         .tls_resumption(options.tls.tls_resumption)
         .allow_ccc(options.tls.allow_ccc)
         .backend(options.backend)
-        .storage(directory)
+        .storage(directory.clone())
         .passive_ports(options.passive_ports.unwrap_or(PassivePorts::ANY))
         .max_sessions(options.max_sessions as usize)
         .max_sessions_per_address(options.max_sessions_per_address as usize)
@@ -135,13 +145,27 @@ fn serve(
         Login::User { name, password, .. } => server.user(name, password, permissions),
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
+    let bound = server.bind()?;
+    if let (Some(identity), Some(run_as)) = (identity, &options.run_as) {
+        // Before the first thread: each has its own rights.
+        let become_it = identity.assume();
+        become_it.map_err(|mistake| io::Error::other(format!("--run-as {run_as}: {mistake}")))?;
+        care::of_missing_rights(options, &login, &format!("user {run_as}"));
+    }
     journal::write().and_then(|()| STDOUT.start(|| ())).map_err(no_thread)?;
-    let handle = server.spawn()?;
+    let handle = bound.spawn()?;
     let addresses = (handle.addresses(), handle.implicit_addresses());
     print(&welcome::text(options, &login, addresses, made_up.as_deref()));
     let stop = handle.stop();
     let thread = thread::Builder::new().name("wharf-signals".into());
-    thread.spawn(move || obey(signals, &stop, &login)).map_err(no_thread)?;
+    let reload = {
+        let options = options.clone();
+        move || {
+            login.reload();
+            care::of_files(&options, &directory, &login);
+        }
+    };
+    thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
     handle.wait()?;
     print("Stopped.\n");
     Ok(())
@@ -156,11 +180,11 @@ fn with_accounts(server: Builder, accounts: &AccountsFile) -> Builder {
 }
 
 /// Does what signals ask for: to stop, to stop at once, to read the accounts again.
-fn obey(mut signals: Signals, stop: &Stop, login: &Login) {
+fn obey(mut signals: Signals, stop: &Stop, reload: impl Fn()) {
     let mut stopping = false;
     for signal in signals.forever() {
         match signal {
-            SIGHUP => login.reload(),
+            SIGHUP => reload(),
             // It comes again each second, up to the hard limit.
             SIGXCPU => {
                 log::error!("stopping: the processor time that RLIMIT_CPU allows is used up");

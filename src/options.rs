@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use wharf::{Backend, PassivePorts};
 
+use crate::run_as::RunAs;
 use crate::tls::TlsOptions;
 
 /// Serves a folder by FTP.
@@ -31,7 +32,7 @@ enum Command {
     /// Check the options and the accounts file, and say what is wrong; starts nothing
     ///
     /// It takes the options that serving takes. The exit code is 0 when all is right, and 1 when
-    /// it is not.
+    /// it is not. What works but is dangerous is warned of, and changes nothing in the exit code.
     #[command(allow_negative_numbers = true)]
     Check(Box<Options>),
 
@@ -54,7 +55,7 @@ pub(crate) enum Task {
 }
 
 /// How a folder is to be served.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
     /// The folder to serve
     #[arg(value_name = "DIR", default_value = ".")]
@@ -87,6 +88,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", value_parser = delay, default_value = "60",
           requires = "accounts")]
     pub(crate) remember_logins: Duration,
+
+    /// Serve as this user (names or numbers), once ports, certificates and accounts are open; only
+    /// root can. Nothing of root is left then
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub(crate) run_as: Option<RunAs>,
 
     #[command(flatten)]
     pub(crate) tls: TlsOptions,

@@ -9,7 +9,7 @@ use wharf::{Certificate, ClientCertificates, ClientRoots, FileHost, Resumption, 
 use crate::options::address;
 
 /// What is to be protected, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct TlsOptions {
     /// Offer TLS with this certificate (PEM, with the chain behind it). A changed file is taken up
     /// without a restart

@@ -2,7 +2,8 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -142,4 +143,34 @@ fn a_newcomer_is_told_how_to_come_in() {
     let mut client = support::Client::dial(own.address).unwrap();
     client.expect(220);
     assert!(client.ask("USER anonymous", 530).text.contains("AUTH TLS"));
+}
+
+#[test]
+fn files_that_others_can_get_at_are_warned_of() {
+    let place = Place::new();
+    let check = || {
+        let args = ["check", "served", "--tls-cert", "server.crt", "--tls-key", "server.key"];
+        let output = place.run(&[&args[..], &["--tls-client-ca", "other.crt"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        text(&output.stderr)
+    };
+    let set_mode = |name: &str, mode| {
+        fs::set_permissions(place.file(name), Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode("server.key", 0o640);
+    assert_eq!(check(), "");
+    set_mode("server.key", 0o644);
+    assert!(check().contains("server.key: every user of this computer can read it"));
+    set_mode("server.key", 0o600);
+    set_mode("server.crt", 0o664);
+    set_mode("other.crt", 0o666);
+    let told = check();
+    assert!(told.contains("server.crt: its group can write"), "{told}");
+    assert!(told.contains("other.crt: every user of this computer can write"), "{told}");
+    assert_eq!(told.lines().count(), 2, "{told}");
+    set_mode("server.crt", 0o644);
+    set_mode("other.crt", 0o644);
+    fs::set_permissions(place.0.path(), Permissions::from_mode(0o777)).unwrap();
+    let told = check();
+    assert_eq!(told.matches("can put another file in its place").count(), 3, "{told}");
 }

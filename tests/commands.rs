@@ -2,8 +2,9 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -45,6 +46,11 @@ impl Place {
 
     fn write(&self, accounts: &str) {
         fs::write(self.file(), accounts).unwrap();
+        self.set_mode(0o600);
+    }
+
+    fn set_mode(&self, mode: u32) {
+        fs::set_permissions(self.file(), Permissions::from_mode(mode)).unwrap();
     }
 
     /// Serves the folder to those in the file, and tells what is logged.
@@ -292,4 +298,59 @@ fn sighup_without_accounts_is_harmless() {
     Log::of(&mut program).wait_for("no accounts file");
     program.log_in("anonymous", "x", 230);
     assert_eq!(program.end(Signal::TERM).0, Some(0));
+}
+
+/// What others can get at is warned of, by all who read it, and changes no exit code.
+#[test]
+fn files_that_others_can_get_at_are_warned_of() {
+    let place = Place::new(&anna(OLD));
+    place.set_mode(0o644);
+    let output = place.check();
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stderr);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("WARN") && told.contains("accounts.toml: every user"), "{told}");
+
+    let (program, mut log) = place.serve();
+    log.wait_for("accounts.toml: every user of this computer can read it");
+    place.set_mode(0o620);
+    program.signal(Signal::HUP);
+    log.wait_for("accounts.toml: its group can write to it");
+    // A server that starts says so of its password, too.
+    let secret = place.0.path().join("password");
+    fs::write(&secret, "x\n").unwrap();
+    fs::set_permissions(&secret, Permissions::from_mode(0o604)).unwrap();
+    let mut check = wharf("check");
+    check.arg(place.served()).args(["--user", "anna", "--password-file"]).arg(&secret);
+    let output = check.output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("password: every user"), "{output:?}");
+}
+
+#[test]
+fn secrets_that_clients_can_fetch_are_warned_of() {
+    let place = Place::new(&anna(OLD));
+    assert!(place.check().stderr.is_empty());
+    // In the folder that is served, but not in anna's.
+    let beside_anna = place.served().join("accounts.toml");
+    fs::copy(place.file(), &beside_anna).unwrap();
+    let check = |file: &Path| {
+        let output =
+            wharf("check").arg(place.served()).arg("--accounts").arg(file).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        text(&output.stderr).to_string()
+    };
+    assert_eq!(check(&beside_anna), "");
+    let with_anna = place.served().join("anna/accounts.toml");
+    fs::copy(place.file(), &with_anna).unwrap();
+    let told = check(&with_anna);
+    assert!(told.contains("served to user \"anna\": clients can fetch it"), "{told}");
+    // By another way to it, and by a server without accounts.
+    let link = place.0.path().join("link.toml");
+    std::os::unix::fs::symlink(&with_anna, &link).unwrap();
+    assert_eq!(check(&link).lines().count(), 1);
+    let mut alone = wharf("check");
+    alone.arg(place.served()).args(["--user", "anna", "--password-file"]).arg(&beside_anna);
+    let output = alone.output().unwrap();
+    assert!(text(&output.stderr).contains("lies in a folder that is served: clients"));
 }

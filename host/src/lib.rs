@@ -19,6 +19,7 @@
 //! | `digest` | the digests of files |
 //! | `files`, `job` | blocking work, and where its outcome goes: [`Job`] |
 //! | `bounded` | log lines that a client may cause again and again: [`say!`] |
+//! | `exposure` | files that others can get at: [`exposures`] |
 //! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
 
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ mod client;
 mod clock;
 mod connection;
 mod digest;
+mod exposure;
 mod failures;
 mod files;
 mod job;
@@ -54,6 +56,7 @@ pub use admission::{Seat, Sessions};
 pub use bounded::Place;
 pub use clock::Clock;
 pub use connection::{Connection, DataSocket, Turn};
+pub use exposure::{Content, exposures};
 pub use failures::Failures;
 pub use job::{Done, Job, Lane};
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};

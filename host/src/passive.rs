@@ -48,6 +48,11 @@ impl PassivePorts {
         }
     }
 
+    /// Returns the lowest port of the range, or the lowest dynamic port.
+    pub fn first(&self) -> u16 {
+        self.0.unwrap_or(DYNAMIC).first
+    }
+
     /// Listens on a free port of the address `at`, whatever port that has; the socket does not
     /// block.
     ///

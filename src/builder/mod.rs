@@ -2,6 +2,8 @@
 
 mod start;
 
+pub use start::Bound;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;

@@ -10,21 +10,57 @@ use wharf_host::core::TlsRequired;
 use wharf_host::{Accounts, Clock, Failures, Listener, OpenPorts, Sessions, SimpleAccounts, Stop};
 
 use super::Builder;
+use crate::backend::Backend;
 use crate::handle::Handle;
 use crate::signals;
 
 /// How long failed logins of an address are added up.
 const FAILURES_WINDOW: Duration = Duration::from_secs(600);
 
+/// A server that has its addresses, and serves no client yet. Dropped, it lets go of them.
+#[derive(Debug)]
+#[must_use = "it serves nobody before `spawn`"]
+pub struct Bound {
+    server: Arc<wharf_host::Server>,
+    listeners: Vec<Listener>,
+    addresses: Vec<SocketAddr>,
+    implicit_addresses: Vec<SocketAddr>,
+    backend: Backend,
+}
+
+impl Bound {
+    /// Starts to serve, on threads of its own. See [`Builder::spawn`] for what signals do then.
+    pub fn spawn(self) -> io::Result<Handle> {
+        let Self { server, listeners, addresses, implicit_addresses, backend } = self;
+        signals::survive()?;
+        let stop = Stop::new()?;
+        let stopper = stop.clone();
+        let thread = thread::Builder::new().name("wharf".into());
+        let thread = thread.spawn(move || backend.run(server, listeners, stopper));
+        let thread = thread.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
+        })?;
+        Ok(Handle { addresses, implicit_addresses, stop, thread: Some(thread) })
+    }
+}
+
 impl Builder {
-    /// Starts the server on threads of its own.
+    /// Starts the server on threads of its own; as [`bind`](Self::bind) and [`Bound::spawn`].
     ///
     /// Fails when a setting is missing or wrong, or an address cannot be listened on.
     ///
     /// From then on SIGXFSZ and SIGPIPE do not end the process: an upload that goes past
     /// `RLIMIT_FSIZE` fails alone, with 552, and so does a transfer to a client that is gone.
     /// Handlers that the program has for them go on to be called.
-    pub fn spawn(mut self) -> io::Result<Handle> {
+    pub fn spawn(self) -> io::Result<Handle> {
+        self.bind()?.spawn()
+    }
+
+    /// Listens on the addresses, and serves no client yet: those that come wait.
+    ///
+    /// No thread has been started by then. What was needed to get so far, such as root for port 21,
+    /// can be given up before [`Bound::spawn`].
+    pub fn bind(mut self) -> io::Result<Bound> {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
         }
@@ -60,15 +96,7 @@ impl Builder {
             shutdown_grace: self.shutdown_grace,
             clock: Clock::start(),
         });
-        signals::survive()?;
-        let stop = Stop::new()?;
-        let (backend, stopper) = (self.backend, stop.clone());
-        let thread = thread::Builder::new().name("wharf".into());
-        let thread = thread.spawn(move || backend.run(server, listeners, stopper));
-        let thread = thread.map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
-        })?;
-        Ok(Handle { addresses, implicit_addresses, stop, thread: Some(thread) })
+        Ok(Bound { server, listeners, addresses, implicit_addresses, backend: self.backend })
     }
 
     fn set_up_tls(&mut self) -> io::Result<()> {

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use crate::login::{self, Login};
 use crate::options::Options;
+use crate::run_as::RunAs;
 use crate::tls::Ready;
-use crate::{fail, journal, print, raise_file_limit};
+use crate::{care, fail, journal, print, raise_file_limit};
 
 /// Exit code for a server that could not be started.
 const WRONG: u8 = 1;
@@ -27,6 +28,12 @@ pub(crate) fn check(options: &Options) -> ExitCode {
     let mut findings = Findings::default();
     let login = check_logins(options, &mut findings);
     check_tls(options, login.as_ref(), &mut findings);
+    if let Some(Err(mistake)) = options.run_as.as_ref().map(RunAs::find) {
+        findings.mistakes.push(mistake);
+    }
+    if let (Some(login), Ok(directory)) = (&login, login::open(&options.directory)) {
+        care::of_files(options, &directory, login);
+    }
     for line in &findings.good {
         print(&format!("{line}\n"));
     }

@@ -31,6 +31,12 @@ impl Program {
         let mut command = command(folder);
         command.args(["--listen", "127.0.0.1:0", "--login-delay", "0"]).stdout(Stdio::piped());
         adjust(&mut command);
+        Self::ready(command)
+    }
+
+    /// Starts it by a command whose standard output is piped; returns when it has told how to
+    /// reach it.
+    pub(crate) fn ready(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut welcome = String::new();

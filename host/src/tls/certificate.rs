@@ -15,6 +15,7 @@ use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
 
 use super::error::TlsError;
 use super::watched::Watched;
+use crate::exposure::{Content, warn_of_exposures};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -32,11 +33,16 @@ impl Certificate {
     ///
     /// The key may be PKCS#8 (`BEGIN PRIVATE KEY`), PKCS#1 (`BEGIN RSA PRIVATE KEY`) or SEC1
     /// (`BEGIN EC PRIVATE KEY`), and must belong to the certificate. One that has expired, or is
-    /// not valid yet, is taken with a warning in the log.
+    /// not valid yet, is taken with a warning in the log, and so are files that
+    /// [others can get at](crate::exposures).
     pub fn from_files(cert: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
         let (cert_file, cert) = Watched::read(cert.as_ref())?;
         let (key_file, key) = Watched::read(key.as_ref())?;
         let key = load((&cert_file.name(), &cert), (&key_file.name(), &key))?;
+        if cert_file.path() != key_file.path() {
+            warn_of_exposures(cert_file.path(), Content::Public);
+        }
+        warn_of_exposures(key_file.path(), Content::Secret);
         Ok(Self { key, files: Some([cert_file, key_file]) })
     }
 

@@ -14,6 +14,7 @@ use rustls::server::danger::ClientCertVerifier;
 use super::certificate;
 use super::error::TlsError;
 use super::watched::Watched;
+use crate::exposure::{Content, warn_of_exposures};
 
 /// A client's certificate, which has been verified.
 #[derive(Clone, PartialEq, Eq)]
@@ -102,6 +103,7 @@ impl ClientRoots {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, TlsError> {
         let (file, pem) = Watched::read(path.as_ref())?;
         let roots = Self::load(&file.name(), &pem)?;
+        warn_of_exposures(path.as_ref(), Content::Public);
         Ok(Self { file: Some(file), ..roots })
     }
 

@@ -91,7 +91,7 @@ struct HostAccounts {
 
 impl AccountsFile {
     /// Reads the file at `path`, and opens the folders that it names, the relative ones beneath
-    /// the folder `base`.
+    /// the folder `base`. A file that [others can get at](crate::exposures) is warned of in the log.
     ///
     /// Each folder is opened once, and stays open; a link beneath `base` does not lead out of it.
     pub fn load(path: impl Into<PathBuf>, base: &Path) -> Result<Self, AccountsError> {
@@ -177,6 +177,12 @@ impl AccountsFile {
     /// Names an account that comes in by a client certificate alone, if there is one.
     pub fn needs_client_certificates(&self) -> Option<String> {
         self.shared.book().first(|user, _| user.is_some_and(|user| user.hash.is_none()))
+    }
+
+    /// Names an account that can see the file at `path` in its folder, or beneath it, if there is
+    /// one.
+    pub fn serves(&self, path: impl AsRef<Path>) -> Option<String> {
+        self.shared.book().first(|_, entry| entry.storage.holds(&path))
     }
 
     /// Returns the path that it was loaded from.

@@ -17,6 +17,7 @@ use super::fields;
 use super::format::{self, Common, Number, Text};
 use super::password::StoredHash;
 use super::places::Places;
+use crate::exposure::{Content, warn_of_exposures};
 use crate::storage::Directory;
 
 /// What stands for the login name in a root.
@@ -49,6 +50,7 @@ pub(super) fn read(
         hashes.flat_map(|realm| realm.users.values()).filter_map(|user| user.hash.as_ref());
     let decoy = StoredHash::decoy(hashes.max_by_key(|hash| hash.cost()));
     let decoy = decoy.map_err(|error| AccountsError::whole(file, error))?;
+    warn_of_exposures(file, Content::Secret);
     Ok(Book { default, hosts, decoy })
 }
 

@@ -21,6 +21,7 @@ use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 use super::errors::{errno, storage_error};
 use super::names::{check_new, check_path, is_reserved};
 use super::{Entries, ReadFile, Storage, WriteFile};
+use crate::exposure::lies_beneath;
 
 /// A folder of the machine, held as a capability: neither `..` nor a symbolic link leads out of it.
 ///
@@ -64,6 +65,15 @@ impl Directory {
     pub fn open_beneath(&self, path: impl AsRef<Path>) -> io::Result<Self> {
         let root = self.root.open_dir(path)?;
         Ok(Self { root: Arc::new(root) })
+    }
+
+    /// Returns `true` if the file at `path`, relative to the process's working directory, lies in
+    /// this folder or beneath it, wherever links lead.
+    pub fn holds(&self, path: impl AsRef<Path>) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        // The file that it is the folder of, not one of its name.
+        let root = self.root.try_clone().map(Dir::into_std_file).and_then(|root| root.metadata());
+        root.is_ok_and(|root| lies_beneath(path.as_ref(), (root.dev(), root.ino())))
     }
 
     /// Finds the directory that holds `path`; links on the way there are followed within the tree.
