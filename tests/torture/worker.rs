@@ -278,9 +278,13 @@ impl Worker {
                 return Ok(None);
             }
             Fate::Half(Death::DataLost) => {
-                let by_reset = !data.is_secured() || by_reset;
-                data.die(by_reset);
-                peer.expect(command, 426)?;
+                let secured = data.is_secured();
+                data.die(!secured || by_reset);
+                let reply = peer.reply()?;
+                // The server may not have come to the end of the handshake.
+                if reply.code != 426 && !(secured && reply.code == 522) {
+                    return Err(io::Error::other(format!("{command}: {}", reply.text.trim_end())));
+                }
                 return Ok(Some(peer));
             }
             Fate::Half(Death::Aborted) => {
