@@ -5,12 +5,9 @@ from harness import Client
 from library import INSTALLED
 from transport import EVERY
 
-# Until wharf shakes hands before the command.
-WAITS = "wharf waits for the command before it begins TLS on a data connection"
-
 PYTHON = INSTALLED / "venv/bin/python"
 
-aioftp = Client("aioftp", no_tls=WAITS, built=INSTALLED / "venv/modules")
+aioftp = Client("aioftp", built=INSTALLED / "venv/modules")
 
 CANNOT = {"active": "aioftp has no active mode", "names (NLST)": "aioftp has no NLST"}
 

@@ -5,12 +5,9 @@ from harness import Client
 from library import INSTALLED
 from transport import EVERY
 
-# Until wharf shakes hands before the command.
-WAITS = "wharf waits for the command before it begins TLS on a data connection"
-
 PROGRAM = INSTALLED / "jlaffaye"
 
-jlaffaye = Client("jlaffaye/ftp", no_tls=WAITS, built=PROGRAM)
+jlaffaye = Client("jlaffaye/ftp", built=PROGRAM)
 
 everyday = Everyday(jlaffaye, [PROGRAM], cannot={"active": "jlaffaye/ftp has no active mode"})
 

@@ -70,7 +70,7 @@ SETTINGS = [
         "strict",
         ("--tls-required", "all", "--tls-resumption", "require", "--login-delay", "0"),
         ("--tls", "explicit", "--tls-required", "--tls-resumption-required"),
-        ("rfc4217.required", "rfc4217.reuse"),
+        ("rfc4217.required", "rfc4217.reuse", "rfc4217.early-handshake"),
     ),
     Setting("ccc", ("--allow-ccc",), ("--ccc",), ("rfc4217.ccc",)),
     Setting("clear", ("--login-delay", "0"), (), ("rfc2228.auth",), tls=False),

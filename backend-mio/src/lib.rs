@@ -1,12 +1,11 @@
 //! The mio driver of wharf: reactor threads over edge-triggered readiness.
 //!
-//! The default: thousands of sessions on as many threads as there are cores, and a small pool for
-//! blocking work. The others are `wharf-smol` and `wharf-threaded`; all three behave alike.
+//! The default: thousands of sessions on as many threads as there are cores; blocking work is for
+//! [`Workers`]. The others are `wharf-smol` and `wharf-threaded`; all three behave alike.
 
 #![forbid(unsafe_code)]
 
 mod accept;
-mod pool;
 mod reactor;
 mod session;
 
@@ -14,20 +13,19 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use wharf_host::{Listener, Server, Stop};
+use wharf_host::{Listener, Server, Stop, Workers};
 
 use accept::Acceptor;
-use pool::Pools;
 use reactor::Reactor;
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Server::last_call).
 pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
-    let pools = Pools::new(&server);
+    let workers = Arc::new(Workers::start(&server)?);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut reactors = Vec::new();
     for _ in 0..threads {
-        reactors.push(Reactor::new(server.clone(), pools.clone(), stop.clone())?);
+        reactors.push(Reactor::new(server.clone(), workers.clone(), stop.clone())?);
     }
     let mailboxes = reactors.iter().map(Reactor::mailbox).collect();
     let Some(first) = reactors.pop() else { return Ok(()) };
@@ -53,7 +51,6 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
                 }
             }
         }
-        pools.close();
         outcome
     })
 }

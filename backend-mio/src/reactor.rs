@@ -9,10 +9,9 @@ use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 use wharf_host::core::Instant;
-use wharf_host::{Arrival, Connection, Done, Readiness, Server, Stop, Turn};
+use wharf_host::{Arrival, Connection, Done, Job, Readiness, Server, Stop, Turn, Workers};
 
 use crate::accept::Acceptor;
-use crate::pool::{Pools, Task};
 use crate::session::{Session, Which, watch};
 
 const WAKER: Token = Token(usize::MAX);
@@ -52,7 +51,7 @@ impl Mailbox {
 /// A reactor and its sessions.
 pub(crate) struct Reactor {
     server: Arc<Server>,
-    pools: Arc<Pools>,
+    workers: Arc<Workers>,
     stop: Stop,
     poll: Poll,
     mailbox: Arc<Mailbox>,
@@ -66,13 +65,13 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) fn new(server: Arc<Server>, pools: Arc<Pools>, stop: Stop) -> io::Result<Self> {
+    pub(crate) fn new(server: Arc<Server>, workers: Arc<Workers>, stop: Stop) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         watch(poll.registry(), &stop, STOP)?;
         Ok(Self {
             server,
-            pools,
+            workers,
             stop,
             poll,
             mailbox: Arc::new(Mailbox { messages: Mutex::default(), waker }),
@@ -177,8 +176,7 @@ impl Reactor {
                 // The session is gone. What it left behind may block those who are still there.
                 _ => {
                     if let Some(job) = done.discard() {
-                        let mailbox = self.mailbox.clone();
-                        self.pools.submit(Task { job, mailbox, slot, serial });
+                        submit(&self.workers, &self.mailbox, job, slot, serial);
                     }
                 }
             },
@@ -207,8 +205,7 @@ impl Reactor {
         session.queued = false;
         let turn = session.connection.turn();
         while let Some(job) = session.connection.next_job() {
-            let (mailbox, serial) = (self.mailbox.clone(), session.serial);
-            self.pools.submit(Task { job, mailbox, slot, serial });
+            submit(&self.workers, &self.mailbox, job, slot, session.serial);
         }
         if turn == Turn::Over {
             return self.drop_session(slot, None);
@@ -275,4 +272,10 @@ impl Reactor {
         }
         late
     }
+}
+
+/// Lets a worker run the job, and hear of its outcome.
+fn submit(workers: &Workers, mailbox: &Arc<Mailbox>, job: Job, slot: usize, serial: u64) {
+    let mailbox = mailbox.clone();
+    workers.submit(job, move |done| mailbox.send(Message::Done { slot, serial, done }));
 }

@@ -1,13 +1,12 @@
 //! The smol driver of wharf: one task a session, on smol's executor.
 //!
 //! For programs that use smol's family already, and for those who want to read a driver as plain
-//! sequential code. Blocking work runs on the `blocking` crate's threads. The others are
-//! `wharf-mio` and `wharf-threaded`; all three behave alike.
+//! sequential code. Blocking work is for [`Workers`]: the threads of the `blocking` crate belong to
+//! the whole program. The others are `wharf-mio` and `wharf-threaded`; all three behave alike.
 
 #![forbid(unsafe_code)]
 
 mod accept;
-mod queue;
 mod session;
 
 use std::convert::Infallible;
@@ -20,10 +19,7 @@ use async_executor::Executor;
 use async_io::{Async, Timer, block_on};
 use futures_lite::future;
 
-use wharf_host::{Listener, Server, Stop};
-
-use queue::Queue;
-
+use wharf_host::{Listener, Server, Stop, Workers};
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Server::last_call).
 pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
@@ -51,8 +47,7 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
 #[derive(Clone)]
 struct Membership {
     server: Arc<Server>,
-    logins: Queue,
-    digests: Queue,
+    workers: Arc<Workers>,
     /// Closed when the server stops.
     stopped: Receiver<Infallible>,
     /// Closed when the last holder is gone.
@@ -67,11 +62,8 @@ async fn serve(
 ) -> io::Result<()> {
     let (stopper, stopped) = async_channel::bounded(1);
     let (alive, all_gone) = async_channel::bounded::<Infallible>(1);
-    let logins = Queue::start(server.logins_at_once, executor);
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let digests = Queue::start(processors, executor);
-    let server_too = server.clone();
-    let membership = Membership { server: server_too, logins, digests, stopped, _alive: alive };
+    let workers = Arc::new(Workers::start(&server)?);
+    let membership = Membership { server: server.clone(), workers, stopped, _alive: alive };
     let mut acceptors = Vec::new();
     for listener in listeners {
         let listener = Async::new_nonblocking(listener)?;

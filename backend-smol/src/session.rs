@@ -7,13 +7,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Recv};
-use async_executor::Task;
+use async_channel::{Receiver, Recv, Sender};
 use async_io::{Async, Timer};
 use futures_lite::{Stream, future};
 use socket2::Socket;
 use wharf_host::core::Instant;
-use wharf_host::{Connection, Done, Job, Lane, Readiness, Turn};
+use wharf_host::{Connection, Done, Readiness, Turn, Workers};
 
 use crate::Membership;
 
@@ -23,7 +22,8 @@ pub(crate) async fn serve(connection: Connection, membership: Membership) {
     let outcome = match watched {
         Ok(control) => {
             let timer = (None, Timer::never());
-            let session = Session { connection, control, data: None, jobs: Vec::new(), timer };
+            let done = Desk::new(membership.workers.clone());
+            let session = Session { connection, control, data: None, done, timer };
             session.run(&membership).await
         }
         Err(error) => Err(error),
@@ -39,8 +39,8 @@ struct Session {
     control: Async<Arc<Socket>>,
     /// The data socket, with its generation.
     data: Option<(u64, Async<Arc<Socket>>)>,
-    /// Blocking work on other threads.
-    jobs: Vec<Work>,
+    /// Where the outcome of blocking work arrives.
+    done: Desk,
     /// The deadline, and the timer set to it.
     timer: (Option<Instant>, Timer),
 }
@@ -53,11 +53,13 @@ impl Session {
         loop {
             let turn = self.connection.turn();
             while let Some(job) = self.connection.next_job() {
-                self.jobs.push(Work::start(job, membership));
+                let desk = self.done.sender.clone();
+                membership.workers.submit(job, move |done| {
+                    // It fails where the session has gone, and drops what nobody waits for here.
+                    let _ = desk.try_send(done);
+                });
             }
             if turn == Turn::Over {
-                // What is still at work ends for itself; nobody waits for it.
-                self.jobs.drain(..).for_each(Work::detach);
                 return Ok(());
             }
             self.watch_data()?;
@@ -121,15 +123,10 @@ impl Session {
             self.connection.data_ready(data);
             news |= data.any();
         }
-        let connection = &mut self.connection;
-        self.jobs.retain_mut(|job| match job.poll(cx) {
-            Poll::Ready(done) => {
-                connection.complete(done);
-                news = true;
-                false
-            }
-            Poll::Pending => true,
-        });
+        while let Poll::Ready(Some(done)) = self.done.receiver.as_mut().poll_next(cx) {
+            self.connection.complete(done);
+            news = true;
+        }
         if Pin::new(&mut self.timer.1).poll(cx).is_ready() {
             self.timer.0 = None;
             news = true;
@@ -141,38 +138,28 @@ impl Session {
     }
 }
 
-/// Blocking work that has been given away.
-enum Work {
-    /// It runs, or soon will.
-    Task(Task<Done>),
-    /// It waits for its turn.
-    Queued(Pin<Box<Receiver<Done>>>),
+/// Where workers leave what they have done.
+struct Desk {
+    sender: Sender<Done>,
+    receiver: Pin<Box<Receiver<Done>>>,
+    workers: Arc<Workers>,
 }
 
-impl Work {
-    fn start(job: Job, membership: &Membership) -> Self {
-        match job.lane() {
-            Lane::Storage => Self::Task(blocking::unblock(move || job.run())),
-            Lane::Login => Self::Queued(Box::pin(membership.logins.submit(job))),
-            Lane::Digest => Self::Queued(Box::pin(membership.digests.submit(job))),
-        }
+impl Desk {
+    fn new(workers: Arc<Workers>) -> Self {
+        let (sender, receiver) = async_channel::unbounded();
+        Self { sender, receiver: Box::pin(receiver), workers }
     }
+}
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Done> {
-        match self {
-            Self::Task(task) => Pin::new(task).poll(cx),
-            Self::Queued(outcome) => match outcome.as_mut().poll_next(cx) {
-                Poll::Ready(Some(done)) => Poll::Ready(done),
-                // The server is gone, and so will this be.
-                Poll::Ready(None) | Poll::Pending => Poll::Pending,
-            },
-        }
-    }
-
-    /// Lets it run though nobody waits for it; what waits for its turn then has no purpose.
-    fn detach(self) {
-        if let Self::Task(task) = self {
-            task.detach();
+impl Drop for Desk {
+    /// What has come meanwhile may be a file: to let go of that may block.
+    fn drop(&mut self) {
+        self.receiver.close();
+        while let Ok(done) = self.receiver.try_recv() {
+            if let Some(job) = done.discard() {
+                self.workers.submit(job, drop);
+            }
         }
     }
 }

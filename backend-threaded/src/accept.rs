@@ -6,9 +6,8 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener, Server, Stop};
+use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener, Server, Stop, Workers};
 
-use crate::logins::Logins;
 use crate::{Live, session};
 
 /// Enough for a session, whose buffers are on the heap.
@@ -20,7 +19,7 @@ pub(crate) fn until_stopped(
     listeners: &[Listener],
     stop: &Stop,
     live: &Arc<Live>,
-    logins: &Arc<Logins>,
+    workers: &Arc<Workers>,
 ) -> io::Result<()> {
     let mut exhausted = false;
     while !stop.is_called() {
@@ -38,7 +37,7 @@ pub(crate) fn until_stopped(
             match listener.accept() {
                 Accepted::Client(arrival) => {
                     if let Some(connection) = Connection::open(server, arrival) {
-                        start(connection, server, stop, live, logins);
+                        start(connection, server, stop, live, workers);
                     }
                 }
                 Accepted::Nobody => {}
@@ -57,16 +56,16 @@ fn start(
     server: &Arc<Server>,
     stop: &Stop,
     live: &Arc<Live>,
-    logins: &Arc<Logins>,
+    workers: &Arc<Workers>,
 ) {
-    let (server, stop, logins) = (server.clone(), stop.clone(), logins.clone());
+    let (server, stop, workers) = (server.clone(), stop.clone(), workers.clone());
     let alive = live.enter();
     let thread = thread::Builder::new().name("wharf-session".into()).stack_size(STACK);
     // What a thread that cannot be started was given would be lost with it.
     let (hand_over, taken) = mpsc::sync_channel(1);
     let started = thread.spawn(move || {
         if let Ok(connection) = taken.recv() {
-            session::serve(connection, &server, &stop, &logins);
+            session::serve(connection, &server, &stop, &workers);
         }
         drop(alive);
     });

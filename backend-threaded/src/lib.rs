@@ -1,33 +1,31 @@
 //! The threaded driver of wharf: one blocking thread a session.
 //!
 //! The simplest of the drivers, for systems where threads are cheap and few clients come. A session
-//! sleeps in poll(2) and does its own blocking work; an idle one costs one thread, and nothing
-//! else. The others are `wharf-mio` and `wharf-smol`; all three behave alike.
+//! sleeps in poll(2); an idle one costs one thread, and nothing else. Blocking work is for
+//! [`Workers`], so that a session sees its client go whatever it waits for. The others are
+//! `wharf-mio` and `wharf-smol`; all three behave alike.
 
 #![forbid(unsafe_code)]
 
 mod accept;
-mod logins;
+mod desk;
 mod session;
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use wharf_host::{Listener, Server, Stop};
-
-use logins::Logins;
+use wharf_host::{Listener, Server, Stop, Workers};
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Server::last_call).
 pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
     let live = Arc::new(Live::default());
-    let logins = Logins::new(server.logins_at_once);
-    let outcome = accept::until_stopped(&server, &listeners, &stop, &live, &logins);
+    let workers = Arc::new(Workers::start(&server)?);
+    let outcome = accept::until_stopped(&server, &listeners, &stop, &live, &workers);
     drop(listeners);
     if outcome.is_ok() {
         live.wait_for_none(&server);
     }
-    logins.close();
     outcome
 }
 

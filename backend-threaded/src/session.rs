@@ -1,15 +1,22 @@
 //! One session on one thread.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use wharf_host::{Connection, Done, Job, Lane, Readiness, Server, Stop, Turn};
+use wharf_host::{Connection, Readiness, Server, Stop, Turn, Workers};
 
-use crate::logins::Logins;
+use crate::desk::Desk;
 
 /// Serves one client to the end.
-pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop, logins: &Logins) {
+pub(crate) fn serve(
+    mut connection: Connection,
+    server: &Server,
+    stop: &Stop,
+    workers: &Arc<Workers>,
+) {
+    let mut desk = Desk::new(workers.clone());
     let mut stopping = false;
     loop {
         if !stopping && stop.is_called() {
@@ -17,44 +24,37 @@ pub(crate) fn serve(mut connection: Connection, server: &Server, stop: &Stop, lo
             connection.shut_down(server.clock.now().instant + server.shutdown_grace);
         }
         let turn = connection.turn();
-        let mut worked = false;
         while let Some(job) = connection.next_job() {
-            worked = true;
-            match run(job, logins) {
-                Some(done) => connection.complete(done),
-                None => return,
-            }
+            desk.submit(job);
         }
-        match turn {
-            Turn::Over => return,
-            // Whoever always finds something to do still has to hear the client.
-            Turn::Again => wait(&mut connection, stop, stopping, Some(Duration::ZERO)),
-            Turn::Wait if worked => wait(&mut connection, stop, stopping, Some(Duration::ZERO)),
-            Turn::Wait => {
-                let left = connection.deadline().map(|deadline| server.clock.until(deadline));
-                wait(&mut connection, stop, stopping, left);
-            }
+        if turn == Turn::Over {
+            return;
         }
+        let came = desk.collect(&mut connection, turn == Turn::Wait);
+        // Whoever always finds something to do still has to hear the client.
+        let patience = if came || turn == Turn::Again {
+            Some(Duration::ZERO)
+        } else {
+            connection.deadline().map(|deadline| server.clock.until(deadline))
+        };
+        wait(&mut connection, &mut desk, stop, stopping, patience);
     }
 }
 
-/// Does blocking work, a login when it is its turn; `None` when that will not come.
-fn run(job: Job, logins: &Logins) -> Option<Done> {
-    match job.lane() {
-        Lane::Storage | Lane::Digest => Some(job.run()),
-        Lane::Login => {
-            let _turn = logins.enter()?;
-            Some(job.run())
-        }
-    }
-}
-
-/// Sleeps until a socket is ready, the server stops, or so much time has passed.
-fn wait(connection: &mut Connection, stop: &Stop, stopping: bool, patience: Option<Duration>) {
+/// Sleeps until a socket is ready, a job is done, the server stops, or so much time has passed.
+fn wait(
+    connection: &mut Connection,
+    desk: &mut Desk,
+    stop: &Stop,
+    stopping: bool,
+    patience: Option<Duration>,
+) {
+    let at_the_most = desk.fall_asleep();
+    let patience = [patience, at_the_most].into_iter().flatten().min();
     let control_interest = connection.control_interest();
     let data = connection.data_socket();
     let data_interest = data.map_or(Readiness::NEITHER, |data| data.interest);
-    let mut watched = Vec::with_capacity(3);
+    let mut watched = Vec::with_capacity(4);
     // A socket that nothing is wanted from is left out: poll(2) reports errors unasked.
     if control_interest.any() {
         watched.push(PollFd::new(connection.control_socket(), flags(control_interest)));
@@ -63,6 +63,9 @@ fn wait(connection: &mut Connection, stop: &Stop, stopping: bool, patience: Opti
         && data_interest.any()
     {
         watched.push(PollFd::new(data.socket, flags(data_interest)));
+    }
+    if let Some(bell) = desk.bell() {
+        watched.push(PollFd::new(bell, PollFlags::IN));
     }
     if !stopping {
         watched.push(PollFd::new(stop, PollFlags::IN));
@@ -78,6 +81,7 @@ fn wait(connection: &mut Connection, stop: &Stop, stopping: bool, patience: Opti
     let data = if data_interest.any() { ready.next() } else { None };
     drop(ready);
     drop(watched);
+    desk.wake();
     connection.control_ready(control.unwrap_or_default());
     connection.data_ready(data.unwrap_or_default());
 }

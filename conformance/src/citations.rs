@@ -88,6 +88,7 @@ const CITATIONS: &[(&str, &str)] = &[
     ("rfc4217.pbsz", "RFC 4217 section 9"),
     ("rfc4217.prot", "RFC 4217 sections 7 and 9"),
     ("rfc4217.ccc", "RFC 4217 section 5"),
+    ("rfc4217.early-handshake", "RFC 4217 sections 7 and 9"),
     ("rfc4217.reuse", "RFC 4217 section 10.2"),
     ("rfc4217.required", "RFC 4217 section 11"),
     ("rfc7151.host", "RFC 7151 section 3"),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use faulty::{Deed, Edit, Fault, Sent, proxy, without_close_notify};
+use faulty::{Deed, Edit, Fault, Sent, only_behind_the_command, proxy, without_close_notify};
 use table::{Mutation, mutations};
 use wharf::{
     Backend, Builder, Certificate, Handle, Memory, PassivePorts, Permissions, Server, Tls,
@@ -196,6 +196,19 @@ fn a_missing_close_notify_is_seen() {
         let seen = matches!(&verdict, Verdict::Failed(failure)
             if failure.to_string().contains("close_notify"));
         assert!(seen, "{id}: {verdict}");
+    }
+}
+
+#[test]
+fn a_handshake_that_waits_for_its_command_is_seen() {
+    let (_server, address, ports) = start_elsewhere();
+    let proxied = only_behind_the_command(address, ports);
+    let stranger = meet(proxied, LIMIT);
+    for id in ["rfc4217.early-handshake", "rfc2228.prot", "rfc4217.pbsz"] {
+        let verdict = verdict(&stranger, id);
+        let is_seen = matches!(&verdict, Verdict::Failed(failure)
+            if failure.to_string().contains("TLS begun before the command"));
+        assert_eq!(is_seen, id == "rfc4217.early-handshake", "{id}: {verdict}");
     }
 }
 

@@ -144,6 +144,9 @@ pub enum Action {
     /// [`DigestEnd::Stopped`](crate::DigestEnd::Stopped), or, where all had been read already, the
     /// digest.
     StopDigest,
+    /// Give back the session's place among the others, and the account's: the client has gone, and
+    /// only an upload comes to its end. No answer.
+    Vacate,
     /// Close the control connection and everything that belongs to it. Nothing follows.
     Close,
 }

@@ -24,10 +24,12 @@ pub enum Event {
     /// The client closed its side of the control connection in order: no more commands come, but
     /// it may still read. Whatever goes on goes on.
     ControlClosed,
-    /// The control connection broke: nothing can be sent any more. An upload goes on to the end of
-    /// its data connection; what the client sent before, and shows only now, may still be handed
-    /// over.
+    /// The control connection broke: nothing can be sent any more. The session ends at once,
+    /// whatever it waits for, but for an upload: that goes on to the end of its data connection. What
+    /// the client sent before, and shows only now, may still be handed over.
     ControlLost,
+    /// The session, which has not logged in, has to make room for another.
+    Evicted,
     /// The server stops: idle sessions end now, transfers may go on until `deadline`.
     Shutdown {
         /// When transfers are broken off.

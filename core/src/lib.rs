@@ -63,7 +63,7 @@ pub use event::{
     DataProof, Denial, DigestEnd, Event, Grant, PortLoss, Rates, RequestId, SiteReply, TransferEnd,
 };
 pub use facts::Facts;
-pub use listing::{ListingFormat, Style};
+pub use listing::{Allowance, Lines, LinesEnd, ListingFormat, Style};
 pub use pace::Pace;
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;

@@ -39,6 +39,56 @@ pub enum Style {
     Facts(Facts),
 }
 
+/// How much of a listing there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Lines.
+    pub lines: usize,
+    /// Bytes, line ends and all.
+    pub bytes: usize,
+}
+
+impl Allowance {
+    /// Room for whatever comes.
+    pub const ALL: Self = Self { lines: usize::MAX, bytes: usize::MAX };
+
+    /// Takes lines off; `None` when there is no room for them.
+    pub(crate) fn less(self, lines: usize, bytes: usize) -> Option<Self> {
+        let lines = self.lines.checked_sub(lines)?;
+        Some(Self { lines, bytes: self.bytes.checked_sub(bytes)? })
+    }
+}
+
+/// A portion of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// The lines, each with its CRLF.
+    pub text: Vec<u8>,
+    /// How many there are.
+    pub count: usize,
+    /// Why there are no more of them.
+    pub end: LinesEnd,
+}
+
+/// Why a portion of a listing ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinesEnd {
+    /// It was enough at once: others are to have their turn.
+    #[default]
+    Enough,
+    /// The directory has no more entries.
+    Complete,
+    /// There is no room for the next line.
+    NoRoom,
+}
+
+/// How many entries are looked at for a portion.
+const ENTRIES_AT_ONCE: usize = 256;
+
+/// How many bytes of a pattern are held against bytes of names for a portion, at the worst: about a
+/// thousandth of a second's work.
+const STEPS_AT_ONCE: usize = 1 << 20;
+
 /// How long LIST shows the time of day of a change; behind that, and for the future, the year.
 const RECENT_SECONDS: i64 = 180 * DAY_SECONDS;
 const DAY_SECONDS: i64 = 86_400;
@@ -56,6 +106,40 @@ impl ListingFormat {
         if listed {
             self.write_as(Role::Entry, &entry.name, &entry.metadata, out);
         }
+    }
+
+    /// Appends the lines of some of the entries that `next` gives, until that is `enough` bytes or
+    /// work enough for once, or there is no room for the next line. Returns how many lines that
+    /// are, and why there are no more.
+    pub fn write_portion<E>(
+        &self,
+        mut next: impl FnMut() -> Result<Option<Entry>, E>,
+        mut allowance: Allowance,
+        enough: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, LinesEnd), E> {
+        let (mut count, mut steps) = (0, 0);
+        for _ in 0..ENTRIES_AT_ONCE {
+            if out.len() >= enough || steps >= STEPS_AT_ONCE {
+                break;
+            }
+            let Some(entry) = next()? else { return Ok((count, LinesEnd::Complete)) };
+            let pattern = self.pattern.as_ref().map_or(0, Vec::len);
+            steps += pattern * entry.name.len();
+            let before = out.len();
+            self.write(&entry, out);
+            if out.len() > before {
+                match allowance.less(1, out.len() - before) {
+                    Some(left) => allowance = left,
+                    None => {
+                        out.truncate(before);
+                        return Ok((count, LinesEnd::NoRoom));
+                    }
+                }
+                count += 1;
+            }
+        }
+        Ok((count, LinesEnd::Enough))
     }
 
     /// Appends a line with its CRLF, whatever the pattern: for the directory itself, its parent,
@@ -251,6 +335,37 @@ mod tests {
         assert_eq!(out, b"type=cdir; /a/b\r\ntype=pdir; ..\r\n");
         let none = ListingFormat { style: Style::Facts(Facts::parse(b"")), ..format };
         assert_eq!(line(&none, &directory), " /a/b\r\n");
+    }
+
+    #[test]
+    fn portions() {
+        let portion = |format: &ListingFormat, entries: usize, allowance, enough| {
+            let name = [b'a'; 200];
+            let mut left = entries;
+            let mut out = Vec::new();
+            let next = || {
+                let some = left > 0;
+                left = left.saturating_sub(1);
+                Ok::<_, ()>(some.then(|| entry(&name, Kind::File, 0, 0)))
+            };
+            let (count, end) = format.write_portion(next, allowance, enough, &mut out).unwrap();
+            (count, end, out.len())
+        };
+        let names = format(Style::Names);
+        let all = Allowance::ALL;
+        assert_eq!(portion(&names, 3, all, 9999), (3, LinesEnd::Complete, 606));
+        assert_eq!(portion(&names, 3, all, 300), (2, LinesEnd::Enough, 404));
+        assert_eq!(portion(&names, 999, all, usize::MAX).0, ENTRIES_AT_ONCE);
+        let two = Allowance { lines: 2, ..all };
+        assert_eq!(portion(&names, 2, two, 9999), (2, LinesEnd::Complete, 404));
+        assert_eq!(portion(&names, 3, two, 9999), (2, LinesEnd::NoRoom, 404));
+        let bytes = Allowance { bytes: 605, ..all };
+        assert_eq!(portion(&names, 3, bytes, 9999), (2, LinesEnd::NoRoom, 404));
+        // Where each name is much work there are fewer of them.
+        let hard = ListingFormat { pattern: Some(b"*".repeat(1000)), ..names };
+        assert_eq!(portion(&hard, 999, all, usize::MAX), (6, LinesEnd::Enough, 6 * 202));
+        let hard = ListingFormat { pattern: Some(b"*b".repeat(500)), ..hard };
+        assert_eq!(portion(&hard, 999, two, usize::MAX), (0, LinesEnd::Enough, 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::listing::{Allowance, Lines, ListingFormat};
 use crate::path::VirtualPath;
 use crate::time::WallTime;
 
@@ -136,13 +137,16 @@ pub enum StorageRequest {
     /// Open a directory for listing; it stays open under the id of the request. Answer:
     /// [`StorageAnswer::Opened`].
     OpenDirectory(VirtualPath),
-    /// Read the next entries, at most `count`, of the directory opened under `directory`. Answer:
-    /// [`StorageAnswer::Entries`].
-    NextEntries {
+    /// Write the lines of the next entries of the directory opened under `directory`, a portion of
+    /// them (see [`ListingFormat::write_portion`](crate::ListingFormat::write_portion)). Answer:
+    /// [`StorageAnswer::Lines`].
+    NextLines {
         /// The id under which the directory was opened.
         directory: crate::RequestId,
-        /// How many at the most.
-        count: usize,
+        /// How the lines look, and which entries have one.
+        format: Box<ListingFormat>,
+        /// How many lines there is room for.
+        allowance: Allowance,
     },
     /// Open a regular file for reading; it stays open under the id of the request. Answer:
     /// [`StorageAnswer::Opened`].
@@ -217,8 +221,8 @@ pub enum StorageAnswer {
     Opened(Opened),
     /// A name that nothing has: one path component.
     Name(Vec<u8>),
-    /// The next entries; an empty list says that there are no more.
-    Entries(Vec<Entry>),
+    /// The next lines of a listing.
+    Lines(Lines),
     /// How many bytes can still be stored, or `None` where the storage cannot tell.
     Space(Option<u64>),
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::canned::metadata;
-use support::harness::Harness;
+use support::harness::{Harness, lines_of};
 use support::{actions, replies};
 use wharf_core::{
     Action, Admission, Endpoint, Entry, Event, Grant, Instant, Kind, LONGEST_PATH, Now, Opened,
-    Permissions, RequestId, Session, SessionConfig, StorageAnswer, StorageRequest,
+    Permissions, RequestId, Session, SessionConfig, StorageAnswer, StorageError, StorageRequest,
 };
 
 /// Longest command line in bytes, its end not counted.
@@ -160,10 +160,10 @@ fn stat(name: &[u8], count: usize) -> Vec<Vec<u8>> {
             break;
         };
         let answer = match request {
-            StorageRequest::NextEntries { count, .. } => {
-                let count = count.min(left);
+            StorageRequest::NextLines { .. } => {
+                let count = left.min(128);
                 left -= count;
-                StorageAnswer::Entries(vec![entry.clone(); count])
+                StorageAnswer::Lines(lines_of(&request, vec![entry.clone(); count]))
             }
             StorageRequest::OpenDirectory(_) => StorageAnswer::Opened(Opened::default()),
             _ => StorageAnswer::Metadata(metadata(Kind::Directory)),
@@ -297,4 +297,21 @@ fn no_password_shows_in_debug_output() {
     feed(b"USER joe\r\nPASS secret");
     feed(b"1\r\nUSER jim\r\n");
     feed(b"PASS secret2\r\nPASS secret3");
+}
+
+/// Each name costs work in proportion to the pattern.
+#[test]
+fn a_pattern_is_no_longer_than_it_may_be() {
+    for (length, expected) in [(1024, None), (1025, Some(501))] {
+        let mut harness = logged_in();
+        harness.receive(&[b"STAT ", &b"*".repeat(length)[..], b"\r\n"].concat());
+        let Some(Action::Storage { id, .. }) = harness.take_actions().pop() else {
+            panic!("the storage is asked")
+        };
+        harness.handle(Event::Storage { id, outcome: Err(StorageError::NotFound) });
+        let opens = harness.take_actions();
+        let replies = replies::read(&harness.take_replies()).unwrap();
+        assert_eq!(replies.first().map(|reply| reply.code), expected, "{length}");
+        assert_eq!(opens.len(), usize::from(expected.is_none()));
+    }
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 use support::canned::metadata;
-use support::harness::Harness;
+use support::harness::{Harness, lines_of};
 use support::{actions, replies};
 use wharf_core::{
-    Action, Admission, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant, Kind, Opened,
-    Permissions, PortLoss, RequestId, Resumption, SessionConfig, SiteCommand, SiteReply,
-    StorageAnswer, StorageError, StorageRequest, TlsPolicy, TlsRequired, TransferEnd, VirtualPath,
+    Action, Admission, Allowance, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant,
+    Kind, ListingFormat, Opened, Permissions, PortLoss, RequestId, Resumption, SessionConfig,
+    SiteCommand, SiteReply, StorageAnswer, StorageError, StorageRequest, Style, TlsPolicy,
+    TlsRequired, TransferEnd, VirtualPath, WallTime,
 };
 
 #[derive(Clone, Debug)]
@@ -230,10 +231,10 @@ fn stored(request: &StorageRequest, how: usize) -> Result<StorageAnswer, Storage
             let names = [&b"u\r\n226 x"[..], b"a", b"..", b"", b"a/b"];
             StorageAnswer::Name(names[how / 3 % names.len()].to_vec())
         }
-        NextEntries { count, .. } => {
+        NextLines { .. } => {
             let name = b"\r\n212 End.\r\n\xFF".repeat(how % 20);
             let entry = Entry { name, metadata: metadata(Kind::File) };
-            StorageAnswer::Entries(vec![entry; how.min(*count)])
+            StorageAnswer::Lines(lines_of(request, vec![entry; how.min(128)]))
         }
         SpaceLeft(_) => StorageAnswer::Space(how.is_multiple_of(2).then_some(how as u64)),
         _ => StorageAnswer::Done,
@@ -354,14 +355,28 @@ fn faithful() -> impl Strategy<Value = Op> {
 
 fn ending() -> impl Strategy<Value = Event> {
     let shutdown = Event::Shutdown { deadline: wharf_core::Instant::default() };
-    select(vec![Event::ControlClosed, Event::ControlLost, shutdown])
+    select(vec![Event::ControlClosed, Event::ControlLost, Event::Evicted, shutdown])
+}
+
+fn wild_format() -> ListingFormat {
+    ListingFormat {
+        style: Style::Names,
+        pattern: None,
+        prefix: Vec::new(),
+        permissions: Permissions::ALL,
+        exceptions: Vec::new(),
+        now: WallTime::default(),
+        utc_offset_minutes: 0,
+    }
 }
 
 /// Events of a driver out of its mind.
 fn wild() -> impl Strategy<Value = Event> {
     let id = prop_oneof![0..30u64, any::<u64>()].prop_map(RequestId);
     (id, any::<u64>(), 0..600usize, 0..9).prop_map(|(id, number, how, kind)| {
-        let request = StorageRequest::NextEntries { directory: id, count: 200 };
+        let format = Box::new(wild_format());
+        let allowance = Allowance::ALL;
+        let request = StorageRequest::NextLines { directory: id, format, allowance };
         match kind {
             0 => Event::Timeout,
             1 if number % 3 == 0 => Event::TlsStarted { certificate: number % 2 == 0 },

@@ -1,7 +1,8 @@
 //! Counting sessions, so that neither a crowd nor a single client takes the server for itself.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Shutdown};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use socket2::Socket;
@@ -11,6 +12,9 @@ use crate::client::Client;
 
 /// How many sessions may exist at once only to be told that there is no room.
 const REFUSED_AT_MOST: usize = 64;
+
+/// How many of those whose place has been taken from them may still be told so.
+const EVICTED_AT_MOST: usize = 64;
 
 /// The places that a server has for sessions.
 #[derive(Debug)]
@@ -27,10 +31,31 @@ struct Counts {
     /// Only clients that are there; none has a count of zero.
     clients: HashMap<Client, usize>,
     last_seat: u64,
-    /// Seats whose place has been taken from them.
-    evicted: HashSet<u64>,
-    /// Who has begun a TLS handshake and not finished it, by seat: the oldest comes first.
-    handshakes: BTreeMap<u64, (Client, Arc<Socket>)>,
+    /// How many there are whose place has been taken from them.
+    evicted: usize,
+    /// How many go on without a place.
+    vacated: usize,
+    /// Who has not logged in, by seat: the oldest comes first.
+    strangers: BTreeMap<u64, Stranger>,
+}
+
+/// A session without a login.
+#[derive(Debug)]
+struct Stranger {
+    client: Client,
+    socket: Arc<Socket>,
+    eviction: Arc<AtomicU8>,
+}
+
+/// Whether a session's place has been taken from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Eviction {
+    /// It has not.
+    No,
+    /// It has, and the client can be told.
+    ToBeTold,
+    /// It has, and nothing can be said.
+    Silent,
 }
 
 impl Counts {
@@ -45,16 +70,33 @@ impl Counts {
         }
     }
 
-    /// Ends the oldest TLS handshake there is, of this client or of anybody, and so makes room;
-    /// tells whether there was one.
-    fn end_handshake(&mut self, of: Option<Client>) -> bool {
+    /// Takes the place of a session that has not logged in, of this client or of anybody, and so
+    /// makes room; tells whether there was one.
+    ///
+    /// It is the oldest of those whose client holds more than half as many such places as the one
+    /// that holds most: who is about to log in does not make room for a crowd.
+    fn evict(&mut self, of: Option<Client>) -> bool {
         let wanted = |client: &Client| of.is_none_or(|of| of == *client);
-        let oldest = self.handshakes.iter().find(|(_, (client, _))| wanted(client));
+        let mut held: HashMap<Client, usize> = HashMap::new();
+        for stranger in self.strangers.values().filter(|stranger| wanted(&stranger.client)) {
+            *held.entry(stranger.client).or_default() += 1;
+        }
+        let most = held.values().max().copied().unwrap_or(0);
+        let holds_many = |client| held.get(client).is_some_and(|&count| count * 2 > most);
+        let oldest = self.strangers.iter().find(|(_, stranger)| holds_many(&stranger.client));
         let Some(seat) = oldest.map(|(seat, _)| *seat) else { return false };
-        let Some((client, socket)) = self.handshakes.remove(&seat) else { return false };
+        let Some(Stranger { client, socket, eviction }) = self.strangers.remove(&seat) else {
+            return false;
+        };
+        self.evicted += 1;
+        let (to_be_told, end) = if self.evicted <= EVICTED_AT_MOST {
+            (Eviction::ToBeTold, Shutdown::Read)
+        } else {
+            (Eviction::Silent, Shutdown::Both)
+        };
+        eviction.store(to_be_told as u8, Ordering::Release);
         // The session sees an end, as if the client had gone. It may be gone.
-        let _ = socket.shutdown(Shutdown::Both);
-        self.evicted.insert(seat);
+        let _ = socket.shutdown(end);
         self.free(client);
         true
     }
@@ -81,16 +123,17 @@ impl Sessions {
     /// others, but there are few of these. `None` means that not even one of these is free, and
     /// the connection is best dropped without a word.
     ///
-    /// Where there is no room, whoever has not finished the oldest TLS handshake has to go: a crowd
-    /// that only begins them keeps nobody out.
+    /// Where there is no room, the oldest session that has not logged in has to go, of the same client
+    /// where that has all it may have: a crowd that only connects keeps nobody out. Who has logged
+    /// in stays.
     pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Admission, Seat)> {
         let client = Client::of(peer);
         let mut counts = self.lock();
         let present = |counts: &Counts| counts.clients.get(&client).copied().unwrap_or(0);
         let is_full = present(&counts) >= self.max_per_address;
-        let admission = if is_full && !counts.end_handshake(Some(client)) {
+        let admission = if is_full && !counts.evict(Some(client)) {
             Admission::AddressFull
-        } else if counts.admitted >= self.max_sessions && !counts.end_handshake(None) {
+        } else if counts.admitted >= self.max_sessions && !counts.evict(None) {
             Admission::ServerFull
         } else {
             Admission::Welcome
@@ -99,36 +142,25 @@ impl Sessions {
             counts.admitted += 1;
             *counts.clients.entry(client).or_default() += 1;
             counts.last_seat += 1;
-            Place::Counted(client, counts.last_seat)
+            Place::Counted(client)
         } else {
             counts.refuse()?
         };
-        Some((admission, Seat { sessions: Arc::clone(self), place }))
+        let seat = counts.last_seat;
+        drop(counts);
+        Some((admission, Seat::new(self, place, seat)))
     }
 
     /// Takes a seat for a session that is not welcome whatever room there is; `None` as with
     /// [`enter`](Self::enter).
     pub fn refuse(self: &Arc<Self>) -> Option<Seat> {
         let place = self.lock().refuse()?;
-        Some(Seat { sessions: Arc::clone(self), place })
+        Some(Seat::new(self, place, 0))
     }
 
     /// Returns how many sessions there are that were welcome.
     pub fn count(&self) -> usize {
         self.lock().admitted
-    }
-
-    fn leave(&self, place: Place) {
-        let mut counts = self.lock();
-        match place {
-            Place::Refused => counts.refused -= 1,
-            Place::Counted(client, seat) => {
-                counts.handshakes.remove(&seat);
-                if !counts.evicted.remove(&seat) {
-                    counts.free(client);
-                }
-            }
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -142,37 +174,77 @@ impl Sessions {
 pub struct Seat {
     sessions: Arc<Sessions>,
     place: Place,
+    /// In the order in which they were taken, or became those of strangers.
+    number: u64,
+    eviction: Arc<AtomicU8>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// With the seat's number, in the order in which they were taken.
-    Counted(Client, u64),
+    Counted(Client),
     Refused,
+    /// The session goes on without.
+    Vacated,
 }
 
 impl Seat {
-    /// Takes note that a TLS handshake has begun on this connection.
-    pub(crate) fn begin_handshake(&self, socket: &Arc<Socket>) {
-        if let Place::Counted(client, seat) = self.place {
-            let mut counts = self.sessions.lock();
-            if !counts.evicted.contains(&seat) {
-                counts.handshakes.insert(seat, (client, socket.clone()));
-            }
+    fn new(sessions: &Arc<Sessions>, place: Place, number: u64) -> Self {
+        let eviction = Arc::new(AtomicU8::new(Eviction::No as u8));
+        Self { sessions: Arc::clone(sessions), place, number, eviction }
+    }
+
+    /// Takes note that whoever is on this connection has not logged in, or not any more: this place
+    /// may be needed for another.
+    pub(crate) fn await_login(&mut self, socket: &Arc<Socket>) {
+        let Place::Counted(client) = self.place else { return };
+        let mut counts = self.sessions.lock();
+        if self.eviction() == Eviction::No {
+            counts.strangers.remove(&self.number);
+            counts.last_seat += 1;
+            self.number = counts.last_seat;
+            let (socket, eviction) = (socket.clone(), self.eviction.clone());
+            counts.strangers.insert(self.number, Stranger { client, socket, eviction });
         }
     }
 
-    /// Takes note that it has ended, one way or the other.
-    pub(crate) fn end_handshake(&self) {
-        if let Place::Counted(_, seat) = self.place {
-            self.sessions.lock().handshakes.remove(&seat);
+    /// Takes note of a login: from now on the place is safe.
+    pub(crate) fn log_in(&self) {
+        self.sessions.lock().strangers.remove(&self.number);
+    }
+
+    /// Tells whether the place has been taken away.
+    pub(crate) fn eviction(&self) -> Eviction {
+        match self.eviction.load(Ordering::Acquire) {
+            0 => Eviction::No,
+            1 => Eviction::ToBeTold,
+            _ => Eviction::Silent,
+        }
+    }
+
+    /// Gives the place back though the session goes on. There may be as many of these as there are
+    /// places; beyond, they keep theirs.
+    pub(crate) fn vacate(&mut self) {
+        let Place::Counted(client) = self.place else { return };
+        let mut counts = self.sessions.lock();
+        if self.eviction() == Eviction::No && counts.vacated < self.sessions.max_sessions {
+            counts.strangers.remove(&self.number);
+            counts.free(client);
+            counts.vacated += 1;
+            self.place = Place::Vacated;
         }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.sessions.leave(self.place);
+        let mut counts = self.sessions.lock();
+        counts.strangers.remove(&self.number);
+        match self.place {
+            Place::Refused => counts.refused -= 1,
+            Place::Vacated => counts.vacated -= 1,
+            Place::Counted(_) if self.eviction() != Eviction::No => counts.evicted -= 1,
+            Place::Counted(client) => counts.free(client),
+        }
     }
 }
 
@@ -239,30 +311,31 @@ mod tests {
         (Arc::new(ours), theirs)
     }
 
-    fn has_ended(mut theirs: &Socket) -> bool {
-        theirs.set_nonblocking(true).unwrap();
-        matches!(theirs.read(&mut [0]), Ok(0))
+    fn has_ended(mut ours: &Socket) -> bool {
+        ours.set_nonblocking(true).unwrap();
+        matches!(ours.read(&mut [0]), Ok(0))
     }
 
     #[test]
-    fn handshakes_that_are_not_finished_make_room() {
+    fn the_oldest_without_a_login_makes_room() {
         let sessions = Sessions::new(4, 2);
         let enter = |text| sessions.enter(ip(text)).unwrap();
         let [(first, theirs), (second, also_theirs), (third, others)] =
             [connection(), connection(), connection()];
-        let (_, seat) = enter("192.0.2.1");
-        let (_, finished) = enter("192.0.2.1");
-        let (_, other) = enter("192.0.2.2");
-        seat.begin_handshake(&first);
-        finished.begin_handshake(&second);
-        finished.end_handshake();
-        other.begin_handshake(&third);
+        let (_, mut seat) = enter("192.0.2.1");
+        let (_, mut logged_in) = enter("192.0.2.1");
+        let (_, mut other) = enter("192.0.2.2");
+        seat.await_login(&first);
+        logged_in.await_login(&second);
+        logged_in.log_in();
+        other.await_login(&third);
         // The client's own goes before another's, and a place is not given back twice.
         let (admission, _new) = enter("192.0.2.1");
         assert_eq!(admission, Admission::Welcome);
-        assert!(has_ended(&theirs) && !has_ended(&also_theirs) && !has_ended(&others));
+        assert_eq!(seat.eviction(), Eviction::ToBeTold);
+        assert!(has_ended(&first) && !has_ended(&second) && !has_ended(&third));
         assert_eq!(sessions.count(), 3);
-        seat.begin_handshake(&first);
+        seat.await_login(&first);
         assert_eq!(enter("192.0.2.1").0, Admission::AddressFull);
         drop(seat);
         assert_eq!(sessions.count(), 3);
@@ -271,12 +344,70 @@ mod tests {
         let (_, _another) = enter("192.0.2.3");
         let (admission, _yet_another) = enter("192.0.2.3");
         assert_eq!(admission, Admission::Welcome);
-        assert!(has_ended(&others));
+        assert_eq!((other.eviction(), logged_in.eviction()), (Eviction::ToBeTold, Eviction::No));
         assert_eq!(enter("192.0.2.4").0, Admission::ServerFull);
         drop(other);
         assert_eq!(sessions.count(), 4);
+        // Who logs out is a stranger again.
+        logged_in.await_login(&second);
+        assert_eq!(enter("192.0.2.4").0, Admission::Welcome);
+        assert_eq!(logged_in.eviction(), Eviction::ToBeTold);
+        drop((logged_in, theirs, also_theirs, others));
         let counts = sessions.lock();
-        assert!(counts.handshakes.is_empty() && counts.evicted.is_empty());
+        assert!(counts.strangers.is_empty() && counts.evicted == 0);
+    }
+
+    #[test]
+    fn who_comes_alone_does_not_make_room_for_a_crowd() {
+        let sessions = Sessions::new(5, 5);
+        let come = |text| {
+            let (admission, mut seat) = sessions.enter(ip(text)).unwrap();
+            assert_eq!(admission, Admission::Welcome);
+            let (ours, _) = connection();
+            seat.await_login(&ours);
+            seat
+        };
+        let honest = come("192.0.2.1");
+        let mut crowd: Vec<_> = (0..4).map(|_| come("192.0.2.2")).collect();
+        for _ in 0..20 {
+            crowd.push(come("192.0.2.3"));
+        }
+        assert_eq!(honest.eviction(), Eviction::No);
+        drop(crowd);
+        assert_eq!(sessions.count(), 1);
+    }
+
+    #[test]
+    fn of_many_who_make_room_some_hear_nothing() {
+        let sessions = Sessions::new(1, 1);
+        let mut seats = Vec::new();
+        for number in 0..EVICTED_AT_MOST + 3 {
+            let (_, mut seat) = sessions.enter(ip("192.0.2.1")).unwrap();
+            let (ours, _) = connection();
+            seat.await_login(&ours);
+            seats.push(seat);
+            assert_eq!(sessions.count(), 1, "{number}");
+        }
+        let silent = seats.iter().filter(|seat| seat.eviction() == Eviction::Silent).count();
+        assert_eq!(silent, 2);
+    }
+
+    #[test]
+    fn a_session_can_go_on_without_its_place() {
+        let sessions = Sessions::new(1, 1);
+        let (_, mut first) = sessions.enter(ip("192.0.2.1")).unwrap();
+        first.vacate();
+        assert_eq!(sessions.count(), 0);
+        let (admission, mut second) = sessions.enter(ip("192.0.2.1")).unwrap();
+        assert_eq!(admission, Admission::Welcome);
+        // There are no more of these than places.
+        second.vacate();
+        assert_eq!(sessions.count(), 1);
+        drop(first);
+        second.vacate();
+        assert_eq!(sessions.count(), 0);
+        drop(second);
+        assert_eq!((sessions.count(), sessions.lock().vacated), (0, 0));
     }
 
     #[test]

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use wharf_core::{
-    Event, Opened, RequestId, StorageAnswer, StorageError, StorageRequest as Request, VirtualPath,
-    WallTime,
+    Allowance, Event, Lines, ListingFormat, Opened, RequestId, StorageAnswer, StorageError,
+    StorageRequest as Request, VirtualPath, WallTime,
 };
 
 use crate::job::{Job, Outcome};
 use crate::storage::{Entries, ReadFile, Storage, WriteFile};
+
+/// How much of a listing is made ready at once for the control connection, in bytes.
+const ENOUGH: usize = 16 * 1024;
 
 /// A file or directory that is open.
 pub(crate) enum OpenFile {
@@ -52,10 +55,32 @@ impl Files {
         let used = match &request {
             Request::Sync { file: used }
             | Request::Finish { file: used, .. }
-            | Request::NextEntries { directory: used, .. } => self.take(*used),
+            | Request::NextLines { directory: used, .. } => self.take(*used),
             _ => None,
         };
-        Job::new(move || carry_out(&*storage, id, request, used))
+        let question = match &request {
+            Request::NextLines { .. } => {
+                return Job::read(move || carry_out(&*storage, id, request, used));
+            }
+            Request::Sync { .. } | Request::Finish { .. } => {
+                return Job::new(move || carry_out(&*storage, id, request, used));
+            }
+            Request::Metadata(_)
+            | Request::LinkMetadata(_)
+            | Request::OpenDirectory(_)
+            | Request::OpenRead(_)
+            | Request::CheckWrite(..)
+            | Request::UniqueName { .. }
+            | Request::SpaceLeft(_) => true,
+            Request::OpenWrite(..)
+            | Request::CreateDirectory(_)
+            | Request::RemoveFile(_)
+            | Request::RemoveDirectory(_)
+            | Request::Rename { .. }
+            | Request::SetFacts { .. } => false,
+        };
+        let refusal = Event::Storage { id, outcome: Err(StorageError::Busy) };
+        Job::request(refusal, question, move || carry_out(&*storage, id, request, used))
     }
 }
 
@@ -93,8 +118,8 @@ fn carry_out(
             Some(OpenFile::Write(file)) => done(file.finish(disposition)),
             _ => Err(StorageError::Other),
         },
-        Request::NextEntries { directory, count } => {
-            return next_entries(id, directory, count, used);
+        Request::NextLines { directory, format, allowance } => {
+            return next_lines(id, directory, &format, allowance, used);
         }
         Request::OpenDirectory(path) => {
             let opened = storage.open_directory(&path);
@@ -156,27 +181,18 @@ fn opened_as(id: RequestId, opened: Result<(Opened, OpenFile), StorageError>) ->
     }
 }
 
-fn next_entries(
+fn next_lines(
     id: RequestId,
     directory: RequestId,
-    count: usize,
+    format: &ListingFormat,
+    allowance: Allowance,
     used: Option<OpenFile>,
 ) -> Outcome {
     let Some(OpenFile::Directory(mut entries)) = used else {
         return Outcome::Event(Event::Storage { id, outcome: Err(StorageError::Other) });
     };
-    let mut found = Vec::new();
-    let mut outcome = Ok(());
-    while found.len() < count {
-        match entries.next() {
-            Ok(Some(entry)) => found.push(entry),
-            Ok(None) => break,
-            Err(error) => {
-                outcome = Err(error);
-                break;
-            }
-        }
-    }
-    let outcome = outcome.map(|()| StorageAnswer::Entries(found));
+    let mut text = Vec::new();
+    let portion = format.write_portion(|| entries.next(), allowance, ENOUGH, &mut text);
+    let outcome = portion.map(|(count, end)| StorageAnswer::Lines(Lines { text, count, end }));
     Outcome::File(Event::Storage { id, outcome }, directory, OpenFile::Directory(entries))
 }

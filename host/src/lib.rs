@@ -17,7 +17,7 @@
 //! | `wire` | the bytes of one TCP connection |
 //! | `pump` | file bytes to the data connection and back |
 //! | `digest` | the digests of files |
-//! | `files`, `job` | blocking work, and where its outcome goes: [`Job`] |
+//! | `files`, `job`, `workers` | blocking work, and the threads for it: [`Job`], [`Workers`] |
 //! | `memory`, `descriptors` | what all transfers together may take: [`TransferMemory`] |
 //! | `bounded` | log lines that a client may cause again and again: [`say!`] |
 //! | `exposure` | files that others can get at: [`exposures`] |
@@ -49,6 +49,7 @@ pub mod storage;
 mod throttle;
 pub mod tls;
 mod wire;
+mod workers;
 
 pub use accounts::{
     Account, Accounts, AccountsError, AccountsFile, Attempt, FileHost, Proof, SimpleAccounts,
@@ -75,3 +76,4 @@ pub use stop::Stop;
 pub use storage::{Directory, Durability, Entries, Memory, ReadFile, Storage, WriteFile};
 pub use wharf_core as core;
 pub use wire::Readiness;
+pub use workers::Workers;

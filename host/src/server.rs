@@ -33,6 +33,12 @@ pub struct Server {
     /// How many logins may be checked at once, at least one. Hashing a password takes much memory by
     /// intention; a flood of logins waits in line instead of taking it all.
     pub logins_at_once: usize,
+    /// How many storage calls may be at work at once, at least one; those that are stuck aside.
+    pub storage_threads: usize,
+    /// How many calls may be stuck at once, such as on a network disk that does not answer, before
+    /// those who have more to do with it are refused: each keeps a thread. A quarter of them may be
+    /// of one client address, and half of them on one tree.
+    pub stuck_calls: usize,
     /// What memory all transfers together may take.
     pub transfer_memory: Arc<TransferMemory>,
     /// Where passive ports are opened, and which are.

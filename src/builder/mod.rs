@@ -52,6 +52,8 @@ pub struct Builder {
     max_sessions: usize,
     max_sessions_per_address: usize,
     logins_at_once: usize,
+    storage_threads: usize,
+    stuck_calls: usize,
     max_transfer_memory: u64,
     login_failures_per_address: u32,
     login_cool_down: Duration,
@@ -79,6 +81,8 @@ impl Builder {
             max_sessions: 1000,
             max_sessions_per_address: 250,
             logins_at_once: 4,
+            storage_threads: 64,
+            stuck_calls: 1024,
             max_transfer_memory: 256 << 20,
             login_failures_per_address: 100,
             login_cool_down: Duration::from_secs(300),
@@ -336,6 +340,22 @@ impl Builder {
     /// takes memory by intention, so a flood of logins waits in line.
     pub fn logins_at_once(mut self, most: usize) -> Self {
         self.logins_at_once = most;
+        self
+    }
+
+    /// Sets how many storage calls are at work at once, at least one; 64 when unset. A call that has
+    /// not come back after a second, from a network disk that does not answer, no longer counts:
+    /// see [`stuck_calls`](Self::stuck_calls).
+    pub fn storage_threads(mut self, most: usize) -> Self {
+        self.storage_threads = most;
+        self
+    }
+
+    /// Sets how many calls may be stuck at once; 1024 when unset. Each keeps a thread. A client
+    /// address may leave a quarter of them and a tree half of them: who has to do with more is
+    /// answered 450, and all others are served.
+    pub fn stuck_calls(mut self, most: usize) -> Self {
+        self.stuck_calls = most;
         self
     }
 

@@ -118,6 +118,8 @@ impl Builder {
                 self.login_cool_down,
             ),
             logins_at_once: self.logins_at_once.max(1),
+            storage_threads: self.storage_threads.max(1),
+            stuck_calls: self.stuck_calls,
             transfer_memory: TransferMemory::new(self.max_transfer_memory),
             passive_ports: OpenPorts::new(self.passive_ports),
             site_handlers: self.site_handlers,

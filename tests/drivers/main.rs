@@ -20,6 +20,8 @@ mod rates;
 mod rights;
 mod shutdown;
 mod slow;
+mod strangers;
+mod stuck;
 mod tls_begin;
 mod tls_ccc;
 mod tls_certificates;

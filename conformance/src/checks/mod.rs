@@ -16,6 +16,7 @@ mod rfc3659_facts;
 mod rfc3659_files;
 mod rfc4217_control;
 mod rfc4217_data;
+mod rfc4217_early;
 mod rfc4217_reuse;
 mod rfc7151;
 mod rfc959_access;
@@ -60,6 +61,7 @@ pub fn all() -> impl Iterator<Item = Check> {
         rfc2228::CHECKS,
         rfc4217_control::CHECKS,
         rfc4217_data::CHECKS,
+        rfc4217_early::CHECKS,
         rfc4217_reuse::CHECKS,
         rfc7151::CHECKS,
         implicit::CHECKS,

@@ -4,8 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{
-    BIG, Result, denied, ensure, holds, is_missing, pattern, quietly, same_bytes, until_aborted,
-    wants_argument, with_detail,
+    BIG, Result, advise, denied, ensure, holds, is_missing, pattern, quietly, same_bytes,
+    until_aborted, wants_argument, with_detail,
 };
 use crate::check::{Check, Context, Failure};
 use crate::client::{Client, Detail};
@@ -210,7 +210,34 @@ fn appe(context: &mut Context<'_>) -> Result {
     for account in [Account::Anonymous, Account::Powerless] {
         denied(context, account, &format!("APPE {}", context.path("new")), &[550, 553])?;
     }
-    holds(&mut client, "new", b"made and grown")
+    holds(&mut client, "new", b"made and grown")?;
+
+    // What 226 says is there has to be there, whatever another session did to the name meanwhile.
+    let mut other = context.login()?;
+    for replaced in [false, true] {
+        client.put("shared", b"old")?;
+        let (_, mut data) = client.open("APPE shared")?;
+        data.send(b" and new")?;
+        quietly(&mut other, |other| {
+            other.expect("DELE shared", &[250])?;
+            if replaced {
+                other.put("another", b"another's")?;
+                other.expect("RNFR another", &[350])?;
+                other.expect("RNTO shared", &[250])?;
+            }
+            Ok(())
+        })?;
+        data.finish();
+        let reply = client.expect_reply(&[226, 250, 426, 450, 451, 452, 550, 551, 552, 553])?;
+        let now = quietly(&mut other, |other| match other.attempt("RETR shared")?.code {
+            ..300 => other.get("shared"),
+            _ => Ok(Vec::new()),
+        })?;
+        let what = if replaced { "replaced" } else { "removed" };
+        let is_true = reply.code >= 400 || now.ends_with(b" and new");
+        advise!(client, is_true, "APPE to a file {what} meanwhile: 226, and the bytes are lost");
+    }
+    Ok(())
 }
 
 fn allo(context: &mut Context<'_>) -> Result {

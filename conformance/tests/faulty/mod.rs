@@ -1,6 +1,7 @@
 //! A proxy that stands before a server and breaks one thing about it.
 
 mod deeds;
+mod gate;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub(crate) use deeds::Deed;
 use deeds::Seen;
+pub(crate) use gate::only_behind_the_command;
 use socket2::SockRef;
 
 /// What becomes of a command on its way to the server.

@@ -24,6 +24,8 @@ enum Deadline {
     Unused,
     /// The server waits no longer for the transfer or digest.
     Shutdown,
+    /// The storage, the accounts or the embedding program do not answer.
+    Answer,
     /// The last reply has not left.
     Farewell,
 }
@@ -54,22 +56,25 @@ impl Session {
                 }
             }
             Work::Delaying { until, why } => Some((*until, Deadline::LoginDelay(*why))),
-            Work::Transferring(transfer) => {
-                let data = transfer.deadline()?;
-                match self.shutdown {
-                    Some(shutdown) if shutdown < data => Some((shutdown, Deadline::Shutdown)),
-                    _ => Some((data, Deadline::Data)),
+            Work::Transferring(transfer) => match (transfer.deadline(), self.shutdown) {
+                (Some(data), Some(shutdown)) if shutdown < data => {
+                    Some((shutdown, Deadline::Shutdown))
                 }
-            }
+                (Some(data), _) => Some((data, Deadline::Data)),
+                (None, _) => self.answer_deadline().map(|at| (at, Deadline::Answer)),
+            },
             Work::Digesting(digesting) => {
-                digesting.deadline(self.shutdown).map(|at| (at, Deadline::Shutdown))
+                let shutdown = digesting.deadline(self.shutdown);
+                let shutdown = shutdown.map(|at| (at, Deadline::Shutdown));
+                shutdown.or_else(|| self.answer_deadline().map(|at| (at, Deadline::Answer)))
             }
+            Work::Waiting(..) => self.answer_deadline().map(|at| (at, Deadline::Answer)),
             Work::Ending { until } => Some((*until, Deadline::Farewell)),
             Work::Securing { .. } => Some((self.login_deadline, Deadline::Handshake)),
             Work::Clearing { .. } => {
                 Some((self.active + self.config.idle_timeout, Deadline::Handshake))
             }
-            Work::Waiting(..) | Work::Ended => None,
+            Work::Ended => None,
         }
     }
 
@@ -91,6 +96,7 @@ impl Session {
             Deadline::Data => self.connecting_timed_out(),
             Deadline::Unused => self.data_unused(),
             Deadline::Shutdown => self.break_off(Stop::Shutdown),
+            Deadline::Answer => self.unanswered(now),
             Deadline::Farewell => self.replies.shut(),
         }
     }

@@ -14,7 +14,7 @@ use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::storage::{StorageAnswer, StorageError, StorageRequest};
-use crate::time::Instant;
+use crate::time::{Instant, Now};
 
 use super::failure::failure;
 use super::state::{Range, Work};
@@ -186,12 +186,14 @@ impl Session {
         }
     }
 
-    pub(super) fn digest_progressed(&mut self, progressed: RequestId, so_far: u64) {
+    pub(super) fn digest_progressed(&mut self, progressed: RequestId, so_far: u64, now: Now) {
         if let Work::Digesting(digesting) = &mut self.work
             && let Stage::Reading { id, bytes, .. } = &mut digesting.stage
             && *id == progressed
         {
             *bytes = so_far.max(*bytes);
+            // What moves is waited for, for a client that has closed its side too.
+            self.active = now.instant;
         }
     }
 

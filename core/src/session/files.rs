@@ -130,8 +130,8 @@ impl Session {
     ) {
         let (answer, then) = match (outcome, then) {
             (outcome, Then::StatLook(listing)) => return self.stat_answered(listing, id, outcome),
-            (outcome, Then::StatEntries { directory, format, allowance }) => {
-                return self.stat_entries(directory, format, allowance, outcome);
+            (outcome, Then::StatLines { directory, format, allowance }) => {
+                return self.stat_lines(directory, format, allowance, outcome);
             }
             (Ok(answer), then) => (answer, then),
             (Err(error), Then::RenameTo) => {

@@ -1,13 +1,14 @@
 //! Listings: LIST, NLST, MLSD over the data connection, STAT with a path over the control
 //! connection.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::action::{Action, Plan};
 use crate::event::RequestId;
 use crate::facts::Role;
 use crate::glob;
-use crate::listing::{ListingFormat, Style};
+use crate::listing::{Allowance, LinesEnd, ListingFormat, Style};
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::Text;
@@ -21,23 +22,12 @@ use super::state::Then;
 /// How much STAT sends at the most: it waits in memory until the client reads it.
 const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
 
-/// How many entries STAT asks for at once.
-const STAT_BATCH: usize = 128;
+/// The last line of STAT where a directory could not be read to its end.
+pub(super) const REST_UNREAD: &str = "The rest could not be read.";
 
-/// What STAT may still send.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance {
-    lines: usize,
-    bytes: usize,
-}
-
-impl Allowance {
-    /// Takes a line off; `None` when there is no room for it.
-    fn less(self, line: &[u8]) -> Option<Self> {
-        let lines = self.lines.checked_sub(1)?;
-        Some(Self { lines, bytes: self.bytes.checked_sub(line.len())? })
-    }
-}
+/// Longest pattern, in bytes: four times as long as the longest name. Each name costs work in
+/// proportion to it.
+const LONGEST_PATTERN: usize = 1024;
 
 /// What is listed, from the path name to the lines.
 #[derive(Debug)]
@@ -87,7 +77,7 @@ impl Listing {
         match (core::mem::replace(&mut self.found, Found::Nothing), outcome) {
             (Found::Nothing, Ok(StorageAnswer::Metadata(metadata))) => self.looked(metadata),
             (Found::Nothing, Err(StorageError::NotFound)) if self.is_pattern() => {
-                Ok(Some(self.match_pattern()))
+                self.match_pattern().map(Some)
             }
             (Found::Parent { mut head }, outcome) => {
                 if let Ok(StorageAnswer::Metadata(parent)) = outcome {
@@ -154,12 +144,15 @@ impl Listing {
     }
 
     /// Nothing is called like that: it is a pattern for what is in the directory before it.
-    fn match_pattern(&mut self) -> StorageRequest {
+    fn match_pattern(&mut self) -> Result<StorageRequest, Refusal> {
+        if self.path.file_name().is_some_and(|name| name.len() > LONGEST_PATTERN) {
+            return Err((501, "The pattern is too long."));
+        }
         self.format.pattern = self.path.file_name().map(Vec::from);
         let before_name = self.given.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
         self.format.prefix = self.given[..before_name].to_vec();
         self.found = Found::Directory { head: Vec::new() };
-        StorageRequest::OpenDirectory(self.path.parent())
+        Ok(StorageRequest::OpenDirectory(self.path.parent()))
     }
 
     /// The directory that is open.
@@ -284,7 +277,7 @@ impl Session {
                 self.replies.open(code, head);
                 match listing.plan() {
                     Plan::List { directory: Some(directory), format, .. } => {
-                        self.next_stat_entries(directory, format, STAT_ALLOWANCE);
+                        self.next_stat_lines(directory, format, STAT_ALLOWANCE);
                     }
                     Plan::List { head, .. } => {
                         self.replies.listing(&head);
@@ -297,46 +290,46 @@ impl Session {
         }
     }
 
-    /// STAT: some entries of the directory.
-    pub(super) fn stat_entries(
+    /// STAT: some lines of the directory.
+    pub(super) fn stat_lines(
         &mut self,
         directory: RequestId,
         format: ListingFormat,
-        mut allowance: Allowance,
+        allowance: Allowance,
         outcome: Result<StorageAnswer, StorageError>,
     ) {
-        let Ok(StorageAnswer::Entries(entries)) = outcome else {
-            self.actions.push_back(Action::Release(directory));
-            return self.reply(212, "The rest could not be read.");
-        };
-        for entry in &entries {
-            let mut line = Vec::new();
-            format.write(entry, &mut line);
-            if line.is_empty() {
-                continue;
+        let (left, end) = match outcome {
+            Ok(StorageAnswer::Lines(lines)) => {
+                self.replies.listing(&lines.text);
+                (allowance.less(lines.count, lines.text.len()), lines.end)
             }
-            let Some(left) = allowance.less(&line) else {
+            _ => {
                 self.actions.push_back(Action::Release(directory));
-                return self.reply(212, "There are more; LIST shows them all.");
-            };
-            allowance = left;
-            self.replies.listing(&line);
+                return self.reply(212, REST_UNREAD);
+            }
+        };
+        match (left, end) {
+            (Some(left), LinesEnd::Enough) => self.next_stat_lines(directory, format, left),
+            (_, LinesEnd::Complete) => {
+                self.actions.push_back(Action::Release(directory));
+                self.reply(212, "End of status.");
+            }
+            (None, _) | (_, LinesEnd::NoRoom) => {
+                self.actions.push_back(Action::Release(directory));
+                self.reply(212, "There are more; LIST shows them all.");
+            }
         }
-        if entries.is_empty() {
-            self.actions.push_back(Action::Release(directory));
-            return self.reply(212, "End of status.");
-        }
-        self.next_stat_entries(directory, format, allowance);
     }
 
-    fn next_stat_entries(
+    fn next_stat_lines(
         &mut self,
         directory: RequestId,
         format: ListingFormat,
         allowance: Allowance,
     ) {
-        let request = StorageRequest::NextEntries { directory, count: STAT_BATCH };
-        self.ask(request, Then::StatEntries { directory, format, allowance });
+        let lines = Box::new(format.clone());
+        let request = StorageRequest::NextLines { directory, format: lines, allowance };
+        self.ask(request, Then::StatLines { directory, format, allowance });
     }
 }
 

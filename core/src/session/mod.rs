@@ -18,6 +18,7 @@
 //! | `failure` | what a storage error is called in a reply |
 //! | `journal` | what is said in the log, and how often |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
+//! | `parting` | what becomes of a session whose client has gone, or that gets no answer |
 //! | `stop` | what a client is told of a transfer or digest that was stopped |
 //! | `deadlines` | when something takes too long |
 
@@ -35,6 +36,7 @@ mod journal;
 mod listing;
 mod modify;
 mod parameters;
+mod parting;
 mod security;
 mod state;
 mod stop;
@@ -71,6 +73,9 @@ const NO_RANGE_HERE: &str = "A range needs TYPE I and MODE S.";
 /// The text of 421 for who has failed to log in too often, in this session or before it.
 const COOLING_DOWN: &str = "Too many failed logins from your address; try later.";
 
+/// The text of 421 where there is no place for a session.
+const SERVER_FULL: &str = "Too many sessions on this server; try later.";
+
 /// How long the last reply may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -105,6 +110,8 @@ pub struct Session {
     login_deadline: Instant,
     /// What is to be heard from the client.
     input: Input,
+    /// Its place has been given back while an upload goes on without the client.
+    vacated: bool,
     /// The server stops; transfers end by then.
     shutdown: Option<Instant>,
 }
@@ -134,6 +141,7 @@ impl Session {
             active: now.instant,
             login_deadline,
             input: Input::Open,
+            vacated: false,
             shutdown: None,
         };
         if endpoint.implicit_tls() {
@@ -154,7 +162,7 @@ impl Session {
         match self.endpoint.admission() {
             Admission::Welcome => self.greet(),
             Admission::ServerFull => {
-                self.end(421, "Too many sessions on this server; try later.", now);
+                self.end(421, SERVER_FULL, now);
             }
             Admission::AddressFull => {
                 self.end(421, "Too many sessions from your address; try later.", now);
@@ -192,6 +200,7 @@ impl Session {
             Event::Timeout => self.check_deadlines(now),
             Event::ControlClosed => self.control_closed(now),
             Event::ControlLost => self.control_lost(now),
+            Event::Evicted => self.evicted(now),
             Event::Shutdown { deadline } => {
                 self.shutdown.get_or_insert(deadline);
             }
@@ -230,7 +239,7 @@ impl Session {
             // So frequent, and nothing that a command could wait for.
             Event::Progress { id, bytes } => {
                 self.transfer_progressed(id, bytes, now);
-                return self.digest_progressed(id, bytes);
+                return self.digest_progressed(id, bytes, now);
             }
             Event::Sent { id } => self.transfer_sent(id, now),
             Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
@@ -241,6 +250,7 @@ impl Session {
         if was_busy && matches!(self.work, Work::Idle) {
             self.active = now.instant;
         }
+        self.outlive_client();
         self.advance(now);
     }
 
@@ -294,11 +304,15 @@ impl Session {
     fn end(&mut self, code: u16, text: &'static str, now: Now) {
         self.reply(code, text);
         self.close_data();
+        self.forget_login();
+        self.work = Work::Ending { until: now.instant + FAREWELL };
+    }
+
+    /// Gives the account back, before the client hears of the end: it may log in again at once.
+    fn forget_login(&mut self) {
         if let Login::In { .. } = core::mem::replace(&mut self.login, Login::Nobody) {
-            // Before the client hears of it: it may log in again at once.
             self.actions.push_back(Action::Logout);
         }
-        self.work = Work::Ending { until: now.instant + FAREWELL };
     }
 
     fn next_id(&mut self) -> RequestId {
@@ -370,50 +384,6 @@ impl Session {
             Work::Digesting(_) => self.stop_digest(why),
             _ => self.stop_transfer(why),
         }
-    }
-
-    /// The client sends no more: what it has sent is still answered, and what goes on goes on.
-    fn control_closed(&mut self, now: Now) {
-        if self.input == Input::Open {
-            self.input = Input::Ended;
-        }
-        if let Work::Securing { .. } = self.work {
-            self.abandon_handshake(now);
-        }
-    }
-
-    /// Nothing can be said any more, and nothing is begun. Only what is uploaded goes on: the client
-    /// may have sent all of it.
-    fn control_lost(&mut self, now: Now) {
-        self.input = Input::Lost(self.last_word());
-        self.inbox.drop_lines();
-        self.replies.shut();
-        match self.work {
-            Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::ControlClosed),
-            Work::Securing { .. } => self.abandon_handshake(now),
-            _ => {}
-        }
-    }
-
-    /// Returns what the client has said of the end, whenever its turn is.
-    fn last_word(&self) -> LastWord {
-        match self.input {
-            Input::Lost(word @ (LastWord::Quit | LastWord::Abor)) => word,
-            _ if self.inbox.aborts() => LastWord::Abor,
-            _ if self.inbox.has_quit() => LastWord::Quit,
-            _ => LastWord::None,
-        }
-    }
-
-    /// Takes what came before a loss that showed first, for the sake of a QUIT.
-    fn skim(&mut self, control: &[u8]) -> usize {
-        let mut consumed = 0;
-        while consumed < control.len() && self.wants_read() {
-            consumed += self.inbox.feed(&control[consumed..]);
-            self.input = Input::Lost(self.last_word());
-            self.inbox.drop_lines();
-        }
-        consumed
     }
 }
 

@@ -7,13 +7,13 @@ use crate::action::{Filter, Mode};
 use crate::digest::DigestAlgorithm;
 use crate::event::{DataProof, Denial, Grant, RequestId};
 use crate::facts::Facts;
-use crate::listing::ListingFormat;
+use crate::listing::{Allowance, ListingFormat};
 use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::time::Instant;
 
 use super::digest::Digesting;
-use super::listing::{Allowance, Listing};
+use super::listing::Listing;
 use super::modify::Changed;
 use super::security::Security;
 use super::transfer::Transfer;
@@ -109,8 +109,8 @@ pub(crate) enum Then {
     Site,
     /// STAT with a path, until the directory is open.
     StatLook(Listing),
-    /// STAT with a path: the directory's entries, as they come.
-    StatEntries { directory: RequestId, format: ListingFormat, allowance: Allowance },
+    /// STAT with a path: the directory's lines, as they come.
+    StatLines { directory: RequestId, format: ListingFormat, allowance: Allowance },
 }
 
 impl Then {

@@ -24,6 +24,7 @@ pub(crate) fn show(action: &Action) -> String {
             format!("authenticate #{} {} {proof}{host}", id.0, word(user))
         }
         Action::Logout => "logout".into(),
+        Action::Vacate => "vacate".into(),
         Action::Storage { id, request } => format!("storage #{} {}", id.0, show_request(request)),
         Action::Release(id) => format!("release #{}", id.0),
         Action::Site { id, command, argument, user, directory } => {
@@ -64,7 +65,7 @@ fn show_request(request: &StorageRequest) -> String {
         Metadata(path) => on("metadata", path),
         LinkMetadata(path) => on("link-metadata", path),
         OpenDirectory(path) => on("open-directory", path),
-        NextEntries { directory, count } => format!("next-entries #{} {count}", directory.0),
+        NextLines { directory, .. } => format!("next-lines #{}", directory.0),
         OpenRead(path) => on("open-read", path),
         CheckWrite(path, mode) => format!("{} {}", on("check-write", path), show_mode(mode)),
         UniqueName { directory, hint } => {

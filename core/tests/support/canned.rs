@@ -9,7 +9,7 @@ use wharf_core::{
     VirtualPath, WallTime,
 };
 
-use super::harness::Harness;
+use super::harness::{Harness, lines_of};
 use super::replies::{self, Reply};
 
 /// What is not answered yet.
@@ -186,7 +186,10 @@ impl Canned {
                 let missing = path.file_name() == Some(b"missing");
                 if missing { Err(StorageError::NotFound) } else { Ok(metadata_of(path)) }
             }
-            NextEntries { directory, .. } => Ok(StorageAnswer::Entries(self.entries(*directory))),
+            NextLines { directory, .. } => {
+                let entries = self.entries(*directory);
+                Ok(StorageAnswer::Lines(lines_of(request, entries)))
+            }
             OpenRead(_) => Ok(StorageAnswer::Opened(Opened { size: 12, ..Opened::default() })),
             UniqueName { .. } => Ok(StorageAnswer::Name(b"unique".to_vec())),
             OpenWrite(..) | OpenDirectory(_) => Ok(StorageAnswer::Opened(Opened::default())),

@@ -3,7 +3,7 @@
 //! | text | event |
 //! |---|---|
 //! | `timeout` | the deadline has come (`@` does it too) |
-//! | `control-closed`, `control-lost` | the control connection |
+//! | `control-closed`, `control-lost`, `evicted` | the control connection |
 //! | `shutdown +30s` | the server stops, transfers within that time |
 //! | `tls-started`, `tls-started certificate` | TLS on the control connection |
 //! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable` | a login |
@@ -31,8 +31,8 @@
 use std::time::Duration;
 
 use wharf_core::{
-    Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Metadata, Opened,
-    Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
+    Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Lines, Metadata,
+    Opened, Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
     TransferEnd, UploadEnd, VirtualPath, WallTime,
 };
 
@@ -48,6 +48,7 @@ pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
         "tls-started" => Event::TlsStarted { certificate: rest == "certificate" },
         "control-closed" => Event::ControlClosed,
         "control-lost" => Event::ControlLost,
+        "evicted" => Event::Evicted,
         "shutdown" => Event::Shutdown { deadline: now + duration(rest)? },
         _ => {
             let (id, rest) = split(rest);
@@ -55,6 +56,12 @@ pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
             with_id(verb, RequestId(number(id)?), rest)?
         }
     })
+}
+
+/// Reads the entries of `entries #2 a{file}`, and whose they are; `None` where it is something else.
+pub(crate) fn parse_entries(text: &str) -> Option<(RequestId, Vec<Entry>)> {
+    let (id, rest) = split(text.strip_prefix("entries ")?);
+    Some((RequestId(number(id.strip_prefix('#')?).ok()?), entries(rest).ok()?))
 }
 
 /// Reads a time such as `+300s` or `+500ms`.
@@ -93,7 +100,8 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
         "space" => stored(StorageAnswer::Space(Some(number(rest)?))),
         "name" => stored(StorageAnswer::Name(unescape(rest)?)),
         "opened" => stored(StorageAnswer::Opened(opened(rest)?)),
-        "entries" => stored(StorageAnswer::Entries(entries(rest)?)),
+        // Their lines depend on how they are asked for.
+        "entries" => stored(StorageAnswer::Lines(entries(rest).map(|_| Lines::default())?)),
         "site" => {
             let (code, text) = split(rest);
             Event::Site { id, reply: SiteReply { code: number(code)?, text: unescape(text)? } }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::{
-    Action, Admission, Endpoint, Event, Instant, Now, Session, SessionConfig, TlsPolicy, WallTime,
+    Action, Admission, Endpoint, Entry, Event, Instant, Lines, LinesEnd, Now, RequestId, Session,
+    SessionConfig, StorageAnswer, StorageRequest, TlsPolicy, WallTime,
 };
 
 use super::ledger::Ledger;
@@ -80,6 +81,15 @@ impl Harness {
         self.session.handle(event, self.now);
         self.drain();
         self.offer();
+    }
+
+    /// Gives the lines of these entries; none stand for the end.
+    pub(crate) fn read_entries(&mut self, id: RequestId, entries: Vec<Entry>) {
+        let lines = match self.ledger.waiting.get(&id.0) {
+            Some(Action::Storage { request, .. }) => lines_of(request, entries),
+            _ => Lines::default(),
+        };
+        self.handle(Event::Storage { id, outcome: Ok(StorageAnswer::Lines(lines)) });
     }
 
     /// Lets time pass, from deadline to deadline.
@@ -217,4 +227,18 @@ impl Harness {
 fn endpoint() -> Endpoint {
     let [local, peer] = ["10.0.0.9:21", "10.0.0.1:4000"].map(|address| address.parse().unwrap());
     Endpoint::new(local, peer, Admission::Welcome)
+}
+
+/// What a storage makes of these entries; none stand for the end.
+pub(crate) fn lines_of(request: &StorageRequest, entries: Vec<Entry>) -> Lines {
+    let StorageRequest::NextLines { format, allowance, .. } = request else {
+        return Lines::default();
+    };
+    let ends = entries.is_empty();
+    let (mut text, mut entries) = (Vec::new(), entries.into_iter());
+    let next = || Ok::<_, ()>(entries.next());
+    let (count, end) = format.write_portion(next, *allowance, usize::MAX, &mut text).unwrap();
+    // More may follow on those that there are.
+    let end = if end == LinesEnd::Complete && !ends { LinesEnd::Enough } else { end };
+    Lines { text, count, end }
 }

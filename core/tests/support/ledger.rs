@@ -114,8 +114,13 @@ impl Ledger {
                 self.issue(*id, action);
                 assert_eq!(self.data, Data::Connection, "{action:?}");
             }
-            Action::Close => self.closed = true,
-            Action::Logout => {}
+            Action::Close => {
+                self.closed = true;
+                // What moves, or is read, is dropped with the rest.
+                let used = [self.file_in_transfer(), self.digest.map(|(_, file)| file)];
+                self.open.retain(|file, _| !used.contains(&Some(*file)));
+            }
+            Action::Logout | Action::Vacate => {}
         }
     }
 
@@ -198,7 +203,7 @@ impl Ledger {
 
     fn storage(&mut self, request: &StorageRequest) {
         match request {
-            StorageRequest::NextEntries { directory, .. } => {
+            StorageRequest::NextLines { directory, .. } => {
                 assert_eq!(self.open.get(&directory.0), Some(&Open::Directory), "{request:?}");
             }
             StorageRequest::Sync { file } => {

@@ -218,8 +218,12 @@ impl Step {
                 }
             }
             Input::Event(text) => {
-                let event = events::parse(text, harness.now().instant);
-                harness.handle(event.expect("read before"));
+                if let Some((id, entries)) = events::parse_entries(text) {
+                    harness.read_entries(id, entries);
+                } else {
+                    let event = events::parse(text, harness.now().instant);
+                    harness.handle(event.expect("read before"));
+                }
             }
             Input::Time(time) => harness.pass(*time),
         }

@@ -8,6 +8,7 @@ use rustls::ServerConnection;
 use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
+use crate::admission::{Eviction, Seat};
 use crate::tls::{ClientCertificate, client_certificate};
 use crate::wire::{Flow, Progress, Readiness, Wire, is_broken};
 
@@ -105,7 +106,7 @@ impl Control {
     }
 
     /// Hands Session what the client has sent, once; tells whether anything came.
-    pub(super) fn receive(&mut self, session: &mut Session, now: Now) -> bool {
+    pub(super) fn receive(&mut self, session: &mut Session, seat: &Seat, now: Now) -> bool {
         if self.handshaking {
             return self.handshake(session, now);
         }
@@ -122,9 +123,9 @@ impl Control {
                 Flow::Blocked => return false,
                 // An end is one also where TLS has not announced it: nothing depends on what might
                 // have been cut off behind a whole line.
-                Flow::Ended => self.ended(session, now),
+                Flow::Ended => self.ended(session, seat, now),
                 Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.ended(session, now);
+                    self.ended(session, seat, now);
                 }
                 Flow::Broken(error) => self.lost(&error, session, now),
             }
@@ -135,28 +136,30 @@ impl Control {
     }
 
     /// Hands Session all that has come, whatever is known of the socket.
-    pub(super) fn check(&mut self, session: &mut Session, now: Now) {
+    pub(super) fn check(&mut self, session: &mut Session, seat: &Seat, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
-        self.receive_all(session, now);
+        self.receive_all(session, seat, now);
         self.look_for_loss(session, now);
         // Session may want what it had no room for before: there may be a QUIT.
-        self.receive_all(session, now);
+        self.receive_all(session, seat, now);
     }
 
-    fn receive_all(&mut self, session: &mut Session, now: Now) {
+    fn receive_all(&mut self, session: &mut Session, seat: &Seat, now: Now) {
         for _ in 0..PORTIONS_AT_ONCE {
-            if !self.receive(session, now) {
+            if !self.receive(session, seat, now) {
                 break;
             }
         }
     }
 
-    fn ended(&mut self, session: &mut Session, now: Now) {
+    fn ended(&mut self, session: &mut Session, seat: &Seat, now: Now) {
         if self.mute {
             return self.lost(&io::ErrorKind::BrokenPipe.into(), session, now);
         }
         self.input = Input::Ended;
-        session.handle(Event::ControlClosed, now);
+        // Where the place is taken away, that is what the end means.
+        let evicted = seat.eviction() != Eviction::No;
+        session.handle(if evicted { Event::Evicted } else { Event::ControlClosed }, now);
     }
 
     /// Begins TLS. What Session has not consumed can only be the client's part of the handshake.
@@ -169,11 +172,6 @@ impl Control {
     /// Goes back to clear text.
     pub(super) fn end_tls(&mut self) {
         self.wire.end_tls();
-    }
-
-    /// Tells whether TLS has begun, but its handshake is not done.
-    pub(super) fn is_handshaking(&self) -> bool {
-        self.handshaking
     }
 
     fn handshake(&mut self, session: &mut Session, now: Now) -> bool {
@@ -217,6 +215,11 @@ impl Control {
             // What came before may still be read, and shows its own end.
             self.wire.set_ready(Readiness::READABLE);
         }
+    }
+
+    /// Returns `true` if the client sends no more: it has closed its side, or the connection is lost.
+    pub(super) fn is_over(&self) -> bool {
+        self.mute || self.input != Input::Open
     }
 
     /// Sends replies; tells whether any byte went.

@@ -21,7 +21,7 @@ use wharf_core::{
 };
 
 use crate::accounts::Account;
-use crate::admission::Seat;
+use crate::admission::{Eviction, Seat};
 use crate::digest::{Digesting, Step};
 use crate::files::{Files, OpenFile};
 use crate::job::{Done, Job, Outcome};
@@ -30,6 +30,7 @@ use crate::server::Server;
 use crate::site::SiteRequest;
 use crate::tls::Owner;
 use crate::wire::Readiness;
+use crate::workers::{Patron, Presence};
 
 use control::Control;
 use data::DataChannel;
@@ -56,10 +57,14 @@ pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
     jobs: VecDeque<Job>,
+    /// How many jobs the driver has taken and not brought back.
+    out: usize,
     life: Life,
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
     seat: Seat,
+    /// What the workers know of this session.
+    patron: Arc<Patron>,
     implicit_tls: bool,
 }
 
@@ -93,7 +98,7 @@ impl Connection {
     pub fn open(server: &Arc<Server>, arrival: Arrival) -> Option<Self> {
         let Arrival { socket, peer, implicit_tls } = arrival;
         let now = server.clock.now();
-        let (admission, seat) = if server.failures.is_cooling(peer.ip(), now.instant) {
+        let (admission, mut seat) = if server.failures.is_cooling(peer.ip(), now.instant) {
             (Admission::CoolingDown, server.sessions.refuse()?)
         } else {
             server.sessions.enter(peer.ip())?
@@ -104,10 +109,12 @@ impl Connection {
             endpoint = endpoint.with_implicit_tls();
         }
         let session = Session::new(server.session.clone(), endpoint, now);
+        let control = Control::new(socket, endpoint.peer().ip());
+        seat.await_login(control.socket());
         Some(Self {
             server: server.clone(),
             session,
-            control: Control::new(socket, endpoint.peer().ip()),
+            control,
             data: DataChannel::new(server.transfer_memory.clone()),
             files: Files::default(),
             digest: None,
@@ -116,9 +123,11 @@ impl Connection {
             peer: endpoint.peer(),
             local: endpoint.local(),
             jobs: VecDeque::new(),
+            out: 0,
             life: Life::Alive,
             look_again: None,
             seat,
+            patron: Arc::new(Patron::new(peer.ip())),
             implicit_tls,
         })
     }
@@ -146,24 +155,18 @@ impl Connection {
         if self.session.poll_timeout().is_some_and(|deadline| deadline <= now.instant) {
             self.session.handle(Event::Timeout, now);
         }
-        self.data.part_in_time(now);
-        self.look_again = None;
-        let works = self.data.is_transferring() || self.digest.is_some();
-        if (works || self.control.has_ended()) && self.control.is_blind(&self.session) {
-            self.control.look_for_loss(&mut self.session, now);
-            self.look_again = Some(now.instant + LOOK_AGAIN);
+        if self.make_room(now) {
+            return Turn::Over;
         }
+        self.data.part_in_time(now);
+        self.look_for_loss(now);
         for _ in 0..ROUNDS {
-            let handshaking = self.control.is_handshaking();
             let mut moved = false;
             if self.data.look_early() {
                 let (session, files) = (&mut self.session, &mut self.files);
                 moved |= self.data.advance(session, files, &mut self.jobs, now) | self.act(now);
             }
-            moved |= self.control.receive(&mut self.session, now);
-            if handshaking && !self.control.is_handshaking() {
-                self.seat.end_handshake();
-            }
+            moved |= self.control.receive(&mut self.session, &self.seat, now);
             if moved {
                 self.data.part();
             }
@@ -181,7 +184,12 @@ impl Connection {
                 return Turn::Again;
             }
             moved |= self.control.transmit(&mut self.session, now);
+            if self.control.is_over() {
+                self.patron.set_presence(Presence::Ended);
+            }
             if !moved {
+                // What has just begun is watched from now on.
+                self.look_again = self.is_blind().then(|| now.instant + LOOK_AGAIN);
                 return Turn::Wait;
             }
         }
@@ -190,11 +198,14 @@ impl Connection {
 
     /// Takes the next blocking work to run. There may be several.
     pub fn next_job(&mut self) -> Option<Job> {
-        self.jobs.pop_front()
+        let job = self.jobs.pop_front()?;
+        self.out += 1;
+        Some(job.of(&self.patron))
     }
 
     /// Takes the outcome of a job.
     pub fn complete(&mut self, done: Done) {
+        self.out = self.out.saturating_sub(1);
         if self.life != Life::Alive {
             return self.jobs.extend(done.discard());
         }
@@ -202,7 +213,9 @@ impl Connection {
         match done.0 {
             Outcome::Event(event) => self.session.handle(event, now),
             Outcome::LoggedIn(event, account) => {
+                self.patron.set_tree(Arc::as_ptr(&account.storage).cast::<()>().addr());
                 self.account = Some(account);
+                self.seat.log_in();
                 self.session.handle(event, now);
             }
             Outcome::File(event, id, file) => {
@@ -296,6 +309,12 @@ impl Connection {
                 self.authenticate(id, user, proof, host);
             }
             Action::Logout => self.log_out(),
+            Action::Vacate => {
+                self.seat.vacate();
+                if let Some(account) = &mut self.account {
+                    account.seat = None;
+                }
+            }
             Action::Storage { id, request } => match &self.account {
                 Some(account) => {
                     self.jobs.push_back(self.files.job(account.storage.clone(), id, request));
@@ -350,7 +369,7 @@ impl Connection {
             }
             Action::StopTransfer => self.data.stop(),
             Action::CheckControl { id } => {
-                self.control.check(&mut self.session, now);
+                self.control.check(&mut self.session, &self.seat, now);
                 self.session.handle(Event::ControlChecked { id }, now);
             }
             Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {
@@ -374,6 +393,37 @@ impl Connection {
         }
     }
 
+    /// Looks whether the client is still there, where its commands are left unread.
+    fn look_for_loss(&mut self, now: Now) {
+        self.look_again = None;
+        if self.is_blind() {
+            self.control.look_for_loss(&mut self.session, now);
+            self.look_again = Some(now.instant + LOOK_AGAIN);
+        }
+    }
+
+    /// Tells whether something goes on while commands are left unread.
+    fn is_blind(&self) -> bool {
+        let waits = self.out > 0 || !self.jobs.is_empty();
+        let works = waits || self.data.is_transferring() || self.digest.is_some();
+        (works || self.control.has_ended()) && self.control.is_blind(&self.session)
+    }
+
+    /// Goes, where the place has been given to another; tells whether that is over already.
+    fn make_room(&mut self, now: Now) -> bool {
+        match self.seat.eviction() {
+            Eviction::No => false,
+            Eviction::ToBeTold => {
+                self.session.handle(Event::Evicted, now);
+                false
+            }
+            Eviction::Silent => {
+                self.close(Life::Over);
+                true
+            }
+        }
+    }
+
     /// Goes on with the digest, if there is one; tells whether anything happened.
     fn advance_digest(&mut self, now: Now) -> bool {
         let Some(digest) = &mut self.digest else { return false };
@@ -393,6 +443,7 @@ impl Connection {
     /// Lets go of all but the control connection itself.
     fn close(&mut self, life: Life) {
         self.life = life;
+        self.patron.set_presence(Presence::Gone);
         self.control.finish();
         self.data.close(&mut self.jobs);
         self.jobs.extend(self.files.release_all());
@@ -406,5 +457,11 @@ impl Connection {
             Life::Lingering(until) if now.instant < until && !self.control.finish() => Turn::Wait,
             _ => Turn::Over,
         }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.patron.set_presence(Presence::Gone);
     }
 }

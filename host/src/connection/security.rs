@@ -2,7 +2,7 @@
 
 use wharf_core::{Denial, Event, Now, RequestId};
 
-use super::Connection;
+use super::{Connection, Life};
 use crate::accounts::{Attempt, Proof};
 use crate::job::{Job, Outcome};
 
@@ -14,7 +14,6 @@ impl Connection {
             Some(Ok((connection, owner))) => {
                 self.owner = Some((owner, host));
                 self.control.start_tls(connection);
-                self.seat.begin_handshake(self.control.socket());
             }
             other => {
                 if let Some(Err(error)) = other {
@@ -91,6 +90,9 @@ impl Connection {
     /// Forgets the account. Its place is free at once: the next login may need it.
     pub(super) fn log_out(&mut self) {
         if let Some(mut account) = self.account.take() {
+            if self.life == Life::Alive {
+                self.seat.await_login(self.control.socket());
+            }
             drop(account.seat.take());
             self.jobs.push_back(Job::drop(account));
         }

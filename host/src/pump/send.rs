@@ -49,7 +49,7 @@ impl Send {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.sent = 0;
         let share = self.share.clone();
-        Step::Job(Job::new(move || {
+        Step::Job(Job::read(move || {
             buffer.clear();
             let outcome = source.fill(&mut buffer, share.buffer());
             Outcome::Pumped(Pumped::Filled(source, buffer, outcome))

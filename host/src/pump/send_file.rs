@@ -89,7 +89,7 @@ impl SendFile {
         let Some(mut file) = self.file.take() else { return Step::Waiting };
         let (mut offset, end, mut cache) = (self.offset, self.warm, self.cache);
         let share = self.share.clone();
-        Step::Job(Job::new(move || {
+        Step::Job(Job::read(move || {
             let mut buffer = vec![0; share.buffer()];
             let outcome = loop {
                 let left = buffer.len().min((end - offset) as usize);

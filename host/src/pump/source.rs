@@ -1,13 +1,10 @@
 //! Where the bytes that are sent come from: a file, or the lines of a listing.
 
-use wharf_core::{Filter, ListingFormat, Mode, StorageError, ascii};
+use wharf_core::{Allowance, Filter, LinesEnd, ListingFormat, Mode, StorageError, ascii};
 
 use crate::storage::{Entries, ReadFile};
 
 use super::Deflated;
-
-/// How many entries of a directory are looked at before the lines so far are sent.
-const ENTRIES_AT_ONCE: usize = 256;
 
 /// Something that fills buffers. Its calls may block.
 pub(crate) enum Source {
@@ -103,16 +100,9 @@ impl Source {
             Self::Listing { head, entries, format } => {
                 buffer.append(head);
                 let Some(directory) = entries else { return Ok(false) };
-                for _ in 0..ENTRIES_AT_ONCE {
-                    if buffer.len() >= most / 2 {
-                        break;
-                    }
-                    match directory.next()? {
-                        Some(entry) => format.write(&entry, buffer),
-                        None => return Ok(false),
-                    }
-                }
-                Ok(true)
+                let next = || directory.next();
+                let (_, end) = format.write_portion(next, Allowance::ALL, most / 2, buffer)?;
+                Ok(end == LinesEnd::Enough)
             }
         }
     }

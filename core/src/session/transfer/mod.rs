@@ -111,6 +111,29 @@ impl Transfer {
         }
     }
 
+    /// Tells whether it waits for the storage alone, and for its client's sake.
+    pub(super) fn waits_for_storage(&self) -> bool {
+        match self.stage {
+            Stage::Preparing(_) | Stage::Opening { .. } => true,
+            Stage::Stopping { .. } => self.what.sends(),
+            _ => false,
+        }
+    }
+
+    /// Tells whether what has been received comes to its end, which needs no client.
+    pub(super) fn is_ending_upload(&self) -> bool {
+        match self.stage {
+            Stage::Stopping { .. } => !self.what.sends(),
+            Stage::Syncing { .. } | Stage::Checking { .. } | Stage::Finishing { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Tells whether the driver moves bytes, or has been told to stop.
+    pub(super) fn is_in_motion(&self) -> bool {
+        matches!(self.stage, Stage::Moving { .. } | Stage::Closing { .. } | Stage::Stopping { .. })
+    }
+
     /// A line for STAT.
     pub(super) fn status(&self, mode: Mode) -> Text {
         self.what.status(self.bytes, mode)
@@ -390,7 +413,7 @@ impl Session {
     }
 
     /// Lets go of the file and the data connection of a transfer that does not move.
-    fn release_transfer(&mut self) {
+    pub(super) fn release_transfer(&mut self) {
         if let Work::Transferring(transfer) = &self.work
             && let Stage::Connecting { file, .. } | Stage::Securing { file, .. } = transfer.stage
         {

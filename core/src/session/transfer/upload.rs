@@ -309,7 +309,7 @@ impl Session {
     }
 
     /// Returns `true` if an upload goes on though the control connection is lost.
-    pub(super) fn upload_outlives_control(&self) -> bool {
+    pub(in crate::session) fn upload_outlives_control(&self) -> bool {
         let Work::Transferring(transfer) = &self.work else { return false };
         match transfer.stage {
             _ if transfer.what.sends() => false,

@@ -1,0 +1,141 @@
+//! When the client has gone, or an answer does not come: nothing is waited for without end.
+
+use core::time::Duration;
+
+use crate::action::Action;
+use crate::time::{Instant, Now};
+
+use super::listing::REST_UNREAD;
+use super::state::{Data, Input, LastWord, Then, Work};
+use super::{FAREWELL, SERVER_FULL, Session};
+
+/// How long an answer may take that only a client may hear who has closed its side: it may read
+/// still, but most who do that have gone.
+const HALF_CLOSED: Duration = Duration::from_secs(15);
+
+/// The text of 421 where the storage, the accounts or the like do not answer.
+const NO_ANSWER: &str = "No answer came in time.";
+
+impl Session {
+    /// The client sends no more: what it has sent is still answered, and what goes on goes on.
+    pub(super) fn control_closed(&mut self, now: Now) {
+        if self.input == Input::Open {
+            self.input = Input::Ended;
+            self.active = now.instant;
+        }
+        if let Work::Securing { .. } = self.work {
+            self.abandon_handshake(now);
+        }
+    }
+
+    /// The control connection broke. Nothing can be said, so nothing is waited for that would only
+    /// have been said; what was sent to be stored is another matter.
+    pub(super) fn control_lost(&mut self, now: Now) {
+        self.input = Input::Lost(self.last_word());
+        self.inbox.drop_lines();
+        self.replies.shut();
+        match self.work {
+            Work::Securing { .. } => self.abandon_handshake(now),
+            _ if self.upload_outlives_control() => {}
+            _ => self.leave(now),
+        }
+    }
+
+    /// Returns what the client has said of the end, whenever its turn is.
+    pub(super) fn last_word(&self) -> LastWord {
+        match self.input {
+            Input::Lost(word @ (LastWord::Quit | LastWord::Abor)) => word,
+            _ if self.inbox.aborts() => LastWord::Abor,
+            _ if self.inbox.has_quit() => LastWord::Quit,
+            _ => LastWord::None,
+        }
+    }
+
+    /// Takes what came before a loss that showed first, for the sake of a QUIT.
+    pub(super) fn skim(&mut self, control: &[u8]) -> usize {
+        let mut consumed = 0;
+        while consumed < control.len() && self.wants_read() {
+            consumed += self.inbox.feed(&control[consumed..]);
+            self.input = Input::Lost(self.last_word());
+            self.inbox.drop_lines();
+        }
+        consumed
+    }
+
+    /// The session's place has been given to another, as it had not logged in.
+    pub(super) fn evicted(&mut self, now: Now) {
+        match self.work {
+            Work::Securing { .. } => self.abandon_handshake(now),
+            Work::Ending { .. } | Work::Ended => {}
+            _ => {
+                self.inbox.drop_lines();
+                self.reply(421, SERVER_FULL);
+                self.forget_login();
+                self.leave(now);
+            }
+        }
+    }
+
+    /// Ends the session without a word more than has been said. Whatever is still at work is
+    /// dropped with [`Action::Close`].
+    fn leave(&mut self, now: Now) {
+        if let Work::Ending { .. } | Work::Ended = self.work {
+            return;
+        }
+        if self.is_in_motion() {
+            // The driver has it, and drops it with the rest.
+            self.data = Data::None;
+        } else {
+            self.release_transfer();
+            self.close_data();
+        }
+        if let Work::Waiting(_, Then::StatLines { directory, .. }) = self.work {
+            self.actions.push_back(Action::Release(directory));
+        }
+        self.work = Work::Ending { until: now.instant + FAREWELL };
+    }
+
+    /// Lets go of the session's place, where only an upload is to come to its end.
+    pub(super) fn outlive_client(&mut self) {
+        if matches!(self.input, Input::Lost(_))
+            && !self.vacated
+            && let Work::Transferring(transfer) = &self.work
+            && transfer.is_ending_upload()
+        {
+            self.vacated = true;
+            self.actions.push_back(Action::Vacate);
+        }
+    }
+
+    /// When an answer has to be there that only a client waits for who has closed its side. One that
+    /// is certainly there may wait for as long as it likes.
+    pub(super) fn answer_deadline(&self) -> Option<Instant> {
+        let waits = match &self.work {
+            // Where the embedding program is at work, it knows best.
+            Work::Waiting(_, Then::Site) => return self.half_closed(self.config.idle_timeout),
+            Work::Waiting(..) | Work::Digesting(_) => true,
+            Work::Transferring(transfer) => transfer.waits_for_storage(),
+            _ => false,
+        };
+        if waits { self.half_closed(HALF_CLOSED.min(self.config.idle_timeout)) } else { None }
+    }
+
+    fn half_closed(&self, patience: Duration) -> Option<Instant> {
+        (self.input != Input::Open).then(|| self.active + patience)
+    }
+
+    /// An answer has not come in time, and will not be waited for.
+    pub(super) fn unanswered(&mut self, now: Now) {
+        if let Work::Waiting(_, Then::StatLines { .. }) = self.work {
+            self.reply(212, REST_UNREAD);
+        }
+        self.reply(421, NO_ANSWER);
+        self.forget_login();
+        self.leave(now);
+    }
+
+    /// Tells whether the driver moves bytes: until it has come to an end, their connection is its.
+    fn is_in_motion(&self) -> bool {
+        matches!(&self.work, Work::Transferring(transfer) if transfer.is_in_motion())
+    }
+}

@@ -1,0 +1,277 @@
+//! Where blocking work runs: threads that come when there is work and go when there is none.
+//!
+//! A call that has not come back after a tenth of a second no longer counts against the threads that
+//! there may be: another thread takes its place. So a disk that does not answer holds up those who
+//! wait for it, and no others, even on the same tree. After a second it counts as stuck. How many
+//! calls may be stuck is bounded, in all and for each session, client address and tree; what comes
+//! beyond is refused at once, with `StorageError::Busy`.
+//!
+//! | file | has |
+//! |---|---|
+//! | `lane` | what runs and waits of one kind of work |
+//! | `queue` | who is next: client addresses take turns |
+//! | `patron` | whose work it is, and whether the client is still there |
+//! | `shares` | how many calls are stuck, and whose |
+
+mod lane;
+mod patron;
+mod queue;
+mod shares;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::job::{Done, Job, Lane as Kind};
+use crate::server::Server;
+
+use lane::Lane;
+pub(crate) use patron::{Patron, Presence};
+use shares::Shares;
+
+/// How long a thread waits for work before it goes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often those who wait for a thread are looked after.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// Enough for storage calls, whose buffers are on the heap, and for an embedding program's.
+const STACK: usize = 1024 * 1024;
+
+/// The threads for blocking work. Dropped, it lets them go once they have nothing to do.
+pub struct Workers {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Work for a thread of each lane.
+    work: [Condvar; 3],
+    /// Work that no thread is there for.
+    watch: Condvar,
+}
+
+struct State {
+    lanes: [Lane; 3],
+    shares: Shares,
+    closed: bool,
+}
+
+/// A job, and what is done with its outcome.
+struct Task {
+    job: Job,
+    deliver: Box<dyn FnOnce(Done) + Send>,
+}
+
+impl Workers {
+    /// Starts the thread that looks after the others; these come with the work.
+    pub fn start(server: &Server) -> io::Result<Self> {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let lanes = [
+            Lane::storage(server.storage_threads),
+            Lane::logins(server.logins_at_once),
+            Lane::digests(processors),
+        ];
+        Self::with(lanes, server.stuck_calls)
+    }
+
+    fn with(lanes: [Lane; 3], most_stuck: usize) -> io::Result<Self> {
+        let state = State { lanes, shares: Shares::new(most_stuck), closed: false };
+        let work = [Condvar::new(), Condvar::new(), Condvar::new()];
+        let shared = Arc::new(Shared { state: Mutex::new(state), work, watch: Condvar::new() });
+        let watched = shared.clone();
+        let watcher = thread::Builder::new().name("wharf-watch".into()).stack_size(STACK);
+        watcher.spawn(move || watched.watch())?;
+        Ok(Self { shared })
+    }
+
+    /// Lets a thread run the job, now or when it is its turn, and hands the outcome to `deliver`:
+    /// on that thread, or on this one where the job is refused.
+    ///
+    /// Nothing is delivered when the session has gone meanwhile.
+    pub fn submit(&self, job: Job, deliver: impl FnOnce(Done) + Send + 'static) {
+        let kind = job.lane();
+        let mut state = self.shared.lock();
+        state.sweep(Instant::now());
+        if state.shares.refuses(&job)
+            && let Some(done) = job.refusal()
+        {
+            drop(state);
+            drop(job);
+            return deliver(done);
+        }
+        state.lanes[kind as usize].queue.push(Task { job, deliver: Box::new(deliver) });
+        self.shared.staff(state, kind);
+    }
+}
+
+impl Drop for Workers {
+    /// No session is left, or waited for: the logins that have not begun and the answers that
+    /// nobody waits for are dropped, while storage calls that tidy up are still made.
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        let mut dropped = Vec::new();
+        for lane in &mut state.lanes {
+            dropped.extend(lane.queue.take_idle_questions());
+        }
+        drop(state);
+        self.shared.work.iter().for_each(Condvar::notify_all);
+        self.shared.watch.notify_all();
+        drop(dropped);
+    }
+}
+
+impl Shared {
+    /// Sees to it that threads come to what waits, as far as there may be threads.
+    fn staff<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>, kind: Kind) {
+        loop {
+            let State { lanes, shares, .. } = &mut *state;
+            let lane = &mut lanes[kind as usize];
+            let waiting = lane.queue.len();
+            if waiting == 0 || lane.idle >= waiting {
+                if waiting > 0 {
+                    self.work[kind as usize].notify_one();
+                }
+                return;
+            }
+            if lane.idle > 0 {
+                self.work[kind as usize].notify_all();
+            }
+            if !lane.may_grow(shares) {
+                return self.watch.notify_one();
+            }
+            lane.threads += 1;
+            lane.coming += 1;
+            drop(state);
+            let shared = self.clone();
+            let thread = thread::Builder::new().name("wharf-work".into()).stack_size(STACK);
+            let started = thread.spawn(move || shared.work(kind));
+            state = self.lock();
+            if let Err(error) = started {
+                let lane = &mut state.lanes[kind as usize];
+                lane.threads -= 1;
+                lane.coming -= 1;
+                lane.starved(&error);
+                // It is tried again.
+                return self.watch.notify_one();
+            }
+        }
+    }
+
+    /// What a thread does.
+    fn work(self: Arc<Self>, kind: Kind) {
+        let mut state = self.lock();
+        state.lanes[kind as usize].coming -= 1;
+        loop {
+            let State { lanes, shares, closed } = &mut *state;
+            let lane = &mut lanes[kind as usize];
+            if let Some((task, ticket)) = lane.begin(shares, Instant::now()) {
+                drop(state);
+                task.run();
+                state = self.lock();
+                let State { lanes, shares, .. } = &mut *state;
+                lanes[kind as usize].end(ticket, shares);
+                continue;
+            }
+            if *closed && lane.queue.is_empty() {
+                break;
+            }
+            if !lane.queue.is_empty() {
+                // It may not run yet: somebody has to see when it may.
+                self.watch.notify_one();
+            }
+            lane.idle += 1;
+            let waited = self.work[kind as usize].wait_timeout(state, PATIENCE);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            let lane = &mut state.lanes[kind as usize];
+            lane.idle -= 1;
+            if timeout.timed_out() && lane.queue.is_empty() {
+                break;
+            }
+        }
+        state.lanes[kind as usize].threads -= 1;
+    }
+
+    /// Looks after those who wait while all threads are at work: calls get stuck meanwhile, and a
+    /// thread that could not be had may be there now.
+    fn watch(self: Arc<Self>) {
+        const KINDS: [Kind; 3] = [Kind::Storage, Kind::Login, Kind::Digest];
+        let mut state = self.lock();
+        loop {
+            let waiting = state.lanes.iter().any(|lane| !lane.queue.is_empty());
+            if state.closed && !waiting {
+                return;
+            }
+            state = if waiting {
+                let waited = self.watch.wait_timeout(state, WATCH);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                self.watch.wait(state).unwrap_or_else(PoisonError::into_inner)
+            };
+            state.sweep(Instant::now());
+            for kind in KINDS {
+                self.staff(state, kind);
+                state = self.lock();
+                let State { lanes, shares, .. } = &mut *state;
+                let refused = lanes[kind as usize].refuse_in_vain(shares);
+                if !refused.is_empty() {
+                    drop(state);
+                    refused.into_iter().for_each(Task::refuse);
+                    state = self.lock();
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Finds the calls that have been out for too long.
+    fn sweep(&mut self, now: Instant) {
+        for lane in &mut self.lanes {
+            lane.sweep(&mut self.shares, now);
+        }
+    }
+}
+
+impl Task {
+    fn run(self) {
+        let Self { job, deliver } = self;
+        let patron = job.patron();
+        let gone = |patron: &Option<Arc<Patron>>| {
+            patron.as_ref().is_some_and(|patron| patron.presence() == Presence::Gone)
+        };
+        let done = if gone(&patron) && job.is_question() { job.skip() } else { job.run() };
+        if gone(&patron) {
+            // What it holds may be a file: to let go of that may block, and here it may.
+            done.forget();
+        } else {
+            deliver(done);
+        }
+    }
+
+    fn refuse(self) {
+        let done = self.job.refusal();
+        drop(self.job);
+        if let Some(done) = done {
+            (self.deliver)(done);
+        }
+    }
+}
+
+impl std::fmt::Debug for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Workers")
+    }
+}
+
+/// What a running call is known by.
+type Number = u64;

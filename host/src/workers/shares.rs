@@ -1,0 +1,78 @@
+//! How many calls are stuck, and whose.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::patron::Patron;
+use crate::client::Client;
+use crate::job::Job;
+
+/// How many stuck calls a session may leave: one at a time, and what it has broken off.
+const OF_A_SESSION: usize = 4;
+
+/// The stuck calls of all lanes.
+pub(super) struct Shares {
+    most: usize,
+    stuck: usize,
+    /// Only those who have any.
+    clients: HashMap<Client, usize>,
+    trees: HashMap<usize, usize>,
+}
+
+impl Shares {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, stuck: 0, clients: HashMap::new(), trees: HashMap::new() }
+    }
+
+    /// Returns how many more threads there may be for them.
+    pub(super) fn replaced(&self, stuck: usize) -> usize {
+        stuck.min(self.most)
+    }
+
+    /// Tells whether whoever wants this has as many stuck calls already as it may have: a client
+    /// address may leave a quarter of all, and a tree half of them.
+    pub(super) fn refuses(&self, job: &Job) -> bool {
+        let Some(patron) = job.patron_ref() else { return false };
+        let of_client = self.clients.get(&patron.client()).copied().unwrap_or(0);
+        let of_tree = self.trees.get(&patron.tree()).copied().unwrap_or(0);
+        patron.stuck() >= OF_A_SESSION
+            || of_client >= (self.most / 4).max(1)
+            // On a tree where much hangs, whoever has not to do with that is still served.
+            || of_client > 0 && (of_tree >= (self.most / 2).max(1) || self.stuck >= self.most)
+    }
+
+    #[cfg(test)]
+    pub(super) fn stuck(&self) -> usize {
+        self.stuck
+    }
+
+    pub(super) fn gets_stuck(&mut self, patron: Option<&Arc<Patron>>) -> Option<usize> {
+        self.stuck += 1;
+        let patron = patron?;
+        patron.gets_stuck();
+        *self.clients.entry(patron.client()).or_default() += 1;
+        let tree = patron.tree();
+        *self.trees.entry(tree).or_default() += 1;
+        Some(tree)
+    }
+
+    /// Takes back what [`gets_stuck`](Self::gets_stuck) has counted; it was for this tree.
+    pub(super) fn comes_back(&mut self, patron: Option<&Arc<Patron>>, tree: Option<usize>) {
+        self.stuck -= 1;
+        let (Some(patron), Some(tree)) = (patron, tree) else { return };
+        patron.comes_back();
+        less(&mut self.clients, patron.client());
+        less(&mut self.trees, tree);
+    }
+}
+
+/// Counts one less; what comes to nothing is forgotten.
+fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Some(count) = counts.get_mut(&key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&key);
+        }
+    }
+}
