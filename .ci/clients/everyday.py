@@ -10,7 +10,7 @@ from pathlib import Path
 import library
 from harness import Failed
 from library import refused
-from transport import EVERY
+from transport import EVERY, MOST
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -85,14 +85,14 @@ class Everyday:
     def _operations(self):
         run, names = self.run, self.names
 
-        @self.operation("list")
+        @self.operation("list", on=MOST)
         def _(c):
             folders = ["names", "empty folder", "deep 1", "text"]
             listed = run(c, *[("list", f"tree/{folder}") for folder in folders])
             for folder, entries in zip(folders, listed):
                 self.compare_listing(c, entries, folder)
 
-        @self.operation("names (NLST)")
+        @self.operation("names (NLST)", on=MOST)
         def _(c):
             got, empty = run(c, ("names", "tree/names"), ("names", "tree/empty folder"))
             got = {name.removeprefix("tree/names/") for name in got}
@@ -125,13 +125,13 @@ class Everyday:
             c.same_file(down, c.large)
             c.same_file(c.arrived / "large", c.large)
 
-        @self.operation("get resumed")
+        @self.operation("get resumed", on=MOST)
         def _(c):
             part = c.part_of_large(c.out / "large")
             run(c, ("get", "tree/big/large.bin", part, 10_000_000))
             c.same_file(part, c.large)
 
-        @self.operation("put resumed")
+        @self.operation("put resumed", on=MOST)
         def _(c):
             part = c.part_of_large(c.arrived / "large")
             run(c, ("put", c.large, f"{c.up}/large", 10_000_000))
@@ -173,7 +173,7 @@ class Everyday:
             run(c, ("remove", f"{made}/ moved"), ("remove folder", made))
             c.equal(os.listdir(c.arrived), [], "left")
 
-        @self.operation("refusals")
+        @self.operation("refusals", on=MOST)
         def _(c):
             """The session goes on after each."""
             lines = c.out / "lines"
@@ -187,7 +187,7 @@ class Everyday:
                 c.equal(where, "/", "folder")
             c.same_file(lines, c.tree / "text/lines.txt")
 
-        @self.operation("anonymous, refused upload")
+        @self.operation("anonymous, refused upload", on=MOST)
         def _(c):
             lines = c.out / "lines"
             run(

@@ -5,14 +5,15 @@ import re
 import sqlite3
 import ssl
 import subprocess
+import threading
 import time
 from base64 import b64encode
 from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from harness import LIMIT_SECONDS, Client, Failed
-from transport import EVERY
+from harness import Client, Failed
+from transport import EVERY, MOST
 
 filezilla = Client("filezilla", "filezilla", needs=["Xvfb", "xdotool"])
 filezilla.without("append", "FileZilla has no APPE: it resumes by REST")
@@ -40,6 +41,10 @@ CREATE TABLE local_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TE
 CREATE TABLE remote_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT NOT NULL);
 PRAGMA user_version = 7;
 """
+
+# How many run at once, and how long one may take: it starts slowly, and where many do, very slowly.
+PLACES = threading.Semaphore(2)
+LIMIT_SECONDS = 180
 
 # Places on the screen, in the lists of files.
 LOCAL_LIST, REMOTE_LIST = (300, 700), (900, 700)
@@ -151,7 +156,7 @@ class Screen:
     @contextmanager
     def running(self, *arguments):
         """Runs it, until it has ended itself, which has to be in time."""
-        with self._display() as display:
+        with PLACES, self._display() as display:
             self.environment["DISPLAY"] = display
             self.until = time.monotonic() + LIMIT_SECONDS
             with open(self.home / "output", "wb") as output:
@@ -161,7 +166,7 @@ class Screen:
             try:
                 yield self
                 self.wait(lambda: self.process.poll() is not None, "its end")
-            except Failed as failed:
+            except (Failed, subprocess.TimeoutExpired) as failed:
                 raise Failed(f"{failed}; windows: {self.windows()}") from None
             finally:
                 self.process.kill()
@@ -204,7 +209,8 @@ class Screen:
 
     def do(self, *arguments, check=True) -> str:
         command = ["xdotool", *map(str, arguments)]
-        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=20)
+        patience = max(1, self.until - time.monotonic())
+        done = subprocess.run(command, env=self.environment, capture_output=True, timeout=patience)
         if check and done.returncode != 0:
             raise Failed(f"{command}: {done.stderr.decode(errors='replace')!a}")
         return done.stdout.decode(errors="replace")
@@ -257,9 +263,9 @@ def process_queue(c, files, mode="default", server=None, **options) -> str:
 
 
 def names_both_ways(c, mode="default"):
-    for flags, local, remote in (DOWNLOAD, c.out, "tree/names"), (0, c.tree / "names", c.up):
-        files = [(flags, name, local, remote) for name in os.listdir(c.tree / "names")]
-        process_queue(c, files, mode)
+    names = os.listdir(c.tree / "names")
+    files = [(DOWNLOAD, name, c.out, "tree/names") for name in names]
+    process_queue(c, files + [(0, name, c.tree / "names", c.up) for name in names], mode)
     c.same_tree(c.out, c.tree / "names")
     c.same_tree(c.arrived, c.tree / "names")
 
@@ -298,7 +304,7 @@ def _(c):
     c.equal(text.count("REST 10000000"), 2, "REST")
 
 
-@filezilla.operation("queue: refusals", on=EVERY)
+@filezilla.operation("queue: refusals", on=MOST)
 def _(c):
     (c.out / "refused").write_bytes(b"refused")
     files = [(DOWNLOAD, "none", c.out, "tree"), (0, "refused", c.out, "up")]
@@ -360,7 +366,7 @@ def _(c):
         screen.do("key", "ctrl+q")
 
 
-@filezilla.operation("an address to open", on=EVERY)
+@filezilla.operation("an address to open", on=MOST)
 def _(c):
     """It takes a password as it stands in the address, with each %41 in it: so without one."""
     scheme = "ftps" if c.implicit else "ftpes" if c.tls else "ftp"

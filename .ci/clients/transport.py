@@ -27,6 +27,7 @@ TRANSPORTS = [
 
 # What an operation may be meant for.
 FULL = ("clear", "tls")
+MOST = ("clear", "tls", "implicit")
 EVERY = tuple(transport.name for transport in TRANSPORTS)
 SECURE = EVERY[1:]
 

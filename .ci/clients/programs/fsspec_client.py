@@ -15,6 +15,9 @@ def main() -> int:
     tls = "tls" if task.get("implicit") else bool(task.get("tls"))
     login = {"username": task["user"], "password": task["password"], "tls": tls, "timeout": 20}
     files = FTPFileSystem("127.0.0.1", task["port"], **login)
+    if task.get("implicit"):
+        # There it leaves that to its user, and data would go in clear.
+        files.ftp.prot_p()
     answers = []
     for operation in task["operations"]:
         try:
