@@ -28,6 +28,9 @@ pub enum Event {
     /// whatever it waits for, but for an upload: that goes on to the end of its data connection. What
     /// the client sent before, and shows only now, may still be handed over.
     ControlLost,
+    /// The client has closed its side, as after [`ControlClosed`](Self::ControlClosed), but has sent
+    /// commands before that which have not been handed over yet.
+    EndInSight,
     /// The session, which has not logged in, has to make room for another.
     Evicted,
     /// The server stops: idle sessions end now, transfers may go on until `deadline`.

@@ -110,6 +110,8 @@ pub struct Session {
     login_deadline: Instant,
     /// What is to be heard from the client.
     input: Input,
+    /// The client has closed its side, whatever stands before that.
+    end_in_sight: bool,
     /// Its place has been given back while an upload goes on without the client.
     vacated: bool,
     /// The server stops; transfers end by then.
@@ -141,6 +143,7 @@ impl Session {
             active: now.instant,
             login_deadline,
             input: Input::Open,
+            end_in_sight: false,
             vacated: false,
             shutdown: None,
         };
@@ -200,6 +203,7 @@ impl Session {
             Event::Timeout => self.check_deadlines(now),
             Event::ControlClosed => self.control_closed(now),
             Event::ControlLost => self.control_lost(now),
+            Event::EndInSight => self.see_end(now),
             Event::Evicted => self.evicted(now),
             Event::Shutdown { deadline } => {
                 self.shutdown.get_or_insert(deadline);

@@ -19,9 +19,9 @@ const NO_ANSWER: &str = "No answer came in time.";
 impl Session {
     /// The client sends no more: what it has sent is still answered, and what goes on goes on.
     pub(super) fn control_closed(&mut self, now: Now) {
+        self.see_end(now);
         if self.input == Input::Open {
             self.input = Input::Ended;
-            self.active = now.instant;
         }
         if let Work::Securing { .. } = self.work {
             self.abandon_handshake(now);
@@ -38,6 +38,13 @@ impl Session {
             Work::Securing { .. } => self.abandon_handshake(now),
             _ if self.upload_outlives_control() => {}
             _ => self.leave(now),
+        }
+    }
+
+    /// The client has closed its side: it may be gone.
+    pub(super) fn see_end(&mut self, now: Now) {
+        if !core::mem::replace(&mut self.end_in_sight, true) {
+            self.active = now.instant;
         }
     }
 
@@ -97,14 +104,19 @@ impl Session {
 
     /// Lets go of the session's place, where only an upload is to come to its end.
     pub(super) fn outlive_client(&mut self) {
-        if matches!(self.input, Input::Lost(_))
-            && !self.vacated
-            && let Work::Transferring(transfer) = &self.work
-            && transfer.is_ending_upload()
-        {
-            self.vacated = true;
+        if matches!(self.input, Input::Lost(_)) && self.is_ending_upload() {
+            self.vacate();
+        }
+    }
+
+    fn vacate(&mut self) {
+        if !core::mem::replace(&mut self.vacated, true) {
             self.actions.push_back(Action::Vacate);
         }
+    }
+
+    fn is_ending_upload(&self) -> bool {
+        matches!(&self.work, Work::Transferring(transfer) if transfer.is_ending_upload())
     }
 
     /// When an answer has to be there that only a client waits for who has closed its side. One that
@@ -114,18 +126,23 @@ impl Session {
             // Where the embedding program is at work, it knows best.
             Work::Waiting(_, Then::Site) => return self.half_closed(self.config.idle_timeout),
             Work::Waiting(..) | Work::Digesting(_) => true,
-            Work::Transferring(transfer) => transfer.waits_for_storage(),
+            Work::Transferring(transfer) => {
+                transfer.waits_for_storage() || self.is_ending_upload() && !self.vacated
+            }
             _ => false,
         };
         if waits { self.half_closed(HALF_CLOSED.min(self.config.idle_timeout)) } else { None }
     }
 
     fn half_closed(&self, patience: Duration) -> Option<Instant> {
-        (self.input != Input::Open).then(|| self.active + patience)
+        self.end_in_sight.then(|| self.active + patience)
     }
 
-    /// An answer has not come in time, and will not be waited for.
+    /// An answer has not come in time, and will not be waited for, but for that of an upload.
     pub(super) fn unanswered(&mut self, now: Now) {
+        if self.is_ending_upload() {
+            return self.vacate();
+        }
         if let Work::Waiting(_, Then::StatLines { .. }) = self.work {
             self.reply(212, REST_UNREAD);
         }

@@ -3,7 +3,7 @@
 //! | text | event |
 //! |---|---|
 //! | `timeout` | the deadline has come (`@` does it too) |
-//! | `control-closed`, `control-lost`, `evicted` | the control connection |
+//! | `control-closed`, `control-lost`, `end-in-sight`, `evicted` | the control connection |
 //! | `shutdown +30s` | the server stops, transfers within that time |
 //! | `tls-started`, `tls-started certificate` | TLS on the control connection |
 //! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable` | a login |
@@ -49,6 +49,7 @@ pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
         "control-closed" => Event::ControlClosed,
         "control-lost" => Event::ControlLost,
         "evicted" => Event::Evicted,
+        "end-in-sight" => Event::EndInSight,
         "shutdown" => Event::Shutdown { deadline: now + duration(rest)? },
         _ => {
             let (id, rest) = split(rest);

@@ -10,7 +10,7 @@ use wharf_core::{Event, Now, Session};
 
 use crate::admission::{Eviction, Seat};
 use crate::tls::{ClientCertificate, client_certificate};
-use crate::wire::{Flow, Progress, Readiness, Wire, is_broken};
+use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
@@ -194,7 +194,14 @@ impl Control {
     /// Looks without reading whether the connection is lost, and tells Session of it. Where the
     /// client has only closed its side, the commands that stand before that are read in their turn.
     pub(super) fn look_for_loss(&mut self, session: &mut Session, now: Now) {
-        if self.is_blind(session) && is_broken(&self.socket) {
+        if !self.is_blind(session) {
+            return;
+        }
+        let end = look_for_end(&self.socket);
+        if end == End::OfInput && self.input == Input::Open {
+            session.handle(Event::EndInSight, now);
+        }
+        if end == End::OfAll {
             let unread = self.input == Input::Open;
             self.mute = true;
             if !unread {
