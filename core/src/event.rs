@@ -21,6 +21,10 @@ pub struct RequestId(pub u64);
 pub enum Event {
     /// The instant that [`poll_timeout`](crate::Session::poll_timeout) named has come.
     Timeout,
+    /// The client closed its side of the control connection in order, and commands that came before
+    /// are still unread, as [`wants_read`](crate::Session::wants_read) is `false`.
+    /// [`ControlClosed`](Self::ControlClosed) follows when they have been read.
+    ControlEnding,
     /// The client closed its side of the control connection in order: no more commands come, but
     /// it may still read. Whatever goes on goes on.
     ControlClosed,

@@ -355,7 +355,13 @@ fn faithful() -> impl Strategy<Value = Op> {
 
 fn ending() -> impl Strategy<Value = Event> {
     let shutdown = Event::Shutdown { deadline: wharf_core::Instant::default() };
-    select(vec![Event::ControlClosed, Event::ControlLost, Event::Evicted, shutdown])
+    select(vec![
+        Event::ControlClosed,
+        Event::ControlLost,
+        Event::ControlEnding,
+        Event::Evicted,
+        shutdown,
+    ])
 }
 
 fn wild_format() -> ListingFormat {

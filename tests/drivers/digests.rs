@@ -74,10 +74,11 @@ fn more_than_there_are_threads_hold_up_nobody(backend: Backend) {
     first.expect(226);
 }
 
+/// Who only closes a side may wait for the digest; who resets the connection does not.
 fn who_leaves_ends_it(backend: Backend) {
     let (_folder, directory) = folder();
     let server = server(backend, directory).max_sessions(1).spawn().unwrap();
-    for way in 0..4 {
+    for way in 0..2 {
         let mut client = None;
         wait_until("the session before is over", || {
             client = Client::try_log_in(&server);
@@ -86,11 +87,11 @@ fn who_leaves_ends_it(backend: Backend) {
         let mut client = client.unwrap();
         client.send("HASH endless");
         progress(&mut client);
-        if way >= 2 {
+        if way == 1 {
             // More than a session takes in: its end stands behind that.
             client.send_raw(&b"NOOP\r\n".repeat(4000));
         }
-        if way % 2 == 0 { drop(client) } else { client.reset() }
+        client.reset();
     }
     wait_until("the last session is over", || Client::try_log_in(&server).is_some());
 }

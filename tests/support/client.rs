@@ -113,6 +113,12 @@ impl Client {
         self.reader.get_mut().write_all(bytes).expect("the control connection takes bytes");
     }
 
+    /// Sends a line over a connection that may be lost.
+    pub(crate) fn try_send(&mut self, line: &str) -> io::Result<()> {
+        self.reader.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
+        self.reader.get_mut().flush()
+    }
+
     /// Reads a whole reply.
     pub(crate) fn reply(&mut self) -> io::Result<Reply> {
         let mut text = String::new();

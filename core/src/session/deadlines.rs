@@ -84,6 +84,10 @@ impl Session {
         if now.instant < at {
             return;
         }
+        if let Deadline::Data | Deadline::Shutdown = deadline {
+            // The driver has some time for what it is told to.
+            self.active = now.instant;
+        }
         match deadline {
             Deadline::LoginDelay(why) => self.login_failed(why, now),
             Deadline::Handshake => {

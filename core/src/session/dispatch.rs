@@ -8,7 +8,7 @@ use crate::reply::Text;
 use crate::time::Now;
 
 use super::security::{Protection, Security};
-use super::state::{Input, Range, Work};
+use super::state::{Range, Work};
 use super::stop::Stop;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
@@ -45,7 +45,7 @@ impl Session {
         if matches!(self.work, Work::Idle) && self.inbox.is_empty() {
             self.inbox.lift_barrier();
         }
-        if self.input != Input::Open && matches!(self.work, Work::Idle) && self.inbox.is_empty() {
+        if !self.input.is_open() && matches!(self.work, Work::Idle) && self.inbox.is_empty() {
             self.close_data();
             self.work = Work::Ending { until: now.instant + FAREWELL };
         }

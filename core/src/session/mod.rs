@@ -198,6 +198,7 @@ impl Session {
         let was_busy = !matches!(self.work, Work::Idle);
         match event {
             Event::Timeout => self.check_deadlines(now),
+            Event::ControlEnding => self.control_ending(now),
             Event::ControlClosed => self.control_closed(now),
             Event::ControlLost => self.control_lost(now),
             Event::Evicted => self.evicted(now),
@@ -284,7 +285,7 @@ impl Session {
     /// the client to wait.
     pub fn wants_read(&self) -> bool {
         match self.input {
-            Input::Open => {}
+            Input::Open | Input::Ending => {}
             Input::Ended => return false,
             // What came before the end may say how an upload is meant to end.
             Input::Lost(word) => return word == LastWord::None && self.is_uploading(),

@@ -11,17 +11,25 @@ use super::{FAREWELL, SERVER_FULL, Session};
 
 /// How long an answer may take that only a client may hear who has closed its side: it may read
 /// still, but most who do that have gone.
-const HALF_CLOSED: Duration = Duration::from_secs(15);
+const HALF_CLOSED: Duration = Duration::from_secs(10);
 
 /// The text of 421 where the storage, the accounts or the like do not answer.
 const NO_ANSWER: &str = "No answer came in time.";
 
 impl Session {
+    /// The client sends no more than there is to be read.
+    pub(super) fn control_ending(&mut self, now: Now) {
+        if self.input == Input::Open {
+            self.input = Input::Ending;
+            self.active = now.instant;
+        }
+    }
+
     /// The client sends no more: what it has sent is still answered, and what goes on goes on.
     pub(super) fn control_closed(&mut self, now: Now) {
-        if self.input == Input::Open {
+        self.control_ending(now);
+        if self.input == Input::Ending {
             self.input = Input::Ended;
-            self.active = now.instant;
         }
         if let Work::Securing { .. } = self.work {
             self.abandon_handshake(now);
@@ -69,9 +77,7 @@ impl Session {
             Work::Ending { .. } | Work::Ended => {}
             _ => {
                 self.inbox.drop_lines();
-                self.reply(421, SERVER_FULL);
-                self.forget_login();
-                self.leave(now);
+                self.dismiss(SERVER_FULL, now);
             }
         }
     }
@@ -97,14 +103,19 @@ impl Session {
 
     /// Lets go of the session's place, where only an upload is to come to its end.
     pub(super) fn outlive_client(&mut self) {
-        if matches!(self.input, Input::Lost(_))
-            && !self.vacated
-            && let Work::Transferring(transfer) = &self.work
-            && transfer.is_ending_upload()
-        {
-            self.vacated = true;
+        if matches!(self.input, Input::Lost(_)) && self.is_ending_upload() {
+            self.vacate();
+        }
+    }
+
+    fn vacate(&mut self) {
+        if !core::mem::replace(&mut self.vacated, true) {
             self.actions.push_back(Action::Vacate);
         }
+    }
+
+    fn is_ending_upload(&self) -> bool {
+        matches!(&self.work, Work::Transferring(transfer) if transfer.is_ending_upload())
     }
 
     /// When an answer has to be there that only a client waits for who has closed its side. One that
@@ -114,7 +125,9 @@ impl Session {
             // Where the embedding program is at work, it knows best.
             Work::Waiting(_, Then::Site) => return self.half_closed(self.config.idle_timeout),
             Work::Waiting(..) | Work::Digesting(_) => true,
-            Work::Transferring(transfer) => transfer.waits_for_storage(),
+            Work::Transferring(transfer) => {
+                transfer.waits_for_storage() || transfer.is_ending_upload() && !self.vacated
+            }
             _ => false,
         };
         if waits { self.half_closed(HALF_CLOSED.min(self.config.idle_timeout)) } else { None }
@@ -124,12 +137,20 @@ impl Session {
         (self.input != Input::Open).then(|| self.active + patience)
     }
 
-    /// An answer has not come in time, and will not be waited for.
+    /// An answer has not come in time, and will not be waited for, but for that of an upload.
     pub(super) fn unanswered(&mut self, now: Now) {
+        if self.is_ending_upload() {
+            return self.vacate();
+        }
+        self.dismiss(NO_ANSWER, now);
+    }
+
+    /// Says why the session ends, after the end of a reply that has begun.
+    fn dismiss(&mut self, why: &'static str, now: Now) {
         if let Work::Waiting(_, Then::StatLines { .. }) = self.work {
             self.reply(212, REST_UNREAD);
         }
-        self.reply(421, NO_ANSWER);
+        self.reply(421, why);
         self.forget_login();
         self.leave(now);
     }

@@ -34,10 +34,19 @@ pub(crate) enum Login {
 pub(crate) enum Input {
     /// More may come.
     Open,
+    /// It has closed its side in order; what it sent before is still to be read.
+    Ending,
     /// It has closed its side in order, and may still read.
     Ended,
     /// The connection is lost.
     Lost(LastWord),
+}
+
+impl Input {
+    /// Returns `true` if there may be more to read.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Ending)
+    }
 }
 
 /// What had come before the control connection was lost, and not been executed.

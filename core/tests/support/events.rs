@@ -3,7 +3,7 @@
 //! | text | event |
 //! |---|---|
 //! | `timeout` | the deadline has come (`@` does it too) |
-//! | `control-closed`, `control-lost`, `evicted` | the control connection |
+//! | `control-ending`, `control-closed`, `control-lost`, `evicted` | the control connection |
 //! | `shutdown +30s` | the server stops, transfers within that time |
 //! | `tls-started`, `tls-started certificate` | TLS on the control connection |
 //! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable` | a login |
@@ -46,6 +46,7 @@ pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
     Ok(match verb {
         "timeout" => Event::Timeout,
         "tls-started" => Event::TlsStarted { certificate: rest == "certificate" },
+        "control-ending" => Event::ControlEnding,
         "control-closed" => Event::ControlClosed,
         "control-lost" => Event::ControlLost,
         "evicted" => Event::Evicted,

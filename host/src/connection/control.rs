@@ -10,10 +10,13 @@ use wharf_core::{Event, Now, Session};
 
 use crate::admission::{Eviction, Seat};
 use crate::tls::{ClientCertificate, client_certificate};
-use crate::wire::{Flow, Progress, Readiness, Wire, is_broken};
+use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
+
+/// How many portions are read in one go, from a client that sends without end.
+const PORTIONS_AT_ONCE: usize = 64;
 
 /// How much a client may send behind its session's end.
 const MOST_DRAINED: usize = 256 * 1024;
@@ -135,10 +138,18 @@ impl Control {
     /// Hands Session all that has come, whatever is known of the socket.
     pub(super) fn check(&mut self, session: &mut Session, seat: &Seat, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
-        while self.receive(session, seat, now) {}
-        self.look_for_loss(session, now);
+        self.receive_all(session, seat, now);
+        self.look_for_end(session, now);
         // Session may want what it had no room for before: there may be a QUIT.
-        while self.receive(session, seat, now) {}
+        self.receive_all(session, seat, now);
+    }
+
+    fn receive_all(&mut self, session: &mut Session, seat: &Seat, now: Now) {
+        for _ in 0..PORTIONS_AT_ONCE {
+            if !self.receive(session, seat, now) {
+                break;
+            }
+        }
     }
 
     fn ended(&mut self, session: &mut Session, seat: &Seat, now: Now) {
@@ -191,18 +202,25 @@ impl Control {
         !matches!(self.input, Input::Lost { .. }) && !session.wants_read()
     }
 
-    /// Looks without reading whether the connection is lost, and tells Session of it. Where the
-    /// client has only closed its side, the commands that stand before that are read in their turn.
-    pub(super) fn look_for_loss(&mut self, session: &mut Session, now: Now) {
-        if self.is_blind(session) && is_broken(&self.socket) {
-            let unread = self.input == Input::Open;
-            self.mute = true;
-            if !unread {
-                self.input = Input::Lost { refused: false };
+    /// Looks without reading whether the connection is lost, or the client has closed its side, and
+    /// tells Session of it. The commands that stand before such an end are read in their turn.
+    pub(super) fn look_for_end(&mut self, session: &mut Session, now: Now) {
+        if !self.is_blind(session) {
+            return;
+        }
+        let unread = self.input == Input::Open;
+        match look_for_end(&self.socket) {
+            End::OfAll => {
+                self.mute = true;
+                if !unread {
+                    self.input = Input::Lost { refused: false };
+                }
+                session.handle(Event::ControlLost, now);
+                // What came before may still be read, and shows its own end.
+                self.wire.set_ready(Readiness::READABLE);
             }
-            session.handle(Event::ControlLost, now);
-            // What came before may still be read, and shows its own end.
-            self.wire.set_ready(Readiness::READABLE);
+            End::OfInput if unread => session.handle(Event::ControlEnding, now),
+            End::OfInput | End::None => {}
         }
     }
 

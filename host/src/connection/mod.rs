@@ -159,7 +159,7 @@ impl Connection {
             return Turn::Over;
         }
         self.data.part_in_time(now);
-        self.look_for_loss(now);
+        self.look_for_end(now);
         for _ in 0..ROUNDS {
             let mut moved = false;
             if self.data.look_early() {
@@ -394,10 +394,10 @@ impl Connection {
     }
 
     /// Looks whether the client is still there, where its commands are left unread.
-    fn look_for_loss(&mut self, now: Now) {
+    fn look_for_end(&mut self, now: Now) {
         self.look_again = None;
         if self.is_blind() {
-            self.control.look_for_loss(&mut self.session, now);
+            self.control.look_for_end(&mut self.session, now);
             self.look_again = Some(now.instant + LOOK_AGAIN);
         }
     }

@@ -279,12 +279,32 @@ impl Wire {
     }
 }
 
-/// Returns `true` if the connection is broken, even where unread bytes stand before that. A peer that
-/// has only closed its side has not broken it.
-pub(crate) fn is_broken(socket: &Socket) -> bool {
+/// What has ended of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing.
+    None,
+    /// The peer has closed its side.
+    OfInput,
+    /// The connection broke.
+    OfAll,
+}
+
+/// Looks whether a connection has ended, even where unread bytes stand before the end.
+pub(crate) fn look_for_end(socket: &Socket) -> End {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut watched = [PollFd::new(socket, PollFlags::empty())];
+    #[cfg(target_os = "linux")]
+    let half_closed = PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    let half_closed = PollFlags::empty();
+    let mut watched = [PollFd::new(socket, half_closed)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let broken = PollFlags::HUP | PollFlags::ERR;
-    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(broken)
+    if poll(&mut watched, Some(&at_once)).is_err() {
+        return End::None;
+    }
+    match watched[0].revents() {
+        events if events.intersects(PollFlags::HUP | PollFlags::ERR) => End::OfAll,
+        events if events.intersects(half_closed) => End::OfInput,
+        _ => End::None,
+    }
 }

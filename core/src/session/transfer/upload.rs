@@ -10,7 +10,7 @@ use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::session::Session;
 use crate::session::failure::store_failure;
-use crate::session::state::{Input, LastWord, Work};
+use crate::session::state::{LastWord, Work};
 use crate::session::stop::Stop;
 use crate::storage::{Disposition, Opened, StorageAnswer, StorageError, StorageRequest, WriteMode};
 use crate::time::Now;
@@ -301,8 +301,7 @@ impl Session {
             // RFC 959 section 4.1.1: the transfer may finish, whether its reply is awaited or not.
             LastWord::Quit => None,
             LastWord::None => {
-                let ends_well =
-                    self.input == Input::Open || self.config.on_hangup == OnHangup::Publish;
+                let ends_well = self.input.is_open() || self.config.on_hangup == OnHangup::Publish;
                 (!ends_well).then_some(Stop::ControlClosed)
             }
         }
