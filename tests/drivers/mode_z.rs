@@ -108,7 +108,8 @@ fn a_bomb_holds_up_nobody(backend: Backend) {
 }
 
 fn a_bomb_stops_with_its_session(backend: Backend) {
-    let server = server(backend, Bottomless(Memory::new())).spawn().unwrap();
+    let server = server(backend, Bottomless(Memory::new())).data_timeout(Duration::from_secs(1));
+    let server = server.spawn().unwrap();
     let mut client = Client::log_in(&server);
     client.ask("MODE Z", 200);
     let sender = send_endlessly(client.begin("STOR bottomless"));

@@ -56,7 +56,8 @@ impl Session {
                 }
             }
             Work::Delaying { until, why } => Some((*until, Deadline::LoginDelay(*why))),
-            Work::Transferring(transfer) => match (transfer.deadline(), self.shutdown) {
+            Work::Transferring(transfer) => match (self.transfer_deadline(transfer), self.shutdown)
+            {
                 (Some(data), Some(shutdown)) if shutdown < data => {
                     Some((shutdown, Deadline::Shutdown))
                 }

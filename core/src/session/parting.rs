@@ -7,6 +7,7 @@ use crate::time::{Instant, Now};
 
 use super::listing::REST_UNREAD;
 use super::state::{Data, Input, LastWord, Then, Work};
+use super::transfer::Transfer;
 use super::{FAREWELL, SERVER_FULL, Session};
 
 /// How long an answer may take that only a client may hear who has closed its side: it may read
@@ -131,6 +132,14 @@ impl Session {
             _ => false,
         };
         if waits { self.half_closed(HALF_CLOSED.min(self.config.idle_timeout)) } else { None }
+    }
+
+    /// When the client has taken too long with a transfer. One that has closed its side, and has not
+    /// opened the data connection, may be gone: it gets less time.
+    pub(super) fn transfer_deadline(&self, transfer: &Transfer) -> Option<Instant> {
+        let until = transfer.deadline()?;
+        let sooner = self.half_closed(HALF_CLOSED).filter(|_| transfer.is_connecting());
+        Some(sooner.map_or(until, |sooner| sooner.min(until)))
     }
 
     fn half_closed(&self, patience: Duration) -> Option<Instant> {

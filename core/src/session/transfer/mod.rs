@@ -27,7 +27,7 @@ use crate::tls::Resumption;
 use super::Session;
 use super::failure::{failure, store_failure};
 use super::security::Protection;
-use super::state::{Data, EarlyTls, Work};
+use super::state::{Data, EarlyTls, Input, Work};
 use super::stop::{Stop, Stopped};
 
 use plan::{Next, What};
@@ -98,6 +98,11 @@ impl Transfer {
             self.stage,
             Stage::Connecting { .. } | Stage::Securing { .. } | Stage::Moving { .. }
         )
+    }
+
+    /// Returns `true` if it waits for its data connection.
+    pub(super) fn is_connecting(&self) -> bool {
+        matches!(self.stage, Stage::Connecting { .. })
     }
 
     /// When the client has taken too long.
@@ -308,7 +313,10 @@ impl Session {
             && transfer.id == id
         {
             transfer.bytes = bytes;
-            *until = now.instant + self.config.data_timeout;
+            // What a lost client has sent is read to its end, but not without end.
+            if !matches!(self.input, Input::Lost(_)) {
+                *until = now.instant + self.config.data_timeout;
+            }
         }
     }
 
