@@ -11,8 +11,8 @@ commons_net = Client("commons-net", "java", built=FOLDER / "CommonsNet.class")
 
 NO_RESUMPTION = {"require": "FTPSClient does not resume the TLS session for data"}
 
-# Its programs are short: a thorough compiler and many threads would cost more than they bring.
-JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+# Its programs are short: many threads would cost more than they bring.
+JAVA = ["java", "-XX:+UseSerialGC", "-Xshare:auto"]
 JAVA += ["-cp", ":".join([str(FOLDER), *JARS]), "CommonsNet"]
 
 everyday = Everyday(commons_net, JAVA, cannot={"": NO_RESUMPTION})
