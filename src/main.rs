@@ -119,6 +119,8 @@ fn serve(
         .passive_ports(options.passive_ports.unwrap_or(PassivePorts::ANY))
         .max_sessions(options.max_sessions as usize)
         .max_sessions_per_address(options.max_sessions_per_address as usize)
+        .storage_threads(options.storage_threads as usize)
+        .stuck_calls(options.max_stuck_calls as usize)
         .max_transfer_memory(u64::from(options.max_transfer_memory) << 20)
         .login_attempts(options.max_login_attempts)
         .login_failures_per_address(options.max_login_failures)

@@ -118,6 +118,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = positive, default_value = "250")]
     pub(crate) max_sessions_per_address: u32,
 
+    /// Most storage calls at work at once; those that hang are not counted
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "64")]
+    pub(crate) storage_threads: u32,
+
+    /// Most calls that hang at once, on a disk that does not answer: each keeps a thread. A quarter
+    /// may be of one address, half of one folder served; beyond that clients are told 450
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "1024")]
+    pub(crate) max_stuck_calls: u32,
+
     /// Let all transfers together take so many MiB of memory; one more is refused
     #[arg(long, value_name = "MIB", value_parser = positive, default_value = "256")]
     pub(crate) max_transfer_memory: u32,

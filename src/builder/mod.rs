@@ -344,7 +344,7 @@ impl Builder {
     }
 
     /// Sets how many storage calls are at work at once, at least one; 64 when unset. A call that has
-    /// not come back after a second, from a network disk that does not answer, no longer counts:
+    /// not come back after 0.1 s, such as on a network disk that does not answer, no longer counts:
     /// see [`stuck_calls`](Self::stuck_calls).
     pub fn storage_threads(mut self, most: usize) -> Self {
         self.storage_threads = most;
