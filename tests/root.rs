@@ -246,11 +246,13 @@ fn a_client_for_whom_there_is_no_thread_is_told() {
     });
     let own = threads(program.child.id()).len();
     program.end(Signal::TERM);
-    // There is room for one session.
-    let mut command = with_threads(own + 1, folder.path());
+    // There is room for one session, and a worker each for its login and its storage calls.
+    let mut command = with_threads(own + 3, folder.path());
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = Program::ready(command);
     let mut client = program.log_in("anonymous", "x", 230);
+    client.ask("TYPE I", 200);
+    client.ask("SIZE hello.txt", 213);
     for _ in 0..20 {
         let mut refused = Client::dial(program.address).unwrap();
         refused.expect(421);
