@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use wharf::Backend;
 
 use support::program::{Program, command};
-use support::{Client, for_each_driver, wait_until};
+use support::{Client, for_each_driver};
 
 for_each_driver!(nothing_of_root_is_left);
 
@@ -261,7 +261,7 @@ fn a_client_for_whom_there_is_no_thread_is_told() {
     assert_eq!(client.get("RETR hello.txt"), b"hello");
     client.ask("QUIT", 221);
     drop(client);
-    wait_until("it serves again", || {
+    support::wait_until("it serves again", || {
         Client::dial(program.address).is_ok_and(|mut client| client.reply().unwrap().code == 220)
     });
     assert!(log_of(program).contains("no thread for another session"));
