@@ -50,6 +50,9 @@ pub(crate) struct Model {
     pub(crate) names: BTreeMap<String, Name>,
     shared: BTreeMap<String, Vec<Attempt>>,
     clock: u64,
+    /// The power was cut: nothing is promised of bytes that were added and not acknowledged, but
+    /// that they are behind the others.
+    pub(crate) power_cut: bool,
 }
 
 impl Model {
@@ -145,7 +148,11 @@ impl Model {
             }
             Some(Change::Append { whole }) => {
                 let old: &[u8] = entry.content.as_ref().map_or(&[], |content| content);
-                let grown = |found: &[u8]| found.starts_with(old) && whole.starts_with(found);
+                let grown = |found: &[u8]| {
+                    let is_part = whole.starts_with(found);
+                    let is_added = self.power_cut && found.len() <= whole.len();
+                    found.starts_with(old) && (is_part || is_added)
+                };
                 is_old || found.is_some_and(grown)
             }
             Some(Change::Remove) => is_old || found.is_none(),

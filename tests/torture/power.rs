@@ -77,7 +77,9 @@ fn work(
         });
         // While it is held, no client begins anything or hears that anything is done.
         let model = round.model();
-        cut = Some((disk.copy(), model.clone()));
+        let (snapshot, mut left) = (disk.copy(), model.clone());
+        left.power_cut = true;
+        cut = Some((snapshot, left));
         drop(model);
         round.stopping.store(true, Ordering::SeqCst);
         server.end(Signal::KILL);
