@@ -337,8 +337,6 @@ static TEXTS: &[(&str, &str)] = &[
      "Die Steuerverbindung muss geschützt bleiben."),
     ("The control connection is not protected.",
      "Die Steuerverbindung ist nicht geschützt."),
-    ("The control connection was closed; digest aborted.",
-     "Die Steuerverbindung wurde geschlossen; Prüfsumme abgebrochen."),
     ("The control connection was closed; transfer aborted.",
      "Die Steuerverbindung wurde geschlossen; Übertragung abgebrochen."),
     ("The data connection has to resume the control connection's TLS session.",

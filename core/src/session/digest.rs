@@ -205,11 +205,6 @@ impl Session {
                 digesting.stop = Some(why);
                 self.actions.push_back(Action::StopDigest);
             }
-            // The storage is at work; when it has answered, there is nobody left to serve.
-            Stage::Opening(_) if why == Stop::ControlClosed => {
-                self.work = Work::Idle;
-                self.reply(426, why.text(Stopped::Digest));
-            }
             _ => {}
         }
     }

@@ -32,12 +32,8 @@ impl Stop {
             (Self::Stalled, _) => "Data connection stalled; transfer aborted.",
             (Self::Shutdown, Stopped::Transfer) => "The server is shutting down; transfer aborted.",
             (Self::Shutdown, Stopped::Digest) => "The server is shutting down; digest aborted.",
-            (Self::ControlClosed, Stopped::Transfer) => {
-                "The control connection was closed; transfer aborted."
-            }
-            (Self::ControlClosed, Stopped::Digest) => {
-                "The control connection was closed; digest aborted."
-            }
+            // A digest goes on when the client has closed its side, and goes with its session.
+            (Self::ControlClosed, _) => "The control connection was closed; transfer aborted.",
         }
     }
 }

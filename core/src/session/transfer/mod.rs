@@ -331,9 +331,6 @@ impl Session {
 
     /// Breaks the transfer off, if it has not come to its end by itself.
     pub(super) fn stop_transfer(&mut self, why: Stop) {
-        if why == Stop::ControlClosed && self.upload_outlives_control() {
-            return;
-        }
         let Work::Transferring(transfer) = &mut self.work else { return };
         match transfer.stage {
             Stage::Moving { file, .. } => {
@@ -350,10 +347,6 @@ impl Session {
                 transfer.stop = Some(why);
                 self.release_transfer();
                 self.conclude(TransferEnd::Stopped);
-            }
-            // The storage is at work; when it has answered, there is nobody left to serve.
-            Stage::Preparing(_) | Stage::Opening { .. } if why == Stop::ControlClosed => {
-                self.fail_transfer(426, why.text(Stopped::Transfer));
             }
             _ => {}
         }
