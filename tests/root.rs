@@ -54,7 +54,10 @@ fn log_of(mut program: Program) -> String {
 /// What the kernel says of each thread of a process.
 fn threads(process: u32) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    threads.map(|entry| fs::read_to_string(entry.unwrap().path().join("status")).unwrap()).collect()
+    // An idle worker may end between the listing and the reading.
+    threads
+        .filter_map(|entry| fs::read_to_string(entry.unwrap().path().join("status")).ok())
+        .collect()
 }
 
 fn field(status: &str, name: &str) -> String {
