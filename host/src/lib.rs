@@ -5,75 +5,38 @@
 //!
 //! | module | has |
 //! |---|---|
-//! | [`storage`] | where the files are: [`Storage`], [`Directory`], [`Memory`] |
-//! | [`accounts`] | who may come in: [`Accounts`], [`SimpleAccounts`], [`AccountsFile`] |
-//! | [`tls`] | certificates, and whose TLS sessions are resumed: [`Tls`](tls::Tls) |
-//! | `admission` | how many may be in at once: [`Sessions`] |
-//! | `failures` | who has failed to log in too often: [`Failures`] |
-//! | `passive` | where passive ports are opened: [`PassivePorts`] |
-//! | `ports` | which are open, and whose: [`OpenPorts`] |
-//! | `listener` | where clients come in: [`Listener`] |
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
+//! | `transfer` | file bytes to the data connection and back, and the digests of files |
+//! | `server` | what all sessions share: [`Server`], [`Listener`], [`Sessions`] and more |
+//! | [`tls`] | certificates, and whose TLS sessions are resumed: [`Tls`](tls::Tls) |
 //! | `wire` | the bytes of one TCP connection |
-//! | `pump` | file bytes to the data connection and back |
-//! | `digest` | the digests of files |
-//! | `files`, `job`, `workers` | blocking work, and the threads for it: [`Job`], [`Workers`] |
-//! | `memory`, `descriptors` | what all transfers together may take: [`TransferMemory`] |
-//! | `bounded` | log lines that a client may cause again and again: [`say!`] |
-//! | `exposure` | files that others can get at: [`exposures`] |
-//! | `server`, `stop`, `clock` | what all sessions share: [`Server`], [`Stop`], [`Clock`] |
+//! | `workers` | threads for blocking work: [`Workers`] |
 
 #![forbid(unsafe_code)]
 
-pub mod accounts;
-mod admission;
-mod bounded;
-mod client;
-mod clock;
 mod connection;
-mod descriptors;
-mod digest;
-mod exposure;
-mod failures;
-mod files;
-mod job;
-mod listener;
-mod memory;
-mod passive;
-mod ports;
-mod pump;
 mod server;
-mod site;
-mod stop;
-pub mod storage;
-mod throttle;
 pub mod tls;
+mod transfer;
 mod wire;
 mod workers;
 
-pub use accounts::{
+pub use connection::job::{Done, Job, Lane};
+pub use connection::{Connection, DataSocket, Turn};
+pub use server::{
+    Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Failures, Listener, OpenPorts, PassivePorts,
+    PassivePortsError, Seat, Server, Sessions, SiteHandler, SiteRequest, Stop, affordable_sessions,
+};
+pub use transfer::memory::TransferMemory;
+pub use wharf_accounts as accounts;
+pub use wharf_accounts::{
     Account, Accounts, AccountsError, AccountsFile, Attempt, FileHost, Proof, SimpleAccounts,
     hash_password,
 };
-pub use admission::{Seat, Sessions};
-#[doc(hidden)]
-pub use bounded::Place;
-pub use clock::Clock;
-pub use connection::{Connection, DataSocket, Turn};
-pub use descriptors::affordable_sessions;
-pub use exposure::{Content, exposures};
-pub use failures::Failures;
-pub use job::{Done, Job, Lane};
-pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
-#[doc(hidden)]
-pub use log::Level;
-pub use memory::TransferMemory;
-pub use passive::{PassivePorts, PassivePortsError};
-pub use ports::OpenPorts;
-pub use server::Server;
-pub use site::{SiteHandler, SiteRequest};
-pub use stop::Stop;
-pub use storage::{Directory, Durability, Entries, Memory, ReadFile, Storage, WriteFile};
 pub use wharf_core as core;
+pub use wharf_storage as storage;
+pub use wharf_storage::{
+    Content, Directory, Durability, Entries, Memory, ReadFile, Storage, WriteFile, exposures, say,
+};
 pub use wire::Readiness;
 pub use workers::Workers;

@@ -8,9 +8,10 @@ use rustls::ServerConnection;
 use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
-use crate::admission::{Eviction, Seat};
-use crate::tls::{ClientCertificate, client_certificate};
+use crate::server::admission::{Eviction, Seat};
+use crate::tls::client_certificate;
 use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
+use wharf_accounts::ClientCertificate;
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
@@ -265,7 +266,7 @@ impl Control {
     /// Nothing can be said or heard any more.
     fn lost(&mut self, error: &io::Error, session: &mut Session, now: Now) {
         if self.wire.tls().is_some() && error.kind() == io::ErrorKind::InvalidData {
-            crate::say!(Info, "{}: TLS broken: {error}", self.peer);
+            wharf_storage::say!(Info, "{}: TLS broken: {error}", self.peer);
         }
         self.input = Input::Lost { refused: error.kind() == io::ErrorKind::InvalidData };
         self.unread.clear();

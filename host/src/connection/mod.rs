@@ -6,6 +6,7 @@
 
 mod control;
 mod data;
+pub(crate) mod job;
 mod security;
 mod sockets;
 mod transfer;
@@ -20,17 +21,17 @@ use wharf_core::{
     Action, Admission, DigestEnd, Endpoint, Event, Instant, Now, Session, StorageError, TransferEnd,
 };
 
-use crate::accounts::Account;
-use crate::admission::{Eviction, Seat};
-use crate::digest::{Digesting, Step};
-use crate::files::{Files, OpenFile};
-use crate::job::{Done, Job, Outcome};
-use crate::listener::Arrival;
+use crate::connection::job::{Done, Job, Outcome};
 use crate::server::Server;
-use crate::site::SiteRequest;
+use crate::server::admission::{Eviction, Seat};
+use crate::server::listener::Arrival;
+use crate::server::site::SiteRequest;
 use crate::tls::Owner;
+use crate::transfer::digest::{Digesting, Step};
+use crate::transfer::files::{Files, OpenFile};
 use crate::wire::Readiness;
 use crate::workers::{Patron, Presence};
+use wharf_accounts::Account;
 
 use control::Control;
 use data::DataChannel;
@@ -231,7 +232,11 @@ impl Connection {
             }
             Outcome::Nothing => {}
             Outcome::Panicked => {
-                crate::say!(Error, "{}: a storage, accounts or SITE call panicked", self.peer.ip());
+                wharf_storage::say!(
+                    Error,
+                    "{}: a storage, accounts or SITE call panicked",
+                    self.peer.ip()
+                );
                 self.close(Life::Over);
             }
         }
@@ -360,7 +365,7 @@ impl Connection {
                 let started = self.data.start(id, plan, mode, rate, &mut self.files, now);
                 if let Err(end) = started {
                     if end == TransferEnd::NoMemory {
-                        crate::say!(Warn, "transfers take all the memory they may");
+                        wharf_storage::say!(Warn, "transfers take all the memory they may");
                     }
                     self.data.refuse(&mut self.jobs, now);
                     self.jobs.extend(read.and_then(|file| self.files.release(file)));

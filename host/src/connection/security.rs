@@ -3,8 +3,8 @@
 use wharf_core::{Denial, Event, Now, RequestId};
 
 use super::{Connection, Life};
-use crate::accounts::{Attempt, Proof};
-use crate::job::{Job, Outcome};
+use crate::connection::job::{Job, Outcome};
+use wharf_accounts::{Attempt, Proof};
 
 impl Connection {
     pub(super) fn start_tls(&mut self, host: Option<usize>, now: Now) {
@@ -17,7 +17,7 @@ impl Connection {
             }
             other => {
                 if let Some(Err(error)) = other {
-                    crate::say!(Error, "TLS cannot begin: {error}");
+                    wharf_storage::say!(Error, "TLS cannot begin: {error}");
                 }
                 self.session.handle(Event::ControlLost, now);
             }
@@ -36,7 +36,7 @@ impl Connection {
                 self.data.protect(id, connection, origin)
             }
             Err(error) => {
-                crate::say!(Error, "TLS cannot begin: {error}");
+                wharf_storage::say!(Error, "TLS cannot begin: {error}");
                 false
             }
         }

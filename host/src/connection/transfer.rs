@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 use socket2::Socket;
 use wharf_core::{Event, Instant, Now, RequestId, TransferEnd};
 
-use crate::pump::{Pump, Pumped, Step};
-use crate::throttle::Throttle;
+use crate::transfer::pump::{Pump, Pumped, Step};
+use crate::transfer::throttle::Throttle;
 use crate::wire::{Flow, Progress, Readiness, Wire};
 
 /// A transfer on its way.

@@ -12,10 +12,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
+use wharf_accounts::ClientCertificate;
 
 use super::error::TlsError;
 use super::watched::Watched;
-use crate::exposure::{Content, warn_of_exposures};
+use wharf_storage::{Content, warn_of_exposures};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -86,7 +87,8 @@ impl Certificate {
     /// Returns the SHA-256 digest of the server's own certificate, as people compare it: `3A:0F:`
     /// and so on.
     pub fn fingerprint(&self) -> String {
-        self.key.cert.first().map(|der| fingerprint(der)).unwrap_or_default()
+        let first = self.key.cert.first().map(|der| ClientCertificate::from_der(der.as_ref()));
+        first.map(|certificate| certificate.fingerprint()).unwrap_or_default()
     }
 
     /// Reads the files again, if it came from files.
@@ -111,13 +113,6 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({})", self.fingerprint())
     }
-}
-
-/// Returns the SHA-256 digest of some DER in capital hexadecimal digits, with a colon between bytes.
-pub(super) fn fingerprint(der: &[u8]) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
-    let bytes: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
-    bytes.join(":")
 }
 
 /// Takes all certificates out of a PEM file; there must be one at least.

@@ -1,4 +1,4 @@
-//! Clients' certificates: which are asked for, and what they say.
+//! Clients' certificates: which are asked for.
 
 use std::fmt;
 use std::path::Path;
@@ -10,40 +10,12 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use wharf_accounts::ClientCertificate;
 
 use super::certificate;
 use super::error::TlsError;
 use super::watched::Watched;
-use crate::exposure::{Content, warn_of_exposures};
-
-/// A client's certificate, which has been verified.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    der: Vec<u8>,
-}
-
-impl ClientCertificate {
-    /// Takes the certificate itself, in DER.
-    pub fn from_der(der: impl Into<Vec<u8>>) -> Self {
-        Self { der: der.into() }
-    }
-
-    /// Returns the certificate, in DER.
-    pub fn der(&self) -> &[u8] {
-        &self.der
-    }
-
-    /// Returns its SHA-256 digest, as people compare it: `3A:0F:` and so on.
-    pub fn fingerprint(&self) -> String {
-        certificate::fingerprint(&self.der)
-    }
-}
-
-impl fmt::Debug for ClientCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientCertificate({})", self.fingerprint())
-    }
-}
+use wharf_storage::{Content, warn_of_exposures};
 
 /// Returns the certificate that the client has shown, once the handshake is over.
 pub(crate) fn client_certificate(connection: &ServerConnection) -> Option<ClientCertificate> {

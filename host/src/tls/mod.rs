@@ -34,9 +34,10 @@ use wharf_core::Resumption;
 
 pub use certificate::Certificate;
 pub(crate) use client::client_certificate;
-pub use client::{ClientCertificate, ClientCertificates, ClientRoots};
+pub use client::{ClientCertificates, ClientRoots};
 pub use error::TlsError;
 pub(crate) use session::{DataOrigin, Owner};
+pub use wharf_accounts::ClientCertificate;
 
 use generation::{Chooser, Generation};
 use session::{Gate, Notes, Role, Sessions};

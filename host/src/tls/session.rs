@@ -20,9 +20,10 @@ use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSess
 use rustls::{HandshakeKind, ServerConnection};
 use wharf_core::DataProof;
 
-use super::client::{ClientCertificate, client_certificate};
+use super::client::client_certificate;
 use super::error::TlsError;
 use super::generation::Generation;
+use wharf_accounts::ClientCertificate;
 
 /// How many TLS 1.2 sessions are kept for clients that take no tickets; the oldest goes first.
 const CACHED_SESSIONS: usize = 4096;

@@ -9,7 +9,7 @@ use super::patron::Patron;
 use super::queue::Queue;
 use super::shares::Shares;
 use super::{Number, Task};
-use crate::client::Client;
+use crate::server::client_address::Client;
 
 /// How long a call may take before another thread takes its place.
 const SLOW: Duration = Duration::from_millis(100);
@@ -166,7 +166,7 @@ impl Lane {
     /// A thread could not be had.
     pub(super) fn starved(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.complained, true) {
-            crate::say!(Warn, "no further thread for blocking work: {error}");
+            wharf_storage::say!(Warn, "no further thread for blocking work: {error}");
         }
     }
 

@@ -25,7 +25,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::job::{Done, Job, Lane as Kind};
+use crate::connection::job::{Done, Job, Lane as Kind};
 use crate::server::Server;
 
 use lane::Lane;

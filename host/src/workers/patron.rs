@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use crate::client::Client;
+use crate::server::client_address::Client;
 
 /// A session, as the workers know it.
 #[derive(Debug)]

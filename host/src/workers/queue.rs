@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::Task;
 use super::patron::Presence;
-use crate::client::Client;
+use crate::server::client_address::Client;
 
 /// The jobs that wait. Each client address has its turn, and its own come in their order; those of
 /// clients that have closed their side of the connection come last.

@@ -5,8 +5,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::patron::Patron;
-use crate::client::Client;
-use crate::job::Job;
+use crate::connection::job::Job;
+use crate::server::client_address::Client;
 
 /// How many stuck calls a session may leave: one at a time, and what it has broken off.
 const OF_A_SESSION: usize = 4;

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use wharf_core::{Event, RequestId, StorageError};
 
 use super::*;
-use crate::job::Outcome;
+use crate::connection::job::Outcome;
 
 const LIMIT: Duration = Duration::from_secs(20);
 

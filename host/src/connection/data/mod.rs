@@ -11,13 +11,13 @@ use rustls::ServerConnection;
 use socket2::Socket;
 use wharf_core::{Event, Instant, Mode, Now, Plan, PortLoss, RequestId, Session, TransferEnd};
 
-use crate::files::Files;
-use crate::job::Job;
-use crate::listener::{Accepted, Arrival, accept};
-use crate::memory::{Needs, TLS_PORTION, TransferMemory};
-use crate::ports::{OpenPort, OpenPorts};
-use crate::pump::{Pump, Pumped, Step};
+use crate::connection::job::Job;
+use crate::server::listener::{Accepted, Arrival, accept};
+use crate::server::ports::{OpenPort, OpenPorts};
 use crate::tls::DataOrigin;
+use crate::transfer::files::Files;
+use crate::transfer::memory::{Needs, TLS_PORTION, TransferMemory};
+use crate::transfer::pump::{Pump, Pumped, Step};
 use crate::wire::{Progress, Readiness, Wire};
 
 use super::sockets::{acknowledge, send_at_once, start_connecting};
@@ -156,7 +156,7 @@ impl DataChannel {
                 Some(number)
             }
             Err(error) => {
-                crate::say!(Warn, "no passive port: {error}");
+                wharf_storage::say!(Warn, "no passive port: {error}");
                 None
             }
         }
@@ -319,7 +319,7 @@ impl DataChannel {
                     }
                     // Waiting would spin, and the port's own descriptor is wanted elsewhere.
                     Accepted::Exhausted(error) => {
-                        crate::say!(Warn, "passive port lost: {error}");
+                        wharf_storage::say!(Warn, "passive port lost: {error}");
                         self.lose_port(PortLoss::Failed, session, jobs, now)
                     }
                 }
@@ -352,7 +352,7 @@ impl DataChannel {
                     (Progress::Broken(error), _) => {
                         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
                         let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
-                        crate::say!(
+                        wharf_storage::say!(
                             Info,
                             "{peer}: TLS handshake on a data connection failed: {error}"
                         );

@@ -8,8 +8,8 @@ use std::time::Duration;
 use wharf_core::Now;
 
 use super::{DataChannel, State};
-use crate::job::Job;
-use crate::listener::{Accepted, Arrival, accept};
+use crate::connection::job::Job;
+use crate::server::listener::{Accepted, Arrival, accept};
 
 /// How long a connection that was refused stays open, unless the client goes on before.
 ///

@@ -1,0 +1,37 @@
+//! What all sessions of a server share.
+//!
+//! | file | has |
+//! |---|---|
+//! | `shared` | all of it together: [`Server`] |
+//! | `listener` | where clients come in: [`Listener`] |
+//! | `admission` | how many may be in at once: [`Sessions`] |
+//! | `failures` | who has failed to log in too often: [`Failures`] |
+//! | `client_address` | which addresses count as one client's |
+//! | `passive` | where passive ports are opened: [`PassivePorts`] |
+//! | `ports` | which are open, and whose: [`OpenPorts`] |
+//! | `descriptors` | how many sessions the process's limits allow |
+//! | `site` | SITE commands of the embedding program |
+//! | `clock`, `stop` | the time, and how a server is told to stop: [`Clock`], [`Stop`] |
+
+pub(crate) mod admission;
+pub(crate) mod client_address;
+pub(crate) mod clock;
+pub(crate) mod descriptors;
+pub(crate) mod failures;
+pub(crate) mod listener;
+pub(crate) mod passive;
+pub(crate) mod ports;
+mod shared;
+pub(crate) mod site;
+pub(crate) mod stop;
+
+pub use admission::{Seat, Sessions};
+pub use clock::Clock;
+pub use descriptors::affordable_sessions;
+pub use failures::Failures;
+pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
+pub use passive::{PassivePorts, PassivePortsError};
+pub use ports::OpenPorts;
+pub use shared::Server;
+pub use site::{SiteHandler, SiteRequest};
+pub use stop::Stop;

@@ -1,0 +1,96 @@
+//! MODE Z: zlib streams (RFC 1950), in portions.
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use wharf_core::{StorageError, TransferEnd};
+
+use super::source::Source;
+use crate::transfer::memory::DEFLATED_AT_ONCE;
+
+/// Something that fills buffers, as a zlib stream.
+pub(crate) struct Deflated {
+    source: Source,
+    stream: Compress,
+    /// Bytes as the source gives them.
+    plain: Vec<u8>,
+}
+
+impl Deflated {
+    pub(super) fn new(source: Source, level: u8) -> Self {
+        let stream = Compress::new(Compression::new(level.into()), true);
+        Self { source, stream, plain: Vec::new() }
+    }
+
+    /// Appends what becomes of the source's next buffer, which may be nothing yet; returns whether
+    /// there is more to come.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
+        self.plain.clear();
+        let most = most.min(DEFLATED_AT_ONCE);
+        let more = self.source.fill(&mut self.plain, most)?;
+        let flush = if more { FlushCompress::None } else { FlushCompress::Finish };
+        let (begin, mut taken) = (self.stream.total_in(), 0);
+        loop {
+            buffer.reserve_exact(most / 4);
+            let status = self.stream.compress_vec(&self.plain[taken..], buffer, flush);
+            taken = (self.stream.total_in() - begin) as usize;
+            // With room on either side it has taken what it could, and given what it would.
+            let has_room = buffer.len() < buffer.capacity();
+            match status {
+                Ok(Status::StreamEnd) => return Ok(false),
+                Ok(_) if more && taken == self.plain.len() && has_room => return Ok(true),
+                Ok(_) => {}
+                Err(error) => {
+                    wharf_storage::say!(Error, "compressing failed: {error}");
+                    return Err(StorageError::Other);
+                }
+            }
+        }
+    }
+}
+
+/// Takes a zlib stream apart, a portion at a time: a small one may expand to a thousand times its
+/// length.
+pub(crate) struct Inflate {
+    stream: Decompress,
+    /// The end of the zlib stream has come.
+    ended: bool,
+}
+
+impl Inflate {
+    pub(super) fn new() -> Self {
+        Self { stream: Decompress::new(true), ended: false }
+    }
+
+    /// Fills the spare room of `plain`, and takes what it needs for that off the front of `bytes`.
+    /// When room is left, there is nothing more to be had without further bytes.
+    pub(super) fn fill(
+        &mut self,
+        bytes: &mut &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<(), TransferEnd> {
+        while !self.ended && plain.len() < plain.capacity() {
+            let (taken, given) = (self.stream.total_in(), self.stream.total_out());
+            let status = self.stream.decompress_vec(bytes, plain, FlushDecompress::None);
+            let taken = self.stream.total_in() - taken;
+            *bytes = &bytes[taken as usize..];
+            match status {
+                Ok(Status::StreamEnd) => self.ended = true,
+                Ok(_) if taken == 0 && self.stream.total_out() == given => break,
+                Ok(_) => {}
+                Err(error) => {
+                    log::debug!("MODE Z: {error}");
+                    return Err(TransferEnd::Damaged);
+                }
+            }
+        }
+        if self.ended && !bytes.is_empty() {
+            log::debug!("MODE Z: bytes behind the end of the stream");
+            return Err(TransferEnd::Damaged);
+        }
+        Ok(())
+    }
+
+    /// Tells whether the end of the zlib stream has come.
+    pub(super) fn is_complete(&self) -> bool {
+        self.ended
+    }
+}

@@ -1,0 +1,27 @@
+//! File bytes on their way between a file and the data connection, and through a digest.
+//!
+//! | file | has |
+//! |---|---|
+//! | `pump` | a transfer in motion: one of the three below |
+//! | `send` | from a file or listing to the socket |
+//! | `send_file` | the same within the kernel, where nothing has to be changed on the way |
+//! | `receive` | from the socket to a file |
+//! | `source`, `sink` | the file's side of both: TYPE, lines of listings |
+//! | `deflate` | MODE Z |
+//! | `digest` | the digest of a file |
+//! | `files` | what a session has open |
+//! | `throttle` | how fast bytes may go |
+//! | `memory` | what all transfers together may take |
+
+mod deflate;
+pub(crate) mod digest;
+pub(crate) mod files;
+pub(crate) mod memory;
+pub(crate) mod pump;
+mod receive;
+mod send;
+#[cfg(target_os = "linux")]
+mod send_file;
+mod sink;
+mod source;
+pub(crate) mod throttle;

@@ -1,0 +1,179 @@
+//! The pumps: what moves file bytes between a file and the data connection.
+//!
+//! A pump goes step by step. A step moves what can move without blocking, or hands out a [`Job`]
+//! when the file is to be read or written; it holds one bounded buffer.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use socket2::Socket;
+use wharf_core::{Filter, Mode, Plan, RequestId, StorageError, TransferEnd};
+
+use crate::connection::job::Job;
+use crate::transfer::files::{Files, OpenFile};
+use crate::transfer::memory::Share;
+use crate::wire::{Readiness, Wire};
+
+use super::receive::Receive;
+use super::send::Send;
+#[cfg(target_os = "linux")]
+use super::send_file::{PageCache, SendFile};
+use super::sink::{Chunk, Sink};
+use super::source::Source;
+
+/// A transfer in motion.
+pub(crate) enum Pump {
+    /// From a file to the socket within the kernel.
+    #[cfg(target_os = "linux")]
+    SendFile(SendFile),
+    /// From a file or a directory to the socket.
+    Send(Send),
+    /// From the socket to a file.
+    Receive(Receive),
+}
+
+/// What a step came to.
+pub(crate) enum Step {
+    /// So many bytes moved over the wire; there may be more to do.
+    Moved(usize),
+    /// The wire cannot move: wait for the driver.
+    Blocked,
+    /// The file is to be read or written: wait for the outcome.
+    Job(Job),
+    /// A job is out: wait for it.
+    Waiting,
+    /// The last byte of what is sent has been handed over.
+    Sent,
+    /// It is over otherwise.
+    Ended(TransferEnd),
+}
+
+/// What a pump's job comes back with.
+pub(crate) enum Pumped {
+    /// The source, the buffer it filled, and whether there is more to come.
+    Filled(Source, Vec<u8>, Result<bool, StorageError>),
+    /// The file whose next bytes are in the page cache now.
+    #[cfg(target_os = "linux")]
+    Warmed(Box<dyn wharf_storage::ReadFile>, PageCache, Result<(), StorageError>),
+    /// The sink, and what it has left of what it was given.
+    Emptied(Sink, Chunk, Result<(), TransferEnd>),
+}
+
+impl Pump {
+    /// Makes the pump for a plan, whose file is taken out of `files`. What is to be encrypted or
+    /// deflated comes up from the kernel.
+    pub(crate) fn new(
+        plan: Plan,
+        mode: Mode,
+        files: &mut Files,
+        encrypted: bool,
+        share: Arc<Share>,
+    ) -> Option<Self> {
+        Some(match plan {
+            Plan::Send { file, filter, offset, end } => {
+                let Some(OpenFile::Read(file)) = files.take(file) else { return None };
+                #[cfg(not(target_os = "linux"))]
+                let _ = encrypted;
+                #[cfg(target_os = "linux")]
+                if !encrypted
+                    && (filter, mode) == (Filter::Identity, Mode::Stream)
+                    && file.as_file().is_some()
+                {
+                    return Some(Pump::SendFile(SendFile::new(file, offset, end, share)));
+                }
+                Pump::Send(Send::new(Source::file(file, filter, offset, end).in_mode(mode), share))
+            }
+            Plan::Receive { file, filter, most } => {
+                let Some(OpenFile::Write(write)) = files.take(file) else { return None };
+                Pump::Receive(Receive::new(file, Sink::new(write, filter, mode), mode, most, share))
+            }
+            Plan::List { head, directory, format } => {
+                let entries = match directory.and_then(|id| files.take(id)) {
+                    Some(OpenFile::Directory(entries)) => Some(entries),
+                    _ => None,
+                };
+                Pump::Send(Send::new(Source::listing(head, entries, format).in_mode(mode), share))
+            }
+        })
+    }
+
+    /// Moves what can move without blocking, about a buffer's worth.
+    pub(crate) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+        match self {
+            #[cfg(target_os = "linux")]
+            Pump::SendFile(send) => {
+                let step = send.step(wire, socket);
+                match step {
+                    Some(step) => step,
+                    // This file system cannot do it within the kernel: by hand, then.
+                    None => {
+                        if let Some((source, share)) = send.take_source() {
+                            *self = Pump::Send(Send::new(source, share));
+                        }
+                        self.step(wire, socket)
+                    }
+                }
+            }
+            Pump::Send(send) => send.step(wire, socket),
+            Pump::Receive(receive) => receive.step(wire, socket),
+        }
+    }
+
+    /// Takes note that the transfer is to end: nothing more moves over the wire.
+    pub(crate) fn stop(&mut self) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Pump::SendFile(send) => send.stop(),
+            Pump::Send(send) => send.stop(),
+            Pump::Receive(receive) => receive.stop(),
+        }
+    }
+
+    /// Takes what a job comes back with. Of an upload it returns how many bytes more have been
+    /// written than were taken for it: those that MODE Z makes.
+    pub(crate) fn complete(&mut self, pumped: Pumped) -> Option<u64> {
+        match (self, pumped) {
+            (Pump::Send(send), Pumped::Filled(source, buffer, outcome)) => {
+                send.filled(source, buffer, outcome);
+            }
+            #[cfg(target_os = "linux")]
+            (Pump::SendFile(send), Pumped::Warmed(file, cache, outcome)) => {
+                send.warmed(file, cache, outcome);
+            }
+            (Pump::Receive(receive), Pumped::Emptied(sink, chunk, outcome)) => {
+                let gained = chunk.gained;
+                receive.emptied(sink, chunk, outcome);
+                return Some(gained);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Tells whether more is to be written of what has come already: MODE Z.
+    pub(crate) fn is_expanding(&self) -> bool {
+        matches!(self, Pump::Receive(receive) if receive.is_expanding())
+    }
+
+    /// Tells what the next step waits for on the wire; nothing while it waits for a job.
+    pub(crate) fn interest(&self) -> Readiness {
+        let (readable, writable) = match self {
+            #[cfg(target_os = "linux")]
+            Pump::SendFile(send) => (false, send.has_bytes()),
+            Pump::Send(send) => (false, send.has_bytes()),
+            Pump::Receive(receive) => (receive.wants_more(), false),
+        };
+        Readiness { readable, writable }
+    }
+
+    /// Gives up the file, once the pump has ended, where it is a written one: it is to be finished
+    /// under its id.
+    pub(crate) fn take_written(&mut self) -> Option<(RequestId, OpenFile)> {
+        match self {
+            Pump::Receive(receive) => receive.take_written(),
+            _ => None,
+        }
+    }
+}

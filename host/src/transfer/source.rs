@@ -1,0 +1,132 @@
+//! Where the bytes that are sent come from: a file, or the lines of a listing.
+
+use wharf_core::{Allowance, Filter, LinesEnd, ListingFormat, Mode, StorageError, ascii};
+
+use wharf_storage::{Entries, ReadFile};
+
+use super::deflate::Deflated;
+
+/// Something that fills buffers. Its calls may block.
+pub(crate) enum Source {
+    /// A file.
+    File {
+        /// The open file.
+        file: Box<dyn ReadFile>,
+        /// Where the next read begins.
+        offset: u64,
+        /// Where the last one ends: the size that the file had when it was opened, or before.
+        end: u64,
+        /// What happens to the bytes; `None` in TYPE I.
+        ascii: Option<Ascii>,
+    },
+    /// A listing.
+    Listing {
+        /// Lines that go first.
+        head: Vec<u8>,
+        /// The directory, until it has been read.
+        entries: Option<Box<dyn Entries>>,
+        /// How a line looks.
+        format: ListingFormat,
+    },
+    /// Another source, as a zlib stream.
+    Deflated(Box<Deflated>),
+}
+
+/// The conversion of TYPE A.
+#[derive(Default)]
+pub(crate) struct Ascii {
+    filter: ascii::ToNetwork,
+    /// How many converted bytes are still to be left out.
+    skip: u64,
+    /// Bytes as they are in the file.
+    raw: Vec<u8>,
+}
+
+impl Source {
+    /// A file from `offset` on, up to `end` or its own; with ASCII the offset counts converted
+    /// bytes.
+    pub(super) fn file(
+        file: Box<dyn ReadFile>,
+        filter: Filter,
+        offset: u64,
+        end: Option<u64>,
+    ) -> Self {
+        let end = end.map_or(file.size(), |end| end.min(file.size()));
+        match filter {
+            Filter::Identity => Self::File { file, offset, end, ascii: None },
+            Filter::Ascii => {
+                let ascii = Ascii { skip: offset, ..Ascii::default() };
+                Self::File { file, offset: 0, end, ascii: Some(ascii) }
+            }
+        }
+    }
+
+    /// A listing: lines, then a directory's entries.
+    pub(super) fn listing(
+        head: Vec<u8>,
+        entries: Option<Box<dyn Entries>>,
+        format: ListingFormat,
+    ) -> Self {
+        Self::Listing { head, entries, format }
+    }
+
+    /// This source, in the form of a MODE.
+    pub(super) fn in_mode(self, mode: Mode) -> Self {
+        match mode {
+            Mode::Stream => self,
+            Mode::Deflate { level } => Self::Deflated(Box::new(Deflated::new(self, level))),
+        }
+    }
+
+    /// Fills the empty buffer with about `most` bytes; returns whether there is more to come. An
+    /// empty buffer need not mean the end.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
+        match self {
+            Self::Deflated(deflated) => deflated.fill(buffer, most),
+            Self::File { file, offset, end, ascii: None } => {
+                Ok(read(&mut **file, offset, *end, buffer, most)? > 0)
+            }
+            Self::File { file, offset, end, ascii: Some(Ascii { filter, skip, raw }) } => {
+                let count = read(&mut **file, offset, *end, raw, most / 2)?;
+                filter.convert(raw, buffer);
+                let left_out = usize::try_from(*skip).map_or(buffer.len(), |n| n.min(buffer.len()));
+                buffer.drain(..left_out);
+                *skip -= left_out as u64;
+                if count == 0 && *skip > 0 {
+                    return Err(StorageError::BadOffset);
+                }
+                Ok(count > 0)
+            }
+            Self::Listing { head, entries, format } => {
+                buffer.append(head);
+                let Some(directory) = entries else { return Ok(false) };
+                let next = || directory.next();
+                let (_, end) = format.write_portion(next, Allowance::ALL, most / 2, buffer)?;
+                Ok(end == LinesEnd::Enough)
+            }
+        }
+    }
+}
+
+/// Reads up to `most` bytes, but not beyond `end`, into the buffer, in place of what it held.
+fn read(
+    file: &mut dyn ReadFile,
+    offset: &mut u64,
+    end: u64,
+    buffer: &mut Vec<u8>,
+    most: usize,
+) -> Result<usize, StorageError> {
+    let left = end.saturating_sub(*offset);
+    buffer.resize(usize::try_from(left).map_or(most, |left| left.min(most)), 0);
+    if buffer.is_empty() {
+        return Ok(0);
+    }
+    let count = file.read_at(*offset, buffer)?;
+    if count == 0 {
+        wharf_storage::say!(Warn, "a file became shorter while it was sent");
+        return Err(StorageError::Other);
+    }
+    buffer.truncate(count);
+    *offset += count as u64;
+    Ok(count)
+}

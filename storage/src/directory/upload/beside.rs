@@ -1,0 +1,239 @@
+//! A file that is written beside the one whose place it takes in the end.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+
+use cap_std::fs::{Metadata as Stat, MetadataExt};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use wharf_core::{Disposition, StorageError};
+
+use super::super::attributes::{Stamp, carry};
+use super::super::durable::Durability;
+use super::super::read::open_regular;
+use super::super::temporary::Temporary;
+use super::super::{Spot, errno, storage_error};
+use super::is_for_want_of_space;
+use crate::WriteFile;
+
+/// How often a name is looked at anew that others change at the same time.
+const ATTEMPTS: usize = 8;
+
+/// An upload whose name shows nothing of it before it is whole.
+pub(super) struct Beside {
+    temporary: Temporary,
+    name: OsString,
+    durability: Durability,
+    existed: bool,
+    /// Nothing may stand under the name in the end.
+    fresh: bool,
+    is_empty: bool,
+    is_synced: bool,
+    /// Whose attributes the new file has, and as of when.
+    carried: Option<Stamp>,
+    /// What went wrong. A second attempt to sync may succeed though bytes are lost.
+    failed: Option<StorageError>,
+}
+
+impl Beside {
+    pub(super) fn create(
+        target: Spot,
+        durability: Durability,
+        existed: bool,
+        fresh: bool,
+    ) -> Result<Self, StorageError> {
+        let Spot { dir, name } = target;
+        // Nobody is to read the new content who could not read the old.
+        let temporary = Temporary::create(dir, &name, existed)?;
+        Ok(Self {
+            temporary,
+            name,
+            durability,
+            existed,
+            fresh,
+            is_empty: true,
+            is_synced: false,
+            carried: None,
+            failed: None,
+        })
+    }
+
+    /// Remembers what went wrong.
+    fn note<T>(&mut self, outcome: Result<T, StorageError>) -> Result<T, StorageError> {
+        outcome.inspect_err(|error| self.failed = Some(*error))
+    }
+
+    fn spot(&self) -> Result<Spot, StorageError> {
+        Spot::at(self.temporary.dir(), &self.name)
+    }
+
+    /// Returns what stands at the name now: a regular file, or a link, which is replaced like one.
+    fn there(&self, spot: &Spot) -> Result<Option<Stat>, StorageError> {
+        match spot.stat() {
+            Ok(stat) if stat.is_dir() => Err(StorageError::IsADirectory),
+            Ok(stat) if stat.is_file() || stat.is_symlink() => Ok(Some(stat)),
+            Ok(_) => Err(StorageError::NotRegular),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(storage_error(&error)),
+        }
+    }
+
+    /// Gives the new file the attributes of the one that stands there. Returns `true` if all could
+    /// be kept and a rename loses nothing.
+    fn carry(&mut self, spot: &Spot, stat: &Stat) -> bool {
+        if !stat.is_file() {
+            return true;
+        }
+        // A file of several names would have one less, and the others the old content.
+        if stat.nlink() > 1 {
+            return false;
+        }
+        if self.carried == Some(Stamp::of(stat)) {
+            return true;
+        }
+        self.is_synced = false;
+        self.carried = None;
+        let old = [OFlags::RDONLY, OFlags::WRONLY].map(|access| open_regular(spot, access));
+        let Some(old) = old.into_iter().find_map(Result::ok) else { return false };
+        match carry(&old, &self.temporary.file) {
+            Ok(()) => {
+                self.carried = old.metadata().ok().map(|stat| Stamp::of(&stat));
+                true
+            }
+            Err(error) => {
+                log::debug!("a replaced file is written in place, to keep what it has: {error}");
+                false
+            }
+        }
+    }
+
+    fn synced(&mut self) -> Result<(), StorageError> {
+        if !self.is_synced {
+            let outcome = self.durability.sync_file(&self.temporary.file);
+            self.note(outcome)?;
+            self.is_synced = true;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Result<(), StorageError> {
+        if self.fresh {
+            self.synced()?;
+            self.temporary.take_free(&self.name).map_err(errno)?;
+            return self.durability.sync_directory(self.temporary.dir(), &self.name);
+        }
+        let spot = self.spot()?;
+        for _ in 0..ATTEMPTS {
+            let there = self.there(&spot)?;
+            if let Some(stat) = &there
+                && !self.carry(&spot, stat)
+            {
+                return self.copy(&spot);
+            }
+            self.synced()?;
+            // Syncing takes its time: what was carried may have changed.
+            let now = self.there(&spot)?;
+            if there.as_ref().map(Stamp::of) != now.as_ref().map(Stamp::of) {
+                continue;
+            }
+            return match self.temporary.replace(&self.name) {
+                Ok(()) => self.durability.sync_directory(self.temporary.dir(), &self.name),
+                // Another's file in a sticky directory, a mount point, an attribute: what cannot be
+                // replaced may still be written to.
+                Err(Errno::PERM | Errno::ACCESS | Errno::BUSY | Errno::XDEV)
+                    if now.as_ref().is_some_and(|stat| stat.is_file()) =>
+                {
+                    self.copy(&spot)
+                }
+                Err(error) => Err(errno(error)),
+            };
+        }
+        Err(StorageError::Busy)
+    }
+
+    /// Writes the content, which is whole by now, over that of the file that stands there.
+    fn copy(&mut self, spot: &Spot) -> Result<(), StorageError> {
+        let mut old = open_regular(spot, OFlags::WRONLY)?;
+        let before = old.metadata().map_err(|e| storage_error(&e))?.len();
+        let new = &mut self.temporary.file;
+        let length = new.metadata().map_err(|e| storage_error(&e))?.len();
+        new.rewind().map_err(|e| storage_error(&e))?;
+        // A disk that becomes full is to say so before anything is overwritten.
+        reserve(&old, length).inspect_err(|_| {
+            let _ = old.set_len(before);
+        })?;
+        let copied = io::copy(new, &mut old).and_then(|_| old.set_len(length));
+        copied.map_err(|e| storage_error(&e))?;
+        self.durability.sync_file(&old)
+    }
+}
+
+impl WriteFile for Beside {
+    fn existed(&self) -> bool {
+        self.existed
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.is_empty &= bytes.is_empty();
+        self.is_synced = false;
+        let written = self.temporary.file.write_all(bytes).map_err(|e| storage_error(&e));
+        self.note(written)
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        if let Some(failed) = self.failed {
+            return Err(failed);
+        }
+        // Attributes first, so that they are synced with the content. That they cannot all be kept,
+        // or that something odd has come to stand there, is for the end to say.
+        if !self.fresh {
+            let spot = self.spot()?;
+            if let Ok(Some(stat)) = self.there(&spot) {
+                self.carry(&spot, &stat);
+            }
+        }
+        self.synced()
+    }
+
+    fn finish(mut self: Box<Self>, disposition: Disposition) -> Result<(), StorageError> {
+        match disposition {
+            Disposition::Publish => match self.failed {
+                Some(failed) => Err(failed),
+                None => self.publish(),
+            },
+            // What is left of an upload that filled the disk would keep it full.
+            Disposition::KeepPartial
+                if self.is_empty || self.failed.is_some_and(is_for_want_of_space) =>
+            {
+                Ok(())
+            }
+            Disposition::KeepPartial => {
+                self.synced()?;
+                match self.temporary.take_free(&self.name) {
+                    Ok(()) => self.durability.sync_directory(self.temporary.dir(), &self.name),
+                    Err(Errno::EXIST) => Ok(()),
+                    Err(error) => Err(errno(error)),
+                }
+            }
+            Disposition::Discard => Ok(()),
+        }
+    }
+}
+
+/// Makes sure of the room for so many bytes, where the file system can.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn reserve(file: &File, length: u64) -> Result<(), StorageError> {
+    if length == 0 {
+        return Ok(());
+    }
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, length) {
+        Err(error) if is_for_want_of_space(errno(error)) => Err(errno(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn reserve(_: &File, _: u64) -> Result<(), StorageError> {
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Writing a file of a folder.
+//!
+//! A file is received beside the one whose place it takes in one step, wherever that is possible
+//! and keeps what the old one has; else it is written where it stands.
+
+mod beside;
+mod in_place;
+
+use std::ffi::OsStr;
+use std::io;
+
+use cap_std::fs::Metadata as Stat;
+use wharf_core::{StorageError, VirtualPath, WriteMode};
+
+use self::beside::Beside;
+use self::in_place::InPlace;
+use super::{Directory, Spot, metadata, storage_error};
+use crate::WriteFile;
+
+/// Opens the file at `path` for writing.
+///
+/// A link is resolved once, and what it leads to is written; one that leads nowhere, or out of
+/// the tree, is [`StorageError::PermissionDenied`]. So is a file that the process may not write,
+/// even where the directory would let it be replaced.
+pub(super) fn open(
+    tree: &Directory,
+    path: &VirtualPath,
+    mode: &WriteMode,
+) -> Result<Box<dyn WriteFile>, StorageError> {
+    let (spot, old) = judge(tree, path, mode)?;
+    let fresh = match mode {
+        WriteMode::Replace { atomic: true } => false,
+        WriteMode::Create { atomic: true } => true,
+        _ => return Ok(Box::new(InPlace::open(spot, mode, tree.durability)?)),
+    };
+    match Beside::create(spot.try_clone()?, tree.durability, old.is_some(), fresh) {
+        Ok(file) => Ok(Box::new(file)),
+        // The directory may not be written, but the file may.
+        Err(StorageError::PermissionDenied | StorageError::ReadOnly) if old.is_some() => {
+            Ok(Box::new(InPlace::open(spot, mode, tree.durability)?))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks whether the file at `path` could be opened, without creating or changing anything.
+pub(super) fn check(
+    tree: &Directory,
+    path: &VirtualPath,
+    mode: &WriteMode,
+) -> Result<(), StorageError> {
+    judge(tree, path, mode).map(drop)
+}
+
+/// Returns `true` if the disk, or what a user may have of it, is full.
+fn is_for_want_of_space(error: StorageError) -> bool {
+    matches!(error, StorageError::NoSpace | StorageError::QuotaExceeded)
+}
+
+/// Finds where a file is to be written, and what stands there; an error says that it cannot be.
+fn judge(
+    tree: &Directory,
+    path: &VirtualPath,
+    mode: &WriteMode,
+) -> Result<(Spot, Option<Stat>), StorageError> {
+    if matches!(mode, WriteMode::Create { .. }) && !path.is_root() {
+        match tree.locate_new(path)?.stat() {
+            Ok(_) => return Err(StorageError::AlreadyExists),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(storage_error(&error)),
+        }
+    }
+    let (spot, old) = locate(tree, path)?;
+    match &old {
+        // It has come this very moment.
+        Some(_) if matches!(mode, WriteMode::Create { .. }) => {
+            return Err(StorageError::AlreadyExists);
+        }
+        Some(old) => {
+            metadata::regular(old)?;
+            metadata::check_write(&spot.dir, &spot.name)?;
+            match *mode {
+                WriteMode::ResumeAt(offset) if offset > old.len() => {
+                    return Err(StorageError::BadOffset);
+                }
+                WriteMode::Append { .. } => {}
+                // A file that only grows takes nothing else.
+                _ if metadata::only_grows(&spot) => return Err(StorageError::PermissionDenied),
+                _ => {}
+            }
+        }
+        None if mode.may_create() => metadata::check_change(&spot.dir, OsStr::new("."))?,
+        None => return Err(StorageError::NotFound),
+    }
+    Ok((spot, old))
+}
+
+/// Finds where a file is to be written, and what stands there.
+fn locate(tree: &Directory, path: &VirtualPath) -> Result<(Spot, Option<Stat>), StorageError> {
+    if path.is_root() {
+        return Err(StorageError::IsADirectory);
+    }
+    let spot = tree.locate_new(path)?;
+    match spot.stat() {
+        Ok(stat) if stat.is_symlink() => match tree.follow(path) {
+            Ok((spot, stat)) => Ok((spot, Some(stat))),
+            Err(StorageError::NotFound) => Err(StorageError::PermissionDenied),
+            Err(error) => Err(error),
+        },
+        Ok(stat) => Ok((spot, Some(stat))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((spot, None)),
+        Err(error) => Err(storage_error(&error)),
+    }
+}

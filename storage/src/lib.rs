@@ -1,0 +1,178 @@
+//! Where the files are: the [`Storage`] trait, and the two storages that wharf brings.
+
+#![forbid(unsafe_code)]
+
+mod bounded;
+#[cfg(feature = "directory")]
+mod directory;
+mod errors;
+mod exposure;
+mod memory;
+mod names;
+
+use std::fs::File;
+use std::time::SystemTime;
+
+use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
+
+#[doc(hidden)]
+pub use bounded::Place;
+#[cfg(feature = "directory")]
+pub use directory::{Directory, Durability};
+pub use errors::storage_error;
+pub use exposure::{Content, exposures, warn_of_exposures};
+#[doc(hidden)]
+pub use log::Level;
+pub use memory::Memory;
+
+/// A tree of files and directories, as a session sees it.
+///
+/// Calls may block: drivers run them where that harms nobody. Paths are absolute within the tree.
+/// Storages outside [`Directory`] need not have anything to do with a local disk.
+pub trait Storage: Send + Sync {
+    /// Tells what stands at `path`, a symbolic link followed.
+    fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError>;
+
+    /// Tells what stands at `path` without following a symbolic link in its last component.
+    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError>;
+
+    /// Opens a directory for listing.
+    fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError>;
+
+    /// Opens a regular file for reading.
+    fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError>;
+
+    /// Checks whether `path` could be opened for writing in this mode, as far as that shows without
+    /// creating or changing anything. Asked before there is a data connection, so that a client is
+    /// refused early; [`open_write`](Self::open_write) has the last word. All is well unless
+    /// implemented.
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        let _ = (path, mode);
+        Ok(())
+    }
+
+    /// Invents the name of a file that does not exist yet in `directory`, and that begins with
+    /// `hint`, which may be empty (RFC 959 STOU). It creates nothing: the file is opened with
+    /// [`WriteMode::Create`], and where another has taken the name by then, asked for anew.
+    fn unique_name(&self, directory: &VirtualPath, hint: &[u8]) -> Result<Vec<u8>, StorageError> {
+        names::invent(hint, |name| match self.link_metadata(&directory.join(name)) {
+            Ok(_) => Ok(false),
+            Err(StorageError::NotFound) => Ok(true),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Opens a file for writing; see [`WriteMode`]. Called once there is a data connection.
+    fn open_write(
+        &self,
+        path: &VirtualPath,
+        mode: &WriteMode,
+    ) -> Result<Box<dyn WriteFile>, StorageError>;
+
+    /// Creates a directory. This, and each change below, once it has succeeded survives whatever the
+    /// storage promises to survive: with [`Directory`], a power cut, unless told otherwise
+    /// ([`Durability`]).
+    fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
+
+    /// Removes a file or a symbolic link.
+    fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError>;
+
+    /// Removes an empty directory; what the storage hides from clients is not in the way.
+    fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
+
+    /// Renames `from` to `to`. A file that stands there is replaced where `replace` is set, and is
+    /// [`StorageError::AlreadyExists`] where it is not; one that comes to stand there meanwhile is
+    /// not lost either. Another name of the same file is no obstacle.
+    fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<(), StorageError>;
+
+    /// Sets when the content of what stands at `path` last changed, a symbolic link followed.
+    /// [`StorageError::Unsupported`] unless implemented.
+    fn set_modified(&self, path: &VirtualPath, to: WallTime) -> Result<(), StorageError> {
+        let _ = (path, to);
+        Err(StorageError::Unsupported)
+    }
+
+    /// Sets the Unix permission bits of what stands at `path`, the lowest nine, a symbolic link
+    /// followed. [`StorageError::Unsupported`] unless implemented.
+    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), StorageError> {
+        let _ = (path, mode);
+        Err(StorageError::Unsupported)
+    }
+
+    /// Returns how many bytes can still be stored at or below `path`, quotas counted in, or `None`
+    /// where that is unknown, as it is unless implemented.
+    fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError> {
+        let _ = path;
+        Ok(None)
+    }
+}
+
+/// The entries of an open directory, each once, in the storage's own order; never `.` or `..`.
+pub trait Entries: Send {
+    /// Returns the next entry, or `None` behind the last.
+    fn next(&mut self) -> Result<Option<Entry>, StorageError>;
+}
+
+/// A file open for reading.
+pub trait ReadFile: Send {
+    /// Returns the size in bytes.
+    fn size(&self) -> u64;
+
+    /// Reads from `offset` on into `buffer`; returns how many bytes, 0 only at the end.
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, StorageError>;
+
+    /// Returns the file of the operating system, where it is one: its bytes then go from the disk
+    /// to the network within the kernel.
+    fn as_file(&self) -> Option<&File> {
+        None
+    }
+}
+
+/// A file open for writing. Dropped without [`finish`](Self::finish), it is discarded.
+///
+/// Whatever ends the writing, no file is removed but the very one that was made for it, and no empty
+/// one stays unless it was published. Where the space did not suffice, what was written takes no more
+/// room than was taken before.
+pub trait WriteFile: Send {
+    /// Tells whether a file stood under the name before.
+    fn existed(&self) -> bool;
+
+    /// Writes all of `bytes` behind what was written before.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Brings all that was written to where the storage promises to keep it (a disk, a bucket),
+    /// and reports errors that show late. Called before [`finish`](Self::finish) where the file is
+    /// to stay. What is under the name is as it was. Does nothing unless implemented.
+    fn sync(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    /// Ends the writing; see [`Disposition`]. Once [`Disposition::Publish`] has succeeded, the file
+    /// survives whatever the storage promises to survive, under its name, with the owner, mode and
+    /// the like that a file had that it replaces. It fails if writing or syncing has failed before,
+    /// and with [`StorageError::Displaced`] if a file that was written in place is gone.
+    fn finish(self: Box<Self>, disposition: Disposition) -> Result<(), StorageError>;
+}
+
+/// Converts a system time; times that do not fit become the nearest that does.
+pub fn wall_time(time: SystemTime) -> WallTime {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => WallTime {
+            seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+            nanoseconds: after.subsec_nanos(),
+        },
+        Err(before) => {
+            let before = before.duration();
+            let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+            match before.subsec_nanos() {
+                0 => WallTime::from_seconds(-seconds),
+                part => WallTime { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - part },
+            }
+        }
+    }
+}
