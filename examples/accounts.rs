@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use wharf::{Account, Accounts, Attempt, Denial, Memory, Permissions, Proof, Server};
+use wharf::{Account, Accounts, Attempt, Credential, Denial, Memory, Permissions, Server};
 
 /// Lets in whoever knows the word, under any name.
 struct Word(&'static str);
 
 impl Accounts for Word {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
-        match attempt.proof {
-            Proof::Password(given) if given.0 == self.0.as_bytes() => {
+        match attempt.credential {
+            Credential::Password(given) if given.0 == self.0.as_bytes() => {
                 let text = format!("Hello, {}.\n", attempt.user.escape_ascii());
                 let files = Memory::new().with_file("/hello.txt", text);
                 Ok(Account::new(Arc::new(files), Permissions::READ_ONLY))

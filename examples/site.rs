@@ -3,12 +3,12 @@
 //! `cargo run --example site`, then `curl -u anna:secret -Q 'SITE QUOTA' -v ftp://…/`. SITE HELP lists
 //! them.
 
-use wharf::{Builder, Memory, Permissions, Server, SiteReply, SiteRequest};
+use wharf::{Memory, Permissions, Server, ServerBuilder, SiteReply, SiteRequest};
 
 const QUOTA_BYTES: u64 = 1_000_000;
 
 /// Sets up a server with two more commands; `tests/site.rs` talks to it.
-pub(crate) fn server() -> Builder {
+pub(crate) fn server() -> ServerBuilder {
     let files = Memory::new().with_capacity_bytes(QUOTA_BYTES).with_file("/hello.txt", "Hello.\n");
     Server::builder()
         .storage(files)

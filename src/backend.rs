@@ -5,7 +5,7 @@ use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use wharf_host::{Listener, Server, Stop};
+use wharf_host::{Listener, Service, Stop};
 
 #[cfg(not(any(feature = "mio", feature = "smol", feature = "threaded")))]
 compile_error!(
@@ -54,17 +54,17 @@ impl Backend {
     /// Serves clients until `stop` is called and the last session has ended.
     pub(crate) fn run(
         self,
-        server: Arc<Server>,
+        service: Arc<Service>,
         listeners: Vec<Listener>,
         stop: Stop,
     ) -> io::Result<()> {
         match self {
             #[cfg(feature = "mio")]
-            Self::Mio => wharf_mio::run(server, listeners, stop),
+            Self::Mio => wharf_mio::run(service, listeners, stop),
             #[cfg(feature = "smol")]
-            Self::Smol => wharf_smol::run(server, listeners, stop),
+            Self::Smol => wharf_smol::run(service, listeners, stop),
             #[cfg(feature = "threaded")]
-            Self::Threaded => wharf_threaded::run(server, listeners, stop),
+            Self::Threaded => wharf_threaded::run(service, listeners, stop),
         }
     }
 }

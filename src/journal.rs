@@ -83,7 +83,7 @@ impl Log for Journal {
             return;
         }
         let text = on_one_line(&record.args().to_string());
-        let now = wharf::core::Instant::from_epoch(self.start.elapsed());
+        let now = wharf::proto::Instant::from_epoch(self.start.elapsed());
         let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         let admitted = bound.admits(record, &text, now);
         drop(bound);

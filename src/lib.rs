@@ -1,8 +1,8 @@
 //! An FTP server that fits where others do not.
 //!
-//! The protocol is a pure state machine ([`wharf_core`](core)); a driver of your choice feeds it
+//! The protocol is a pure state machine ([`wharf_core`](proto)); a driver of your choice feeds it
 //! real sockets. This crate puts them together: [`Server::builder`] sets a server up, and
-//! [`Builder::spawn`] starts it, in a test as in a program.
+//! [`ServerBuilder::spawn`] starts it, in a test as in a program.
 //!
 //! ```
 //! use wharf::{Memory, Permissions, Server};
@@ -20,13 +20,13 @@
 
 mod backend;
 mod builder;
-mod handle;
+mod server;
 mod signals;
 
 pub use backend::Backend;
-pub use builder::{Bound, Builder, Server};
-pub use handle::Handle;
-pub use wharf_host::core::{
+pub use builder::{Bound, ServerBuilder};
+pub use server::Server;
+pub use wharf_host::proto::{
     self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password,
     Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
     VirtualPath, WallTime, WriteMode,
@@ -35,7 +35,7 @@ pub use wharf_host::tls::{
     Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
 };
 pub use wharf_host::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Directory, Durability,
-    Entries, FileHost, Memory, PassivePorts, PassivePortsError, Proof, ReadFile, SimpleAccounts,
-    SiteRequest, Stop, Storage, WriteFile, exposures, hash_password,
+    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Credential, Directory,
+    Durability, Entries, FileHost, Memory, PassivePorts, PassivePortsError, ReadFile,
+    SimpleAccounts, SiteRequest, Stop, Storage, WriteFile, exposures, hash_password,
 };

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use log::{Level, Record};
-use wharf::core::{Instant, Pace};
+use wharf::proto::{Instant, LogLimiter};
 
 /// How many clients are told apart, for each kind of lines.
 const MOST_SOURCES: usize = 4096;
@@ -38,15 +38,15 @@ pub(crate) enum Source {
 pub(crate) struct LogBound {
     lines_per_minute: u32,
     /// By kind, so that a crowd of one kind does not crowd out another.
-    clients: [HashMap<Source, Pace>; 3],
+    clients: [HashMap<Source, LogLimiter>; 3],
     /// There are only so many.
-    modules: [HashMap<Source, Pace>; 3],
+    modules: [HashMap<Source, LogLimiter>; 3],
     /// When those were last looked through that may be forgotten.
     tidied: Instant,
     /// What clients beyond the most that are told apart have in common.
-    others: [Pace; 3],
+    others: [LogLimiter; 3],
     /// What all clients have in common.
-    all: [Pace; 3],
+    all: [LogLimiter; 3],
     left_out: HashMap<Source, u64>,
     left_out_in_all: u64,
 }
@@ -62,7 +62,7 @@ impl LogBound {
     /// Allows a client so many lines a minute about failed logins, and as many about other trouble;
     /// 0 stands for any number.
     pub(crate) fn new(lines_per_minute: u32) -> Self {
-        let of_kind = |kind: Kind, times| Pace::new(kind.lines(lines_per_minute) * times);
+        let of_kind = |kind: Kind, times| LogLimiter::new(kind.lines(lines_per_minute) * times);
         let each = |times: [u32; 3]| {
             [(Kind::Login, times[0]), (Kind::Trouble, times[1]), (Kind::Ordinary, times[2])]
                 .map(|(kind, times)| of_kind(kind, times))
@@ -103,7 +103,7 @@ impl LogBound {
         (lines > 0).then_some(LeftOut { lines, most })
     }
 
-    fn source(&mut self, source: &Source, kind: Kind, now: Instant) -> &mut Pace {
+    fn source(&mut self, source: &Source, kind: Kind, now: Instant) -> &mut LogLimiter {
         let (clients, modules) =
             (&mut self.clients[kind as usize], &mut self.modules[kind as usize]);
         let sources = match source {
@@ -122,12 +122,12 @@ impl LogBound {
             }
         }
         let lines = kind.lines(self.lines_per_minute);
-        sources.entry(source.clone()).or_insert_with(|| Pace::new(lines))
+        sources.entry(source.clone()).or_insert_with(|| LogLimiter::new(lines))
     }
 }
 
 /// Forgotten, it would be the same.
-fn is_whole(pace: &mut Pace, now: Instant) -> bool {
+fn is_whole(pace: &mut LogLimiter, now: Instant) -> bool {
     // They are counted elsewhere.
     pace.take_left_out();
     pace.is_fresh(now)

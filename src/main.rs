@@ -23,7 +23,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU};
 use signal_hook::iterator::Signals;
-use wharf::{AccountsFile, Builder, Directory, PassivePorts, Permissions, Server, Stop};
+use wharf::{AccountsFile, Directory, PassivePorts, Permissions, Server, ServerBuilder, Stop};
 
 use login::Login;
 use options::{Exit, Options, Task};
@@ -177,7 +177,7 @@ fn serve(
 }
 
 /// Lets in whom the accounts file names, those of its virtual hosts at their hosts.
-fn with_accounts(server: Builder, accounts: &AccountsFile) -> Builder {
+fn with_accounts(server: ServerBuilder, accounts: &AccountsFile) -> ServerBuilder {
     let hosts = accounts.hosts().into_iter();
     hosts
         .fold(server, |server, host| server.host(host.name, host.accounts))

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
-use wharf::{Backend, Directory, Handle};
+use wharf::{Backend, Directory, Server};
 
 use support::{Client, for_each_driver, reset, server, wait_until};
 
@@ -33,7 +33,7 @@ fn folder() -> TempDir {
     folder
 }
 
-fn start(backend: Backend, folder: &TempDir) -> Handle {
+fn start(backend: Backend, folder: &TempDir) -> Server {
     let server = server(backend, Directory::open(folder.path()).unwrap()).spawn().unwrap();
     // What a driver opens once and for all is open by then.
     Client::visit(&server);
@@ -66,7 +66,7 @@ fn sessions_leave_no_descriptor(backend: Backend) {
 const HOW_MANY: usize = 16;
 
 /// All the ways for a session to go.
-fn spend_a_session(server: &Handle, how: usize) {
+fn spend_a_session(server: &Server, how: usize) {
     let mut client = Client::log_in(server);
     match how {
         0 => {

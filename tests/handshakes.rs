@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use wharf::{Backend, Builder, Handle, Memory};
+use wharf::{Backend, Memory, Server, ServerBuilder};
 
 use support::{
     Client, ClientTls, LIMIT, Processor, for_each_driver, hello, tls_server, wait_until,
@@ -54,14 +54,14 @@ fn settled() -> usize {
     counts[counts.len() - 1]
 }
 
-fn both_ports(backend: Backend) -> Builder {
+fn both_ports(backend: Backend) -> ServerBuilder {
     let files = Memory::new().with_file("/file", "Some content.");
     tls_server(backend, files).listen("127.0.0.1:0").listen_implicit("127.0.0.1:0")
 }
 
 /// Comes in by either port, and says nothing, a byte, or half of what there is to be said. Who is
 /// turned away at the door is no harm.
-fn begin(server: &Handle, hello: &[u8], number: usize) -> TcpStream {
+fn begin(server: &Server, hello: &[u8], number: usize) -> TcpStream {
     let explicit = number.is_multiple_of(2);
     let to = if explicit { server.addresses()[0] } else { server.implicit_addresses()[0] };
     let mut stream = TcpStream::connect(to).unwrap();
@@ -78,7 +78,7 @@ fn begin(server: &Handle, hello: &[u8], number: usize) -> TcpStream {
     stream
 }
 
-fn begin_all(server: &Handle) -> Vec<TcpStream> {
+fn begin_all(server: &Server) -> Vec<TcpStream> {
     let hello = hello();
     (0..CROWD).map(|number| begin(server, &hello, number)).collect()
 }

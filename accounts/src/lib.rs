@@ -30,7 +30,7 @@ pub struct Account {
     pub grant: Grant,
     /// Kept until the session logs out, and then dropped, which must not block: the account's place
     /// among others.
-    pub seat: Option<Box<dyn Any + Send>>,
+    pub permit: Option<Box<dyn Any + Send>>,
 }
 
 impl Account {
@@ -38,7 +38,7 @@ impl Account {
     /// folder. It asks for no TLS and has no limits of its own.
     pub fn new(storage: Arc<dyn Storage>, rights: impl Into<Rights>) -> Self {
         let grant = Grant { rights: rights.into(), ..Grant::default() };
-        Self { storage, grant, seat: None }
+        Self { storage, grant, permit: None }
     }
 
     /// Sets what the account has to protect by TLS.
@@ -54,8 +54,8 @@ impl Account {
     }
 
     /// Hands over what is to be dropped when the session logs out.
-    pub fn seat(mut self, seat: impl Any + Send) -> Self {
-        self.seat = Some(Box::new(seat));
+    pub fn permit(mut self, permit: impl Any + Send) -> Self {
+        self.permit = Some(Box::new(permit));
         self
     }
 }
@@ -72,14 +72,14 @@ pub struct Attempt<'a> {
     /// The argument of USER.
     pub user: &'a [u8],
     /// What shows that the name is the client's.
-    pub proof: Proof<'a>,
+    pub credential: Credential<'a>,
     /// Where the client is.
     pub peer: IpAddr,
 }
 
 /// What shows that a name is the client's.
 #[derive(Clone, Copy, Debug)]
-pub enum Proof<'a> {
+pub enum Credential<'a> {
     /// The argument of PASS.
     Password(&'a Password),
     #[cfg(feature = "certificates")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wharf_core::{Denial, Password, Permissions};
 
-use super::{Account, Accounts, Attempt, Proof};
+use super::{Account, Accounts, Attempt, Credential};
 use wharf_storage::Storage;
 
 /// The accounts that need no file: anonymous, and the odd user given on the command line.
@@ -56,7 +56,9 @@ impl SimpleAccounts {
 
 impl Accounts for SimpleAccounts {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
-        let Proof::Password(password) = attempt.proof else { return Err(Denial::Refused) };
+        let Credential::Password(password) = attempt.credential else {
+            return Err(Denial::Refused);
+        };
         let (user, mut permissions) = (attempt.user, None);
         // Every user is looked at, name and password both, so that time tells nothing of them.
         for known in &self.users {
@@ -97,8 +99,8 @@ mod tests {
     fn login(accounts: &SimpleAccounts, user: &str, password: &str) -> Result<Permissions, Denial> {
         let peer = IpAddr::from([192, 0, 2, 1]);
         let password = Password(password.as_bytes().to_vec());
-        let proof = Proof::Password(&password);
-        let account = accounts.login(&Attempt { user: user.as_bytes(), proof, peer });
+        let credential = Credential::Password(&password);
+        let account = accounts.login(&Attempt { user: user.as_bytes(), credential, peer });
         account.map(|account| account.grant.rights.anywhere())
     }
 

@@ -67,7 +67,7 @@ impl Acceptor {
                         break;
                     }
                     Accepted::Exhausted(error) => {
-                        wharf_host::say!(Warn, "cannot accept clients for now: {error}");
+                        wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
                         self.pause = Some(Instant::now() + EXHAUSTION_PAUSE);
                         return;
                     }

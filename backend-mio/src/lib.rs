@@ -13,19 +13,19 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use wharf_host::{Listener, Server, Stop, Workers};
+use wharf_host::{Listener, Service, Stop, Workers};
 
 use accept::Acceptor;
 use reactor::Reactor;
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
-/// server's [last call](Server::last_call).
-pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
-    let workers = Arc::new(Workers::start(&server)?);
+/// server's [last call](Service::last_call).
+pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
+    let workers = Arc::new(Workers::start(&service)?);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut reactors = Vec::new();
     for _ in 0..threads {
-        reactors.push(Reactor::new(server.clone(), workers.clone(), stop.clone())?);
+        reactors.push(Reactor::new(service.clone(), workers.clone(), stop.clone())?);
     }
     let mailboxes = reactors.iter().map(Reactor::mailbox).collect();
     let Some(first) = reactors.pop() else { return Ok(()) };

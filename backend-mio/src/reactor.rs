@@ -8,11 +8,11 @@ use std::time::Duration;
 use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
-use wharf_host::core::Instant;
-use wharf_host::{Arrival, Connection, Done, Job, Readiness, Server, Stop, Turn, Workers};
+use wharf_host::proto::Instant;
+use wharf_host::{Arrival, Connection, Done, Job, Readiness, Service, Stop, Turn, Workers};
 
 use crate::accept::Acceptor;
-use crate::session::{Session, Which, watch};
+use crate::session::{Slot, Which, watch};
 
 const WAKER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
@@ -39,7 +39,7 @@ impl Mailbox {
     pub(crate) fn send(&self, message: Message) {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         if let Err(error) = self.waker.wake() {
-            wharf_host::say!(Error, "cannot wake a reactor: {error}");
+            wharf_host::log_limited!(Error, "cannot wake a reactor: {error}");
         }
     }
 
@@ -50,12 +50,12 @@ impl Mailbox {
 
 /// A reactor and its sessions.
 pub(crate) struct Reactor {
-    server: Arc<Server>,
+    service: Arc<Service>,
     workers: Arc<Workers>,
     stop: Stop,
     poll: Poll,
     mailbox: Arc<Mailbox>,
-    sessions: Slab<Session>,
+    sessions: Slab<Slot>,
     last_serial: u64,
     /// Those who have a turn in this round.
     runnable: VecDeque<usize>,
@@ -65,12 +65,16 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) fn new(server: Arc<Server>, workers: Arc<Workers>, stop: Stop) -> io::Result<Self> {
+    pub(crate) fn new(
+        service: Arc<Service>,
+        workers: Arc<Workers>,
+        stop: Stop,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         watch(poll.registry(), &stop, STOP)?;
         Ok(Self {
-            server,
+            service,
             workers,
             stop,
             poll,
@@ -132,7 +136,7 @@ impl Reactor {
         }
         let timer = self.timers.first().map(|(deadline, _)| *deadline);
         let deadline = [timer, self.last_call].into_iter().flatten().min();
-        let session = deadline.map(|deadline| self.server.clock.until(deadline));
+        let session = deadline.map(|deadline| self.service.clock.until(deadline));
         let accept = acceptor.and_then(Acceptor::due);
         let accept = accept.map(|due| due.saturating_duration_since(std::time::Instant::now()));
         [session, accept].into_iter().flatten().min()
@@ -184,9 +188,9 @@ impl Reactor {
     }
 
     fn enter(&mut self, arrival: Arrival) {
-        let Some(connection) = Connection::open(&self.server, arrival) else { return };
+        let Some(connection) = Connection::open(&self.service, arrival) else { return };
         self.last_serial += 1;
-        let slot = self.sessions.insert(Session::new(connection, self.last_serial));
+        let slot = self.sessions.insert(Slot::new(connection, self.last_serial));
         match self.sessions[slot].watch_control(self.poll.registry(), Token(slot * 2)) {
             Ok(()) => self.queue(slot),
             Err(error) => self.drop_session(slot, Some(&error)),
@@ -221,7 +225,7 @@ impl Reactor {
 
     fn drop_session(&mut self, slot: usize, why: Option<&io::Error>) {
         if let Some(error) = why {
-            wharf_host::say!(Warn, "session dropped: {error}");
+            wharf_host::log_limited!(Warn, "session dropped: {error}");
         }
         let session = self.sessions.remove(slot);
         if let Some(timer) = session.timer {
@@ -241,7 +245,7 @@ impl Reactor {
     }
 
     fn expire_timers(&mut self) {
-        let now = self.server.clock.now().instant;
+        let now = self.service.clock.now().instant;
         while let Some(&(deadline, slot)) = self.timers.first()
             && deadline <= now
         {
@@ -252,8 +256,8 @@ impl Reactor {
     }
 
     fn begin_stop(&mut self) {
-        self.last_call = Some(self.server.last_call());
-        let deadline = self.server.clock.now().instant + self.server.shutdown_grace;
+        self.last_call = Some(self.service.last_call());
+        let deadline = self.service.clock.now().instant + self.service.shutdown_grace;
         let slots: Vec<usize> = self.sessions.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.sessions[slot].connection.shut_down(deadline);
@@ -266,7 +270,7 @@ impl Reactor {
         if self.sessions.is_empty() {
             return true;
         }
-        let late = self.server.clock.until(last_call).is_zero();
+        let late = self.service.clock.until(last_call).is_zero();
         if late {
             log::warn!("{} sessions left behind at shutdown", self.sessions.len());
         }

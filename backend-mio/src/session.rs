@@ -7,11 +7,11 @@ use std::sync::Arc;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::Socket;
-use wharf_host::core::Instant;
+use wharf_host::proto::Instant;
 use wharf_host::{Connection, Readiness};
 
 /// A connection, and how it is registered.
-pub(crate) struct Session {
+pub(crate) struct Slot {
     pub(crate) connection: Connection,
     /// Tells it from whoever had the same slot before: their jobs may still come back.
     pub(crate) serial: u64,
@@ -30,7 +30,7 @@ pub(crate) enum Which {
     Data,
 }
 
-impl Session {
+impl Slot {
     pub(crate) fn new(connection: Connection, serial: u64) -> Self {
         Self { connection, serial, queued: false, timer: None, data: None }
     }

@@ -18,19 +18,19 @@ pub(crate) async fn for_ever(
     loop {
         match listener.get_ref().accept() {
             Accepted::Client(arrival) => {
-                if let Some(connection) = Connection::open(&membership.server, arrival) {
+                if let Some(connection) = Connection::open(&membership.service, arrival) {
                     executor.spawn(session::serve(connection, membership.clone())).detach();
                 }
                 future::yield_now().await;
             }
             Accepted::Nobody => {
                 if let Err(error) = listener.readable().await {
-                    wharf_host::say!(Error, "listener: {error}");
+                    wharf_host::log_limited!(Error, "listener: {error}");
                     Timer::after(EXHAUSTION_PAUSE).await;
                 }
             }
             Accepted::Exhausted(error) => {
-                wharf_host::say!(Warn, "cannot accept clients for now: {error}");
+                wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
                 Timer::after(EXHAUSTION_PAUSE).await;
             }
         }

@@ -19,10 +19,10 @@ use async_executor::Executor;
 use async_io::{Async, Timer, block_on};
 use futures_lite::future;
 
-use wharf_host::{Listener, Server, Stop, Workers};
+use wharf_host::{Listener, Service, Stop, Workers};
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
-/// server's [last call](Server::last_call).
-pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
+/// server's [last call](Service::last_call).
+pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
     let executor = Arc::new(Executor::new());
     let (finished, finish) = async_channel::bounded::<Infallible>(1);
     let helpers = thread::available_parallelism().map_or(1, usize::from) - 1;
@@ -39,14 +39,14 @@ pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Res
                 io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
             })?;
         }
-        block_on(executor.run(serve(&executor, server, listeners, stop)))
+        block_on(executor.run(serve(&executor, service, listeners, stop)))
     })
 }
 
-/// What a session holds of the server.
+/// What a session holds of the service.
 #[derive(Clone)]
 struct Membership {
-    server: Arc<Server>,
+    service: Arc<Service>,
     workers: Arc<Workers>,
     /// Closed when the server stops.
     stopped: Receiver<Infallible>,
@@ -56,14 +56,14 @@ struct Membership {
 
 async fn serve(
     executor: &Arc<Executor<'static>>,
-    server: Arc<Server>,
+    service: Arc<Service>,
     listeners: Vec<Listener>,
     stop: Stop,
 ) -> io::Result<()> {
     let (stopper, stopped) = async_channel::bounded(1);
     let (alive, all_gone) = async_channel::bounded::<Infallible>(1);
-    let workers = Arc::new(Workers::start(&server)?);
-    let membership = Membership { server: server.clone(), workers, stopped, _alive: alive };
+    let workers = Arc::new(Workers::start(&service)?);
+    let membership = Membership { service: service.clone(), workers, stopped, _alive: alive };
     let mut acceptors = Vec::new();
     for listener in listeners {
         let listener = Async::new_nonblocking(listener)?;
@@ -80,7 +80,7 @@ async fn serve(
         let _ = all_gone.recv().await;
     };
     let last_call = async {
-        Timer::after(server.clock.until(server.last_call())).await;
+        Timer::after(service.clock.until(service.last_call())).await;
         log::warn!("sessions left behind at shutdown");
     };
     future::or(all_gone, last_call).await;

@@ -11,7 +11,7 @@ use async_channel::{Receiver, Recv, Sender};
 use async_io::{Async, Timer};
 use futures_lite::{Stream, future};
 use socket2::Socket;
-use wharf_host::core::Instant;
+use wharf_host::proto::Instant;
 use wharf_host::{Connection, Done, Readiness, Turn, Workers};
 
 use crate::Membership;
@@ -22,32 +22,32 @@ pub(crate) async fn serve(connection: Connection, membership: Membership) {
     let outcome = match watched {
         Ok(control) => {
             let timer = (None, Timer::never());
-            let done = Desk::new(membership.workers.clone());
-            let session = Session { connection, control, data: None, done, timer };
+            let done = CompletionQueue::new(membership.workers.clone());
+            let session = SessionTask { connection, control, data: None, done, timer };
             session.run(&membership).await
         }
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        wharf_host::say!(Warn, "session dropped: {error}");
+        wharf_host::log_limited!(Warn, "session dropped: {error}");
     }
 }
 
 /// A connection, and what it waits for.
-struct Session {
+struct SessionTask {
     connection: Connection,
     control: Async<Arc<Socket>>,
     /// The data socket, with its generation.
     data: Option<(u64, Async<Arc<Socket>>)>,
     /// Where the outcome of blocking work arrives.
-    done: Desk,
+    done: CompletionQueue,
     /// The deadline, and the timer set to it.
     timer: (Option<Instant>, Timer),
 }
 
-impl Session {
+impl SessionTask {
     async fn run(mut self, membership: &Membership) -> io::Result<()> {
-        let server = &membership.server;
+        let service = &membership.service;
         let mut stopped = pin!(membership.stopped.recv());
         let mut stopping = false;
         loop {
@@ -77,7 +77,7 @@ impl Session {
             let called = news.await;
             if called {
                 stopping = true;
-                self.connection.shut_down(server.clock.now().instant + server.shutdown_grace);
+                self.connection.shut_down(service.clock.now().instant + service.shutdown_grace);
             }
         }
     }
@@ -101,7 +101,7 @@ impl Session {
         if self.timer.0 == deadline {
             return;
         }
-        let clock = membership.server.clock;
+        let clock = membership.service.clock;
         let timer = deadline.map_or_else(Timer::never, |at| Timer::after(clock.until(at)));
         self.timer = (deadline, timer);
     }
@@ -139,20 +139,20 @@ impl Session {
 }
 
 /// Where workers leave what they have done.
-struct Desk {
+struct CompletionQueue {
     sender: Sender<Done>,
     receiver: Pin<Box<Receiver<Done>>>,
     workers: Arc<Workers>,
 }
 
-impl Desk {
+impl CompletionQueue {
     fn new(workers: Arc<Workers>) -> Self {
         let (sender, receiver) = async_channel::unbounded();
         Self { sender, receiver: Box::pin(receiver), workers }
     }
 }
 
-impl Drop for Desk {
+impl Drop for CompletionQueue {
     /// What has come meanwhile may be a file: to let go of that may block.
     fn drop(&mut self) {
         self.receiver.close();

@@ -6,7 +6,7 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener, Server, Stop, Workers};
+use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener, Service, Stop, Workers};
 
 use crate::{Live, session};
 
@@ -15,7 +15,7 @@ const STACK: usize = 256 * 1024;
 
 /// Starts a thread for each client, until `stop` is called.
 pub(crate) fn until_stopped(
-    server: &Arc<Server>,
+    service: &Arc<Service>,
     listeners: &[Listener],
     stop: &Stop,
     live: &Arc<Live>,
@@ -36,13 +36,13 @@ pub(crate) fn until_stopped(
         for listener in listeners {
             match listener.accept() {
                 Accepted::Client(arrival) => {
-                    if let Some(connection) = Connection::open(server, arrival) {
-                        start(connection, server, stop, live, workers);
+                    if let Some(connection) = Connection::open(service, arrival) {
+                        start(connection, service, stop, live, workers);
                     }
                 }
                 Accepted::Nobody => {}
                 Accepted::Exhausted(error) => {
-                    wharf_host::say!(Warn, "cannot accept clients for now: {error}");
+                    wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
                     exhausted = true;
                 }
             }
@@ -53,19 +53,19 @@ pub(crate) fn until_stopped(
 
 fn start(
     connection: Connection,
-    server: &Arc<Server>,
+    service: &Arc<Service>,
     stop: &Stop,
     live: &Arc<Live>,
     workers: &Arc<Workers>,
 ) {
-    let (server, stop, workers) = (server.clone(), stop.clone(), workers.clone());
+    let (service, stop, workers) = (service.clone(), stop.clone(), workers.clone());
     let alive = live.enter();
     let thread = thread::Builder::new().name("wharf-session".into()).stack_size(STACK);
     // What a thread that cannot be started was given would be lost with it.
     let (hand_over, taken) = mpsc::sync_channel(1);
     let started = thread.spawn(move || {
         if let Ok(connection) = taken.recv() {
-            session::serve(connection, &server, &stop, &workers);
+            session::serve(connection, &service, &stop, &workers);
         }
         drop(alive);
     });
@@ -76,6 +76,6 @@ fn start(
         connection.turn_away();
     }
     if let Err(error) = started {
-        wharf_host::say!(Warn, "no thread for another session: {error}");
+        wharf_host::log_limited!(Warn, "no thread for another session: {error}");
     }
 }

@@ -8,23 +8,23 @@
 #![forbid(unsafe_code)]
 
 mod accept;
-mod desk;
 mod session;
+mod workers;
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use wharf_host::{Listener, Server, Stop, Workers};
+use wharf_host::{Listener, Service, Stop, Workers};
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
-/// server's [last call](Server::last_call).
-pub fn run(server: Arc<Server>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
+/// server's [last call](Service::last_call).
+pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
     let live = Arc::new(Live::default());
-    let workers = Arc::new(Workers::start(&server)?);
-    let outcome = accept::until_stopped(&server, &listeners, &stop, &live, &workers);
+    let workers = Arc::new(Workers::start(&service)?);
+    let outcome = accept::until_stopped(&service, &listeners, &stop, &live, &workers);
     drop(listeners);
     if outcome.is_ok() {
-        live.wait_for_none(&server);
+        live.wait_for_none(&service);
     }
     outcome
 }
@@ -43,11 +43,11 @@ impl Live {
         LiveOne(self.clone())
     }
 
-    fn wait_for_none(&self, server: &Server) {
-        let last_call = server.last_call();
+    fn wait_for_none(&self, service: &Service) {
+        let last_call = service.last_call();
         let mut count = self.lock();
         while *count > 0 {
-            let left = server.clock.until(last_call);
+            let left = service.clock.until(last_call);
             if left.is_zero() {
                 log::warn!("{} sessions left behind at shutdown", *count);
                 return;

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use wharf_host::{Connection, Readiness, Server, Stop, Turn, Workers};
+use wharf_host::{Connection, Readiness, Service, Stop, Turn, Workers};
 
-use crate::desk::Desk;
+use crate::workers::CompletionQueue;
 
 /// Serves one client to the end.
 pub(crate) fn serve(
     mut connection: Connection,
-    server: &Server,
+    service: &Service,
     stop: &Stop,
     workers: &Arc<Workers>,
 ) {
-    let mut desk = Desk::new(workers.clone());
+    let mut desk = CompletionQueue::new(workers.clone());
     let mut stopping = false;
     loop {
         if !stopping && stop.is_called() {
             stopping = true;
-            connection.shut_down(server.clock.now().instant + server.shutdown_grace);
+            connection.shut_down(service.clock.now().instant + service.shutdown_grace);
         }
         let turn = connection.turn();
         while let Some(job) = connection.next_job() {
@@ -35,7 +35,7 @@ pub(crate) fn serve(
         let patience = if came || turn == Turn::Again {
             Some(Duration::ZERO)
         } else {
-            connection.deadline().map(|deadline| server.clock.until(deadline))
+            connection.deadline().map(|deadline| service.clock.until(deadline))
         };
         wait(&mut connection, &mut desk, stop, stopping, patience);
     }
@@ -44,7 +44,7 @@ pub(crate) fn serve(
 /// Sleeps until a socket is ready, a job is done, the server stops, or so much time has passed.
 fn wait(
     connection: &mut Connection,
-    desk: &mut Desk,
+    desk: &mut CompletionQueue,
     stop: &Stop,
     stopping: bool,
     patience: Option<Duration>,
@@ -74,7 +74,7 @@ fn wait(
     let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
     match poll(&mut watched, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
-        Err(error) => wharf_host::say!(Error, "poll: {error}"),
+        Err(error) => wharf_host::log_limited!(Error, "poll: {error}"),
     }
     let mut ready = watched.iter().map(|one| readiness(one.revents()));
     let control = if control_interest.any() { ready.next() } else { None };

@@ -13,16 +13,14 @@ use std::time::Duration;
 
 use faulty::{Deed, Edit, Fault, Sent, only_behind_the_command, proxy, without_close_notify};
 use table::{Mutation, mutations};
-use wharf::{
-    Backend, Builder, Certificate, Handle, Memory, PassivePorts, Permissions, Server, Tls,
-};
+use wharf::{Backend, Certificate, Memory, PassivePorts, Permissions, Server, ServerBuilder, Tls};
 use wharf_conformance::{Credentials, Facts, Stranger, Verdict, all, run_one};
 
-fn builder() -> Builder {
+fn builder() -> ServerBuilder {
     builder_at("127.0.0.1:0")
 }
 
-fn builder_at(address: &str) -> Builder {
+fn builder_at(address: &str) -> ServerBuilder {
     Server::builder()
         .backend(Backend::ALL[0])
         .storage(Memory::new())
@@ -33,7 +31,7 @@ fn builder_at(address: &str) -> Builder {
         .shutdown_grace(Duration::ZERO)
 }
 
-fn start(builder: Builder) -> (Handle, SocketAddr) {
+fn start(builder: ServerBuilder) -> (Server, SocketAddr) {
     let server = builder.spawn().expect("the server starts");
     let address = server.addresses()[0];
     (server, address)
@@ -214,7 +212,7 @@ fn a_handshake_that_waits_for_its_command_is_seen() {
 
 /// Starts a server at 127.0.0.2 that speaks TLS, and returns its passive ports as they are free at
 /// 127.0.0.1.
-fn start_elsewhere() -> (Handle, SocketAddr, Vec<TcpListener>) {
+fn start_elsewhere() -> (Server, SocketAddr, Vec<TcpListener>) {
     let (ports, range) = ports();
     let tls = Tls::new(Certificate::self_signed(&["localhost"]).expect("a certificate"));
     let (server, address) = start(

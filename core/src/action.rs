@@ -25,14 +25,14 @@ pub enum Action {
     /// End TLS on the control connection with close_notify and go on in clear; what the client
     /// sends is handed over again when its own close_notify has come. No answer.
     EndTls,
-    /// Check a name and its proof; answer with [`Event::Authenticated`](crate::Event::Authenticated).
+    /// Check a name and what shows that it is the client's; answer with [`Event::Authenticated`](crate::Event::Authenticated).
     Authenticate {
         /// The request.
         id: RequestId,
         /// The name, as the client gave it.
         user: Vec<u8>,
         /// What shows that it is theirs.
-        proof: Proof,
+        method: LoginMethod,
         /// The virtual host that HOST chose: an index into
         /// [`SessionConfig::hosts`](crate::SessionConfig::hosts).
         host: Option<usize>,
@@ -221,7 +221,7 @@ pub enum Mode {
 
 /// What shows that a name is the client's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum LoginMethod {
     /// A password, as the client gave it.
     Password(Password),
     /// The certificate of the control connection's TLS handshake.

@@ -44,8 +44,8 @@ pub mod glob;
 mod language;
 mod line;
 mod listing;
+mod log_limiter;
 mod name;
-mod pace;
 mod path;
 mod permissions;
 mod reply;
@@ -56,7 +56,7 @@ mod time;
 mod timestamp;
 mod tls;
 
-pub use action::{Action, Filter, Mode, Password, Plan, Proof};
+pub use action::{Action, Filter, LoginMethod, Mode, Password, Plan};
 pub use config::{Admission, Endpoint, OnHangup, SessionConfig, SiteCommand};
 pub use digest::DigestAlgorithm;
 pub use event::{
@@ -64,7 +64,7 @@ pub use event::{
 };
 pub use facts::Facts;
 pub use listing::{Allowance, Lines, LinesEnd, ListingFormat, Style};
-pub use pace::Pace;
+pub use log_limiter::LogLimiter;
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
 pub use rights::Rights;

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
 //! | `transfer` | file bytes to the data connection and back, and the digests of files |
-//! | `server` | what all sessions share: [`Server`], [`Listener`], [`Sessions`] and more |
+//! | `server` | what all sessions share: [`Service`], [`Listener`], [`AdmissionControl`] and more |
 //! | [`tls`] | certificates, and whose TLS sessions are resumed: [`Tls`](tls::Tls) |
 //! | `wire` | the bytes of one TCP connection |
 //! | `workers` | threads for blocking work: [`Workers`] |
@@ -24,19 +24,21 @@ mod workers;
 pub use connection::job::{Done, Job, Lane};
 pub use connection::{Connection, DataSocket, Turn};
 pub use server::{
-    Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Failures, Listener, OpenPorts, PassivePorts,
-    PassivePortsError, Seat, Server, Sessions, SiteHandler, SiteRequest, Stop, affordable_sessions,
+    Accepted, AdmissionControl, Arrival, Clock, EXHAUSTION_PAUSE, Failures, Listener, OpenPorts,
+    PassivePorts, PassivePortsError, Permit, Service, SiteHandler, SiteRequest, Stop,
+    affordable_sessions,
 };
 pub use transfer::memory::TransferMemory;
 pub use wharf_accounts as accounts;
 pub use wharf_accounts::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, FileHost, Proof, SimpleAccounts,
+    Account, Accounts, AccountsError, AccountsFile, Attempt, Credential, FileHost, SimpleAccounts,
     hash_password,
 };
-pub use wharf_core as core;
+pub use wharf_core as proto;
 pub use wharf_storage as storage;
 pub use wharf_storage::{
-    Content, Directory, Durability, Entries, Memory, ReadFile, Storage, WriteFile, exposures, say,
+    Content, Directory, Durability, Entries, Memory, ReadFile, Storage, WriteFile, exposures,
+    log_limited,
 };
 pub use wire::Readiness;
 pub use workers::Workers;

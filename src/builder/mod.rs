@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_host::core::{
+use wharf_host::proto::{
     OnHangup, Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy,
     TlsRequired, UploadEnd,
 };
@@ -18,24 +18,9 @@ use wharf_host::{Accounts, PassivePorts, SiteHandler, SiteRequest, Storage};
 
 use crate::backend::Backend;
 
-/// An FTP server; the beginning of everything. See [`Server::builder`].
-#[derive(Debug)]
-pub struct Server(());
-
-impl Server {
-    /// Begins to set a server up.
-    ///
-    /// What is not set is safe: it listens on a free port of 127.0.0.1 only, and nobody can log in
-    /// before [`anonymous`](Builder::anonymous), [`user`](Builder::user) or
-    /// [`accounts`](Builder::accounts) has been called.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-}
-
 /// The settings of a server that has not been started yet.
 #[must_use]
-pub struct Builder {
+pub struct ServerBuilder {
     listen: Vec<SocketAddr>,
     listen_implicit: Vec<SocketAddr>,
     tls: Option<Tls>,
@@ -62,8 +47,8 @@ pub struct Builder {
     mistake: Option<io::Error>,
 }
 
-impl Builder {
-    fn new() -> Self {
+impl ServerBuilder {
+    pub(crate) fn new() -> Self {
         Self {
             listen: Vec::new(),
             listen_implicit: Vec::new(),

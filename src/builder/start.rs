@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use wharf_host::core::TlsRequired;
+use wharf_host::proto::TlsRequired;
 use wharf_host::{
-    Accounts, Clock, Failures, Listener, OpenPorts, Sessions, SimpleAccounts, Stop, TransferMemory,
-    affordable_sessions,
+    Accounts, AdmissionControl, Clock, Failures, Listener, OpenPorts, SimpleAccounts, Stop,
+    TransferMemory, affordable_sessions,
 };
 
-use super::Builder;
+use super::ServerBuilder;
 use crate::backend::Backend;
-use crate::handle::Handle;
+use crate::server::Server;
 use crate::signals;
 
 /// How long failed logins of an address are added up.
@@ -24,7 +24,7 @@ const FAILURES_WINDOW: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 #[must_use = "it serves nobody before `spawn`"]
 pub struct Bound {
-    server: Arc<wharf_host::Server>,
+    server: Arc<wharf_host::Service>,
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     implicit_addresses: Vec<SocketAddr>,
@@ -32,18 +32,18 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Returns the addresses that it listens on, as [`Handle::addresses`].
+    /// Returns the addresses that it listens on, as [`Server::addresses`].
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Returns the addresses for implicit FTPS, as [`Handle::implicit_addresses`].
+    /// Returns the addresses for implicit FTPS, as [`Server::implicit_addresses`].
     pub fn implicit_addresses(&self) -> &[SocketAddr] {
         &self.implicit_addresses
     }
 
-    /// Starts to serve, on threads of its own. See [`Builder::spawn`] for what signals do then.
-    pub fn spawn(self) -> io::Result<Handle> {
+    /// Starts to serve, on threads of its own. See [`ServerBuilder::spawn`] for what signals do then.
+    pub fn spawn(self) -> io::Result<Server> {
         let Self { server, listeners, addresses, implicit_addresses, backend } = self;
         signals::survive()?;
         let stop = Stop::new()?;
@@ -53,11 +53,11 @@ impl Bound {
         let thread = thread.map_err(|error| {
             io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
         })?;
-        Ok(Handle { addresses, implicit_addresses, stop, thread: Some(thread) })
+        Ok(Server { addresses, implicit_addresses, stop, thread: Some(thread) })
     }
 }
 
-impl Builder {
+impl ServerBuilder {
     /// Starts the server on threads of its own; as [`bind`](Self::bind) and [`Bound::spawn`].
     ///
     /// Fails when a setting is missing or wrong, or an address cannot be listened on.
@@ -65,7 +65,7 @@ impl Builder {
     /// From then on SIGXFSZ and SIGPIPE do not end the process: an upload that goes past
     /// `RLIMIT_FSIZE` fails alone, with 552, and so does a transfer to a client that is gone.
     /// Handlers that the program has for them go on to be called.
-    pub fn spawn(self) -> io::Result<Handle> {
+    pub fn spawn(self) -> io::Result<Server> {
         self.bind()?.spawn()
     }
 
@@ -103,12 +103,12 @@ impl Builder {
         }
         let mut addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
         let implicit_addresses = addresses.split_off(self.listen.len());
-        let server = Arc::new(wharf_host::Server {
+        let server = Arc::new(wharf_host::Service {
             session: Arc::new(self.session),
             accounts,
             hosts: self.hosts,
             tls: self.tls.map(Arc::new),
-            sessions: Sessions::new(
+            sessions: AdmissionControl::new(
                 affordable_sessions(self.max_sessions),
                 self.max_sessions_per_address,
             ),

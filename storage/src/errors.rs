@@ -22,7 +22,7 @@ pub fn storage_error(error: &io::Error) -> StorageError {
         ErrorKind::Unsupported => StorageError::Unsupported,
         ErrorKind::StorageFull => StorageError::NoSpace,
         _ => {
-            crate::say!(Warn, "storage: {error}");
+            crate::log_limited!(Warn, "storage: {error}");
             StorageError::Other
         }
     }

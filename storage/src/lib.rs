@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-mod bounded;
 #[cfg(feature = "directory")]
 mod directory;
 mod errors;
 mod exposure;
+mod log_limited;
 mod memory;
 mod names;
 
@@ -15,14 +15,14 @@ use std::time::SystemTime;
 
 use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
-#[doc(hidden)]
-pub use bounded::Place;
 #[cfg(feature = "directory")]
 pub use directory::{Directory, Durability};
 pub use errors::storage_error;
 pub use exposure::{Content, exposures, warn_of_exposures};
 #[doc(hidden)]
 pub use log::Level;
+#[doc(hidden)]
+pub use log_limited::LogSite;
 pub use memory::Memory;
 
 /// A tree of files and directories, as a session sees it.

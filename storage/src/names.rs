@@ -58,7 +58,7 @@ pub(super) fn invent(
 /// Returns random bits for a name.
 pub(super) fn random() -> Result<u64, StorageError> {
     getrandom::u64().map_err(|error| {
-        crate::say!(Warn, "no random bytes: {error}");
+        crate::log_limited!(Warn, "no random bytes: {error}");
         StorageError::Other
     })
 }

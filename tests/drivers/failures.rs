@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf::{
-    Account, Accounts, Attempt, Backend, Denial, Memory, Permissions, Proof, SimpleAccounts,
+    Account, Accounts, Attempt, Backend, Credential, Denial, Memory, Permissions, SimpleAccounts,
 };
 
 use crate::support::{Client, Gate, LIMIT, address, for_each_driver, server, wait_until};
@@ -18,7 +18,7 @@ for_each_driver!(
 
 const TEXT: &str = "421 Too many failed logins from your address; try later.\r\n";
 
-fn fail(server: &wharf::Handle) {
+fn fail(server: &wharf::Server) {
     let mut client = Client::connect(server);
     client.ask("USER nobody", 331);
     client.ask("PASS wrong", 530);
@@ -97,7 +97,7 @@ struct Refusing(Arc<Gate>);
 
 impl Accounts for Refusing {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
-        assert!(matches!(attempt.proof, Proof::Password(_)));
+        assert!(matches!(attempt.credential, Credential::Password(_)));
         self.0.pass();
         Err(Denial::Refused)
     }

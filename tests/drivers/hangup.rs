@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use wharf::{Backend, Builder, Directory, Memory, OnHangup};
+use wharf::{Backend, Directory, Memory, OnHangup, ServerBuilder};
 
 use crate::support::{
     Call, Client, ClientTls, Faulty, Gate, TlsStream, for_each_driver, noise, read_all, server,
@@ -57,12 +57,12 @@ impl Files for tempfile::TempDir {
     }
 }
 
-fn in_a_folder(backend: Backend, run: fn(&dyn Files, Builder)) {
+fn in_a_folder(backend: Backend, run: fn(&dyn Files, ServerBuilder)) {
     let folder = tempfile::tempdir().unwrap();
     run(&folder, server(backend, Directory::open(folder.path()).unwrap()));
 }
 
-fn in_memory(backend: Backend, run: fn(&dyn Files, Builder)) {
+fn in_memory(backend: Backend, run: fn(&dyn Files, ServerBuilder)) {
     let files = Memory::new();
     run(&files, server(backend, files.clone()));
 }
@@ -76,7 +76,7 @@ fn a_killed_client_leaves_the_old_file_in_a_folder(backend: Backend) {
 }
 
 /// The kernel closes what a process had open in the order in which it was opened.
-fn killed(files: &dyn Files, builder: Builder) {
+fn killed(files: &dyn Files, builder: ServerBuilder) {
     // The one place is free when the session before is over.
     let server = builder.max_sessions(1).spawn().unwrap();
     for size in [1, 100_000, 3_000_000].into_iter().cycle().take(TRIES) {
@@ -123,7 +123,7 @@ fn a_killed_client_within_tls_leaves_the_old_file(backend: Backend) {
 }
 
 #[track_caller]
-fn log_in(server: &wharf::Handle) -> Client {
+fn log_in(server: &wharf::Server) -> Client {
     let mut client = None;
     wait_until("the place is free", || {
         client = Client::try_log_in(server);
@@ -141,7 +141,7 @@ fn a_camera_that_does_not_wait_in_a_folder(backend: Backend) {
 }
 
 /// It sends all, and QUIT, and closes without reading.
-fn camera(files: &dyn Files, builder: Builder) {
+fn camera(files: &dyn Files, builder: ServerBuilder) {
     let server = builder.spawn().unwrap();
     let picture = noise(PICTURE);
     for turn in 0..TRIES {

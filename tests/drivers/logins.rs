@@ -49,7 +49,7 @@ impl Accounts for Slow {
     }
 }
 
-fn send_logins(server: &wharf::Handle, count: usize) -> Vec<Client> {
+fn send_logins(server: &wharf::Server, count: usize) -> Vec<Client> {
     let mut clients: Vec<_> = (0..count).map(|_| Client::connect(server)).collect();
     for client in &mut clients {
         client.ask("USER late", 331);

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use wharf::{Backend, Builder, Memory};
+use wharf::{Backend, Memory, ServerBuilder};
 
 use crate::support::{Client, for_each_driver, noise, read_all, reset, server, wait_until};
 
@@ -38,7 +38,7 @@ fn by_close(client: Client) -> Option<TcpStream> {
 }
 
 /// Only one session at a time, and a data connection may stand still for a long time.
-fn narrow(backend: Backend, files: &Memory) -> Builder {
+fn narrow(backend: Backend, files: &Memory) -> ServerBuilder {
     server(backend, files.clone()).max_sessions(1).data_timeout(Duration::from_secs(600))
 }
 

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use wharf::{Backend, Directory, Handle, Memory};
+use wharf::{Backend, Directory, Memory, Server};
 
 use crate::support::{Client, for_each_driver, noise, server, wait_until};
 
@@ -16,7 +16,7 @@ for_each_driver!(
 const MIB: u64 = 1 << 20;
 
 /// Retrieves a file that is more than all buffers hold, and reads nothing; 450 or 150 is told.
-fn stand_still(server: &Handle) -> (Client, std::net::TcpStream, u16) {
+fn stand_still(server: &Server) -> (Client, std::net::TcpStream, u16) {
     let mut client = Client::log_in(server);
     client.ask("MODE Z", 200);
     let data = client.narrow_passive();

@@ -4,7 +4,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use wharf::{Backend, Builder, Directory, Handle, Memory};
+use wharf::{Backend, Directory, Memory, Server, ServerBuilder};
 
 use crate::support::{Client, ClientTls, TlsStream, for_each_driver, server, tls_server};
 
@@ -46,9 +46,9 @@ enum End {
 }
 
 /// How an upload is begun that comes to nothing.
-type Begin = fn(&Handle, folder: &str, lines: &[&str]) -> (Client, Option<TcpStream>);
+type Begin = fn(&Server, folder: &str, lines: &[&str]) -> (Client, Option<TcpStream>);
 
-fn in_clear(server: &Handle, folder: &str, lines: &[&str]) -> (Client, Option<TcpStream>) {
+fn in_clear(server: &Server, folder: &str, lines: &[&str]) -> (Client, Option<TcpStream>) {
     let mut client = Client::log_in(server);
     client.ask(&format!("CWD {folder}"), 250);
     client.epsv();
@@ -56,7 +56,7 @@ fn in_clear(server: &Handle, folder: &str, lines: &[&str]) -> (Client, Option<Tc
     (client, None)
 }
 
-fn within_tls(server: &Handle, folder: &str, lines: &[&str]) -> (Client, Option<TcpStream>) {
+fn within_tls(server: &Server, folder: &str, lines: &[&str]) -> (Client, Option<TcpStream>) {
     let mut client = Client::log_in_tls(server, &ClientTls::new());
     client.ask(&format!("CWD {folder}"), 250);
     let data = client.passive();
@@ -99,7 +99,7 @@ fn without_a_handshake_in_place(backend: Backend) {
 }
 
 /// `make` makes servers of the same files.
-fn try_all(make: &dyn Fn() -> Builder, begin: Begin) {
+fn try_all(make: &dyn Fn() -> ServerBuilder, begin: Begin) {
     let patient = make().data_timeout(Duration::from_secs(600)).spawn().unwrap();
     let impatient = make().data_timeout(Duration::from_millis(400)).spawn().unwrap();
     for end in [End::Abort, End::TimeOut, End::HangUp, End::Reset] {
@@ -119,7 +119,7 @@ fn try_all(make: &dyn Fn() -> Builder, begin: Begin) {
 }
 
 fn try_one(
-    (server, others): (&Handle, &Handle),
+    (server, others): (&Server, &Server),
     start: Begin,
     end: End,
     old: Option<&str>,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use wharf::{Backend, Builder, Memory, PassivePorts};
+use wharf::{Backend, Memory, PassivePorts, ServerBuilder};
 
 use crate::support::{
     Client, ClientTls, address, for_each_driver, noise, read_all, server, tls_server, wait_until,
@@ -27,7 +27,7 @@ fn files() -> Memory {
 
 /// A server whose only passive ports are so many, and free at the moment, below those that the
 /// system gives out; returns the first of them too.
-fn few_ports(server: Builder, count: u16) -> (Builder, u16) {
+fn few_ports(server: ServerBuilder, count: u16) -> (ServerBuilder, u16) {
     // No two tests look at the same ports, and hardly two processes.
     static TESTS: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 90).unwrap() * 100;

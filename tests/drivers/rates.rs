@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use wharf::{Account, Accounts, Attempt, Backend, Denial, Handle, Memory, Rates, SimpleAccounts};
+use wharf::{Account, Accounts, Attempt, Backend, Denial, Memory, Rates, Server, SimpleAccounts};
 
 use crate::support::{
     Client, ClientTls, TlsStream, for_each_driver, noise, tls_server, wait_until,
@@ -35,7 +35,7 @@ impl Accounts for Limited {
     }
 }
 
-fn start(backend: Backend, files: &Memory, rate: u64) -> Handle {
+fn start(backend: Backend, files: &Memory, rate: u64) -> Server {
     let accounts = SimpleAccounts::new(Arc::new(files.clone()));
     let accounts = accounts.anonymous(wharf::Permissions::ALL);
     let rate = NonZeroU64::new(rate);
@@ -44,7 +44,7 @@ fn start(backend: Backend, files: &Memory, rate: u64) -> Handle {
 }
 
 /// Logs in as the one who is held back.
-fn limited(server: &Handle, tls: Option<&ClientTls>) -> Client {
+fn limited(server: &Server, tls: Option<&ClientTls>) -> Client {
     let mut client = match tls {
         Some(tls) => Client::connect_tls(server, tls),
         None => Client::connect(server),

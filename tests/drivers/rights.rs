@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use wharf::core::VirtualPath;
-use wharf::{Backend, Directory, Handle, Memory, Permissions, SimpleAccounts, Storage};
+use wharf::proto::VirtualPath;
+use wharf::{Backend, Directory, Memory, Permissions, Server, SimpleAccounts, Storage};
 
 use crate::support::{Client, for_each_driver, server};
 
@@ -16,7 +16,7 @@ for_each_driver!(
 );
 
 /// A server on which each of these is a user, with the letters for its name.
-fn start(backend: Backend, files: impl Storage + Clone + 'static, users: &[&str]) -> Handle {
+fn start(backend: Backend, files: impl Storage + Clone + 'static, users: &[&str]) -> Server {
     let mut accounts = SimpleAccounts::new(Arc::new(files.clone()));
     for letters in users {
         accounts = accounts.user(*letters, "secret", Permissions::parse(letters).unwrap());
@@ -25,7 +25,7 @@ fn start(backend: Backend, files: impl Storage + Clone + 'static, users: &[&str]
 }
 
 /// Logs in as the user who has these letters.
-fn with(server: &Handle, letters: &str) -> Client {
+fn with(server: &Server, letters: &str) -> Client {
     let mut client = Client::connect(server);
     client.ask(&format!("USER {letters}"), 331);
     client.ask("PASS secret", 230);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use wharf::{Backend, Handle, Memory};
+use wharf::{Backend, Memory, Server};
 
 use crate::support::{Client, address, for_each_driver, server, wait_until};
 
@@ -12,7 +12,7 @@ for_each_driver!(
     who_logs_out_may_have_to_go,
 );
 
-fn come_from(server: &Handle, last: u8) -> Client {
+fn come_from(server: &Server, last: u8) -> Client {
     let from = IpAddr::from([127, 0, 0, if cfg!(target_os = "linux") { last } else { 1 }]);
     let mut client = Client::dial_from(from, address(server)).unwrap();
     client.expect(220);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wharf::{
-    Account, Accounts, Attempt, Backend, Builder, Denial, Handle, Memory, Permissions,
+    Account, Accounts, Attempt, Backend, Denial, Memory, Permissions, Server, ServerBuilder,
     SimpleAccounts, SiteReply, SiteRequest,
 };
 
@@ -24,7 +24,7 @@ for_each_driver!(
 );
 
 /// Comes in from one of this computer's own addresses.
-fn log_in_from(server: &Handle, last: u8) -> Client {
+fn log_in_from(server: &Server, last: u8) -> Client {
     let from = IpAddr::from([127, 0, 0, if cfg!(target_os = "linux") { last } else { 1 }]);
     let mut client = Client::dial_from(from, address(server)).unwrap();
     client.expect(220);
@@ -33,7 +33,7 @@ fn log_in_from(server: &Handle, last: u8) -> Client {
 }
 
 /// A storage that hangs with this call, for what is called `bad…`.
-fn hanging(backend: Backend, call: Call) -> (Arc<Gate>, Builder) {
+fn hanging(backend: Backend, call: Call) -> (Arc<Gate>, ServerBuilder) {
     let gate = Gate::new();
     (gate.clone(), server(backend, Faulty::new(call, Some(gate))))
 }

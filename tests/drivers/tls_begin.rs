@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use wharf::{Backend, Handle, Memory, VirtualPath};
+use wharf::{Backend, Memory, Server, VirtualPath};
 
 use crate::support::{
     Client, ClientTls, VERSIONS, for_each_driver, hello, noise, read_alert, tls_server,
@@ -45,7 +45,7 @@ fn tls_begins_by_auth_and_at_once(backend: Backend) {
 }
 
 /// Nothing was made, and everybody is served.
-fn check_unharmed(server: &Handle, files: &Memory) {
+fn check_unharmed(server: &Server, files: &Memory) {
     use wharf::Storage;
     let evil = VirtualPath::root().resolve(b"evil").unwrap();
     assert!(files.metadata(&evil).is_err(), "a smuggled command was executed");

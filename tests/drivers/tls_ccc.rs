@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use wharf::{Backend, Handle, Memory};
+use wharf::{Backend, Memory, Server};
 
 use crate::support::{Client, ClientTls, VERSIONS, for_each_driver, tls_server};
 
@@ -18,7 +18,7 @@ for_each_driver!(
     a_client_that_only_says_goodbye,
 );
 
-fn start(backend: Backend) -> Handle {
+fn start(backend: Backend) -> Server {
     let files = Memory::new().with_file("/file", "Some content.");
     tls_server(backend, files).allow_ccc(true).spawn().unwrap()
 }

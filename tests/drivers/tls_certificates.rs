@@ -8,8 +8,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 use wharf::{
-    Account, Accounts, Attempt, Backend, Certificate, ClientCertificates, ClientRoots, Denial,
-    Memory, Permissions, Proof, SimpleAccounts, Tls, TlsRequired,
+    Account, Accounts, Attempt, Backend, Certificate, ClientCertificates, ClientRoots, Credential,
+    Denial, Memory, Permissions, SimpleAccounts, Tls, TlsRequired,
 };
 
 use crate::support::{Client, ClientTls, VERSIONS, for_each_driver, server, tls_server};
@@ -104,12 +104,12 @@ struct ByCertificate {
 
 impl Accounts for ByCertificate {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
-        match attempt.proof {
-            Proof::Certificate(shown) if attempt.user == b"ann" && shown.der() == self.ann => {
+        match attempt.credential {
+            Credential::Certificate(shown) if attempt.user == b"ann" && shown.der() == self.ann => {
                 Ok(Account::new(Arc::new(files()), Permissions::ALL))
             }
-            Proof::Certificate(_) => Err(Denial::Refused),
-            Proof::Password(_) => self.others.login(attempt),
+            Credential::Certificate(_) => Err(Denial::Refused),
+            Credential::Password(_) => self.others.login(attempt),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 
 use tempfile::TempDir;
-use wharf::{Backend, Directory, Handle, Memory};
+use wharf::{Backend, Directory, Memory, Server};
 
 use crate::support::{Client, for_each_driver, noise, read_all, server};
 
@@ -38,7 +38,7 @@ fn large_files_on_disk(backend: Backend) {
     assert!(std::fs::read(folder.path().join("binary")).unwrap() == content);
 }
 
-fn there_and_back(server: &Handle) -> Vec<u8> {
+fn there_and_back(server: &Server) -> Vec<u8> {
     let content = noise(LARGE);
     let mut client = Client::log_in(server);
     client.put("STOR binary", &content);

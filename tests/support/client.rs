@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
-use wharf::Handle;
+use wharf::Server;
 
 use super::tls::{Channel, ClientTls, TlsStream};
 use super::{LIMIT, address};
@@ -40,7 +40,7 @@ impl Client {
 
     /// Connects and takes the greeting.
     #[track_caller]
-    pub(crate) fn connect(server: &Handle) -> Self {
+    pub(crate) fn connect(server: &Server) -> Self {
         let mut client = Self::dial(address(server)).expect("the server can be reached");
         client.expect(220);
         client
@@ -48,7 +48,7 @@ impl Client {
 
     /// Comes in, and chooses binary transfers.
     #[track_caller]
-    pub(crate) fn log_in(server: &Handle) -> Self {
+    pub(crate) fn log_in(server: &Server) -> Self {
         let mut client = Self::connect(server);
         client.enter();
         client
@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Whether a session is to be had; if so, logged in.
-    pub(crate) fn try_log_in(server: &Handle) -> Option<Self> {
+    pub(crate) fn try_log_in(server: &Server) -> Option<Self> {
         let mut client = Self::dial(address(server)).ok()?;
         (client.reply().ok()?.code == 220).then(|| {
             client.enter();
@@ -265,7 +265,7 @@ impl Client {
 
     /// Does what a visitor does: looks around, takes a file, leaves one, and goes.
     #[track_caller]
-    pub(crate) fn visit(server: &Handle) {
+    pub(crate) fn visit(server: &Server) {
         let mut client = Self::log_in(server);
         client.put("STOR visitor", b"I was here.");
         let names = String::from_utf8(client.get("NLST")).unwrap();

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wharf::{Backend, Builder, Handle, Permissions, Server, Storage};
+use wharf::{Backend, Permissions, Server, ServerBuilder, Storage};
 
 pub(crate) use client::{Client, Reply, read_all, reset};
 pub(crate) use protected::tls_server;
@@ -51,7 +51,7 @@ macro_rules! for_each_driver {
 pub(crate) use for_each_driver;
 
 /// A server on a free port that gives these files to anybody. Dropped, it stops almost at once.
-pub(crate) fn server(backend: Backend, storage: impl Storage + 'static) -> Builder {
+pub(crate) fn server(backend: Backend, storage: impl Storage + 'static) -> ServerBuilder {
     Server::builder()
         .backend(backend)
         .storage(storage)
@@ -59,7 +59,7 @@ pub(crate) fn server(backend: Backend, storage: impl Storage + 'static) -> Build
         .shutdown_grace(Duration::ZERO)
 }
 
-pub(crate) fn address(server: &Handle) -> SocketAddr {
+pub(crate) fn address(server: &Server) -> SocketAddr {
     server.addresses()[0]
 }
 

@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
-use wharf::{Backend, Builder, Certificate, Handle, Storage, Tls};
+use wharf::{Backend, Certificate, Server, ServerBuilder, Storage, Tls};
 
 use super::tls::{ClientTls, TlsStream};
 use super::{Client, server};
 
 /// A [`server`] with a certificate of its own.
-pub(crate) fn tls_server(backend: Backend, storage: impl Storage + 'static) -> Builder {
+pub(crate) fn tls_server(backend: Backend, storage: impl Storage + 'static) -> ServerBuilder {
     static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
     let certificate = CERTIFICATE.get_or_init(|| Certificate::self_signed(&["localhost"]).unwrap());
     server(backend, storage).tls(Tls::new(certificate.clone()).unwrap())
@@ -55,7 +55,7 @@ impl Client {
 
     /// Connects within TLS: by AUTH, or to a port for implicit FTPS where there is one.
     #[track_caller]
-    pub(crate) fn connect_tls(server: &Handle, tls: &ClientTls) -> Self {
+    pub(crate) fn connect_tls(server: &Server, tls: &ClientTls) -> Self {
         let mut client = match server.implicit_addresses() {
             [] => {
                 let mut client = Self::connect(server);
@@ -73,7 +73,7 @@ impl Client {
 
     /// Comes in within TLS, and chooses binary transfers that are protected.
     #[track_caller]
-    pub(crate) fn log_in_tls(server: &Handle, tls: &ClientTls) -> Self {
+    pub(crate) fn log_in_tls(server: &Server, tls: &ClientTls) -> Self {
         let mut client = Self::connect_tls(server, tls);
         client.enter();
         client.ask("PBSZ 0", 200);
@@ -109,7 +109,7 @@ impl Client {
 
     /// Does within TLS what a visitor does.
     #[track_caller]
-    pub(crate) fn visit_tls(server: &Handle) {
+    pub(crate) fn visit_tls(server: &Server) {
         let tls = ClientTls::new();
         let mut client = Self::log_in_tls(server, &tls);
         client.put_tls("STOR tls-visitor", b"I was here.", &tls);

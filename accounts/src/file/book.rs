@@ -153,7 +153,7 @@ impl Entry {
     pub(super) fn admit(&self) -> Result<Account, Denial> {
         let place = self.sessions.take(self.most_sessions).ok_or(Denial::TooManySessions)?;
         let storage = Arc::clone(&self.storage);
-        Ok(Account { storage, grant: self.grant.clone(), seat: None }.seat(place))
+        Ok(Account { storage, grant: self.grant.clone(), permit: None }.permit(place))
     }
 }
 

@@ -30,7 +30,7 @@ use self::password::LONGEST_PASSWORD;
 use self::places::Places;
 use self::remember::{Remembered, Stamp};
 use self::scratch::Scratch;
-use super::{Account, Accounts, Attempt, Proof};
+use super::{Account, Accounts, Attempt, Credential};
 use wharf_storage::Directory;
 
 pub use self::error::AccountsError;
@@ -217,9 +217,9 @@ impl Shared {
     fn login(&self, host: Option<&str>, attempt: &Attempt<'_>) -> Result<Account, Denial> {
         let book = self.book();
         let realm = book.realm(host).ok_or(Denial::Refused)?;
-        let entry = match attempt.proof {
-            Proof::Certificate(certificate) => realm.certified(attempt.user, certificate),
-            Proof::Password(password) => match realm.anonymous(attempt.user) {
+        let entry = match attempt.credential {
+            Credential::Certificate(certificate) => realm.certified(attempt.user, certificate),
+            Credential::Password(password) => match realm.anonymous(attempt.user) {
                 Some(anonymous) => Some(anonymous),
                 None => {
                     let host = host.unwrap_or_default();

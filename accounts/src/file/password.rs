@@ -116,7 +116,10 @@ impl StoredHash {
             None => Some("too little memory".into()),
         };
         if let Some(cause) = cause {
-            wharf_storage::say!(Error, "accounts: cannot compute a password's hash: {cause}");
+            wharf_storage::log_limited!(
+                Error,
+                "accounts: cannot compute a password's hash: {cause}"
+            );
             return Err(OutOfMemory);
         }
         Ok(output.ct_eq(&self.output).into())

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use wharf::Builder;
+use wharf::ServerBuilder;
 
 use super::faulty::{Edit, Fault, Sent};
 
@@ -13,7 +13,7 @@ pub(crate) struct Mutation {
     /// Who has to see it.
     pub(crate) ids: &'static [&'static str],
     /// How the server is started.
-    pub(crate) server: fn(Builder) -> Builder,
+    pub(crate) server: fn(ServerBuilder) -> ServerBuilder,
     /// What the proxy does.
     pub(crate) fault: Fault,
 }
@@ -26,7 +26,7 @@ fn pass(line: &[u8]) -> Sent {
 fn server(
     what: &'static str,
     ids: &'static [&'static str],
-    server: fn(Builder) -> Builder,
+    server: fn(ServerBuilder) -> ServerBuilder,
 ) -> Mutation {
     Mutation { what, ids, server, fault: Fault::default() }
 }

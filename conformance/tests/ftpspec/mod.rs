@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use wharf::{Backend, Builder, Certificate, Handle, Memory, Permissions, Server, Tls};
+use wharf::{Backend, Certificate, Memory, Permissions, Server, ServerBuilder, Tls};
 
-pub(crate) fn start() -> Handle {
+pub(crate) fn start() -> Server {
     builder().spawn().expect("the server starts")
 }
 
-pub(crate) fn builder() -> Builder {
+pub(crate) fn builder() -> ServerBuilder {
     Server::builder()
         .backend(Backend::ALL[0])
         .storage(Memory::new())
@@ -25,7 +25,7 @@ pub(crate) fn builder() -> Builder {
 }
 
 /// A server that has TLS too.
-pub(crate) fn secure() -> Builder {
+pub(crate) fn secure() -> ServerBuilder {
     let certificate = Certificate::self_signed(&["localhost"]).expect("a certificate");
     builder().tls(Tls::new(certificate).expect("the provider has what TLS needs"))
 }

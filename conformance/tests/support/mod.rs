@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use accounts::{HOSTED, PASSWORD, People, TLS_ONLY, hosted};
 use wharf::{
-    Backend, Builder, Certificate, Resumption, Server, SiteReply, SiteRequest, Tls, TlsRequired,
+    Backend, Certificate, Resumption, Server, ServerBuilder, SiteReply, SiteRequest, Tls,
+    TlsRequired,
 };
 use wharf_conformance::{Account, Credentials, Profile, Settings, Target, VirtualHost};
 
@@ -26,12 +27,12 @@ pub(crate) struct Servers {
 
 struct Running {
     // Dropped in this order: the folder goes when nobody uses it any more.
-    standard: wharf::Handle,
-    impatient: wharf::Handle,
-    strict: wharf::Handle,
-    ccc: wharf::Handle,
-    clear: wharf::Handle,
-    crowded: wharf::Handle,
+    standard: wharf::Server,
+    impatient: wharf::Server,
+    strict: wharf::Server,
+    ccc: wharf::Server,
+    clear: wharf::Server,
+    crowded: wharf::Server,
     _hosted: Folder,
     _folder: Folder,
 }
@@ -49,7 +50,7 @@ impl Servers {
             file.set_len((4 << 30) + 1_000_000).expect("a sparse file of 4 GiB");
             let hosted = Folder::new(&format!("{}-{HOST}", self.backend.name()));
             let server = |settings: &Settings| builder(self.backend, &folder.0, settings);
-            let start = |builder: Builder| builder.spawn().expect("the server starts");
+            let start = |builder: ServerBuilder| builder.spawn().expect("the server starts");
             let (settings, strict) = (Settings::default(), Settings::strict());
             Running {
                 standard: start(standard(server(&settings), &hosted.0)),
@@ -120,7 +121,7 @@ fn virtual_host() -> VirtualHost {
 const KNOWN: &str = "a server of ours has all settings";
 
 /// Returns what all servers have in common.
-fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
+fn builder(backend: Backend, folder: &Path, settings: &Settings) -> ServerBuilder {
     let mut builder = Server::builder();
     if settings.tls_required {
         builder = builder.tls_required(TlsRequired::All);
@@ -149,7 +150,7 @@ fn builder(backend: Backend, folder: &Path, settings: &Settings) -> Builder {
 }
 
 /// Adds what the server of the standard profile has beyond that.
-fn standard(builder: Builder, hosted_folder: &Path) -> Builder {
+fn standard(builder: ServerBuilder, hosted_folder: &Path) -> ServerBuilder {
     let builder = builder.tls(tls().host(HOST, certificate(HOST)));
     let builder = builder.host(HOST, hosted(hosted_folder)).listen_implicit("127.0.0.1:0");
     if has_ipv6() { builder.listen("[::1]:0") } else { builder }

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::action::{Action, Password, Proof};
+use crate::action::{Action, LoginMethod, Password};
 use crate::event::{Denial, Grant};
 use crate::language::ENGLISH;
 use crate::time::Now;
@@ -61,7 +61,11 @@ impl Session {
         }
         let user = name.to_vec();
         if self.security == (Security::Protected { certificate: true }) {
-            self.authenticate(user.clone(), Proof::Certificate, Then::LogInByCertificate { user });
+            self.authenticate(
+                user.clone(),
+                LoginMethod::Certificate,
+                Then::LogInByCertificate { user },
+            );
         } else {
             self.ask_for_password(user);
         }
@@ -72,9 +76,9 @@ impl Session {
         self.reply(331, "Password required.");
     }
 
-    fn authenticate(&mut self, user: Vec<u8>, proof: Proof, then: Then) {
+    fn authenticate(&mut self, user: Vec<u8>, method: LoginMethod, then: Then) {
         let id = self.next_id();
-        self.actions.push_back(Action::Authenticate { id, user, proof, host: self.host });
+        self.actions.push_back(Action::Authenticate { id, user, method, host: self.host });
         self.work = Work::Waiting(id, then);
     }
 
@@ -106,8 +110,8 @@ impl Session {
                 self.reply(530, TLS_TO_LOG_IN);
             }
             Login::Named { user } => {
-                let proof = Proof::Password(Password(password.to_vec()));
-                self.authenticate(user.clone(), proof, Then::LogIn { user });
+                let method = LoginMethod::Password(Password(password.to_vec()));
+                self.authenticate(user.clone(), method, Then::LogIn { user });
             }
             already @ Login::In { .. } => {
                 self.login = already;

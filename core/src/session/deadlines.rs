@@ -5,7 +5,7 @@ use crate::time::{Instant, Now};
 
 use super::Session;
 use super::state::{Login, Work};
-use super::stop::Stop;
+use super::stop::StopReason;
 
 /// What happens when a deadline passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +97,10 @@ impl Session {
             }
             Deadline::Login => self.end(421, "Login timed out.", now),
             Deadline::Idle => self.end(421, "Idle for too long.", now),
-            Deadline::Data if self.data.stands() => self.stop_transfer(Stop::Stalled),
+            Deadline::Data if self.data.stands() => self.stop_transfer(StopReason::Stalled),
             Deadline::Data => self.connecting_timed_out(),
             Deadline::Unused => self.data_unused(),
-            Deadline::Shutdown => self.break_off(Stop::Shutdown),
+            Deadline::Shutdown => self.break_off(StopReason::Shutdown),
             Deadline::Answer => self.unanswered(now),
             Deadline::Farewell => self.replies.shut(),
         }

@@ -18,7 +18,7 @@ use crate::time::{Instant, Now};
 
 use super::failure::failure;
 use super::state::{Range, Work};
-use super::stop::{Stop, Stopped};
+use super::stop::{StopReason, Stopped};
 use super::{Session, number, trim};
 
 /// The bytes of a file that count.
@@ -31,7 +31,7 @@ pub(crate) struct Digesting {
     form: Form,
     stage: Stage,
     /// Why it was told to stop.
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
 }
 
 /// How it is asked for and answered.
@@ -198,7 +198,7 @@ impl Session {
     }
 
     /// Breaks the digest off.
-    pub(super) fn stop_digest(&mut self, why: Stop) {
+    pub(super) fn stop_digest(&mut self, why: StopReason) {
         let Work::Digesting(digesting) = &mut self.work else { return };
         match digesting.stage {
             Stage::Reading { .. } if digesting.stop.is_none() => {
@@ -239,12 +239,12 @@ impl Session {
             }
             (DigestEnd::Storage(error), _) => (451, failure(error).1.into()),
             (DigestEnd::Stopped, _) => {
-                (426, digesting.stop.unwrap_or(Stop::Aborted).text(Stopped::Digest).into())
+                (426, digesting.stop.unwrap_or(StopReason::Aborted).text(Stopped::Digest).into())
             }
         };
         self.journal.ordinary(format_args!("{algorithm} of a file, {code}"));
         self.reply(code, text);
-        if digesting.stop == Some(Stop::Aborted) {
+        if digesting.stop == Some(StopReason::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));
         }
     }

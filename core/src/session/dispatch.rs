@@ -9,7 +9,7 @@ use crate::time::Now;
 
 use super::security::{Protection, Security};
 use super::state::{Range, Work};
-use super::stop::Stop;
+use super::stop::StopReason;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
 impl Session {
@@ -39,7 +39,7 @@ impl Session {
         if can_abort && self.inbox.aborts() {
             // Its own reply has to wait for those of the commands before it, but what it stops does
             // not.
-            self.break_off(Stop::AbortWaits);
+            self.break_off(StopReason::AbortWaits);
             return self.advance(now);
         }
         if matches!(self.work, Work::Idle) && self.inbox.is_empty() {

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use log::Level;
 
-use crate::pace::Pace;
+use crate::log_limiter::LogLimiter;
 use crate::time::Instant;
 
 /// What is done when all is well may be said so much more often than what is refused.
@@ -17,9 +17,9 @@ const ORDINARY: u32 = 20;
 pub(super) struct Journal {
     peer: IpAddr,
     now: Instant,
-    logins: Pace,
-    refusals: Pace,
-    ordinary: Pace,
+    logins: LogLimiter,
+    refusals: LogLimiter,
+    ordinary: LogLimiter,
 }
 
 impl Journal {
@@ -27,9 +27,9 @@ impl Journal {
         Self {
             peer,
             now,
-            logins: Pace::new(per_minute),
-            refusals: Pace::new(per_minute),
-            ordinary: Pace::new(per_minute.saturating_mul(ORDINARY)),
+            logins: LogLimiter::new(per_minute),
+            refusals: LogLimiter::new(per_minute),
+            ordinary: LogLimiter::new(per_minute.saturating_mul(ORDINARY)),
         }
     }
 

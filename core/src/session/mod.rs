@@ -59,7 +59,7 @@ use inbox::Inbox;
 use journal::Journal;
 use security::{Protection, Security};
 use state::{Data, Input, LastWord, Login, Parameters, Then, Work};
-use stop::Stop;
+use stop::StopReason;
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
 const REPLIES_WAITING: usize = 16 * 1024;
@@ -380,7 +380,7 @@ impl Session {
     }
 
     /// Breaks off the transfer or digest that goes on, if it has not come to its end by itself.
-    fn break_off(&mut self, why: Stop) {
+    fn break_off(&mut self, why: StopReason) {
         match self.work {
             Work::Digesting(_) => self.stop_digest(why),
             _ => self.stop_transfer(why),

@@ -2,7 +2,7 @@
 
 /// Why a transfer or digest is told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum StopReason {
     /// ABOR.
     Aborted,
     /// ABOR, which has its own reply when its turn comes.
@@ -22,7 +22,7 @@ pub(super) enum Stopped {
     Digest,
 }
 
-impl Stop {
+impl StopReason {
     /// Returns the text of 426.
     pub(super) fn text(self, what: Stopped) -> &'static str {
         match (self, what) {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use wharf_core::{
-    Action, Disposition, Filter, ListingFormat, Mode, Plan, Proof, StorageRequest, Style,
+    Action, Disposition, Filter, ListingFormat, LoginMethod, Mode, Plan, StorageRequest, Style,
     VirtualPath, WriteMode,
 };
 
@@ -15,13 +15,13 @@ pub(crate) fn show(action: &Action) -> String {
         Action::StartTls { host: None } => "start-tls".into(),
         Action::StartTls { host: Some(host) } => format!("start-tls host={host}"),
         Action::EndTls => "end-tls".into(),
-        Action::Authenticate { id, user, proof, host } => {
-            let proof = match proof {
-                Proof::Password(password) => word(&password.0),
-                Proof::Certificate => "by-certificate".into(),
+        Action::Authenticate { id, user, method, host } => {
+            let method = match method {
+                LoginMethod::Password(password) => word(&password.0),
+                LoginMethod::Certificate => "by-certificate".into(),
             };
             let host = host.map_or(String::new(), |host| format!(" host={host}"));
-            format!("authenticate #{} {} {proof}{host}", id.0, word(user))
+            format!("authenticate #{} {} {method}{host}", id.0, word(user))
         }
         Action::Logout => "logout".into(),
         Action::Vacate => "vacate".into(),

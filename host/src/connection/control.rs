@@ -8,7 +8,7 @@ use rustls::ServerConnection;
 use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
-use crate::server::admission::{Eviction, Seat};
+use crate::server::admission::{Eviction, Permit};
 use crate::tls::client_certificate;
 use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 use wharf_accounts::ClientCertificate;
@@ -107,7 +107,7 @@ impl Control {
     }
 
     /// Hands Session what the client has sent, once; tells whether anything came.
-    pub(super) fn receive(&mut self, session: &mut Session, seat: &Seat, now: Now) -> bool {
+    pub(super) fn receive(&mut self, session: &mut Session, permit: &Permit, now: Now) -> bool {
         if self.handshaking {
             return self.handshake(session, now);
         }
@@ -124,9 +124,9 @@ impl Control {
                 Flow::Blocked => return false,
                 // An end is one also where TLS has not announced it: nothing depends on what might
                 // have been cut off behind a whole line.
-                Flow::Ended => self.ended(session, seat, now),
+                Flow::Ended => self.ended(session, permit, now),
                 Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.ended(session, seat, now);
+                    self.ended(session, permit, now);
                 }
                 Flow::Broken(error) => self.lost(&error, session, now),
             }
@@ -137,29 +137,29 @@ impl Control {
     }
 
     /// Hands Session all that has come, whatever is known of the socket.
-    pub(super) fn check(&mut self, session: &mut Session, seat: &Seat, now: Now) {
+    pub(super) fn check(&mut self, session: &mut Session, permit: &Permit, now: Now) {
         self.wire.set_ready(Readiness::READABLE);
-        self.receive_all(session, seat, now);
+        self.receive_all(session, permit, now);
         self.look_for_end(session, now);
         // Session may want what it had no room for before: there may be a QUIT.
-        self.receive_all(session, seat, now);
+        self.receive_all(session, permit, now);
     }
 
-    fn receive_all(&mut self, session: &mut Session, seat: &Seat, now: Now) {
+    fn receive_all(&mut self, session: &mut Session, permit: &Permit, now: Now) {
         for _ in 0..PORTIONS_AT_ONCE {
-            if !self.receive(session, seat, now) {
+            if !self.receive(session, permit, now) {
                 break;
             }
         }
     }
 
-    fn ended(&mut self, session: &mut Session, seat: &Seat, now: Now) {
+    fn ended(&mut self, session: &mut Session, permit: &Permit, now: Now) {
         if self.mute {
             return self.lost(&io::ErrorKind::BrokenPipe.into(), session, now);
         }
         self.input = Input::Ended;
         // Where the place is taken away, that is what the end means.
-        let evicted = seat.eviction() != Eviction::No;
+        let evicted = permit.eviction() != Eviction::No;
         session.handle(if evicted { Event::Evicted } else { Event::ControlClosed }, now);
     }
 
@@ -266,7 +266,7 @@ impl Control {
     /// Nothing can be said or heard any more.
     fn lost(&mut self, error: &io::Error, session: &mut Session, now: Now) {
         if self.wire.tls().is_some() && error.kind() == io::ErrorKind::InvalidData {
-            wharf_storage::say!(Info, "{}: TLS broken: {error}", self.peer);
+            wharf_storage::log_limited!(Info, "{}: TLS broken: {error}", self.peer);
         }
         self.input = Input::Lost { refused: error.kind() == io::ErrorKind::InvalidData };
         self.unread.clear();

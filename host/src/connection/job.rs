@@ -9,7 +9,7 @@ use wharf_core::{Event, StorageError};
 use crate::transfer::digest::Reading;
 use crate::transfer::files::OpenFile;
 use crate::transfer::pump::Pumped;
-use crate::workers::Patron;
+use crate::workers::JobOwner;
 use wharf_accounts::Account;
 
 /// A piece of work that may block: a storage call, a login, a SITE command.
@@ -20,7 +20,7 @@ pub struct Job {
     lane: Lane,
     kind: Kind,
     /// Whose it is.
-    patron: Option<Arc<Patron>>,
+    owner: Option<Arc<JobOwner>>,
     work: Box<dyn FnOnce() -> Outcome + Send>,
 }
 
@@ -42,7 +42,7 @@ enum Kind {
 pub enum Lane {
     /// Beside as many others as the driver bears: it mostly waits for a disk.
     Storage,
-    /// Beside no more than [`Server::logins_at_once`](crate::Server::logins_at_once) of its kind:
+    /// Beside no more than [`Service::logins_at_once`](crate::Service::logins_at_once) of its kind:
     /// hashing a password takes much memory and a processor, as it should. Those that wait take no
     /// thread from storage calls.
     Login,
@@ -73,7 +73,7 @@ pub(crate) enum Outcome {
 
 impl Job {
     pub(crate) fn new(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
-        Self { lane: Lane::Storage, kind: Kind::Needed, patron: None, work: Box::new(work) }
+        Self { lane: Lane::Storage, kind: Kind::Needed, owner: None, work: Box::new(work) }
     }
 
     /// Makes a job that asks the accounts.
@@ -110,17 +110,17 @@ impl Job {
     }
 
     /// Says whose it is.
-    pub(crate) fn of(mut self, patron: &Arc<Patron>) -> Self {
-        self.patron = Some(patron.clone());
+    pub(crate) fn of(mut self, owner: &Arc<JobOwner>) -> Self {
+        self.owner = Some(owner.clone());
         self
     }
 
-    pub(crate) fn patron(&self) -> Option<Arc<Patron>> {
-        self.patron.clone()
+    pub(crate) fn owner(&self) -> Option<Arc<JobOwner>> {
+        self.owner.clone()
     }
 
-    pub(crate) fn patron_ref(&self) -> Option<&Patron> {
-        self.patron.as_deref()
+    pub(crate) fn owner_ref(&self) -> Option<&JobOwner> {
+        self.owner.as_deref()
     }
 
     /// Returns where it may run.

@@ -9,7 +9,6 @@ mod data;
 pub(crate) mod job;
 mod security;
 mod sockets;
-mod transfer;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -22,15 +21,15 @@ use wharf_core::{
 };
 
 use crate::connection::job::{Done, Job, Outcome};
-use crate::server::Server;
-use crate::server::admission::{Eviction, Seat};
+use crate::server::Service;
+use crate::server::admission::{Eviction, Permit};
 use crate::server::listener::Arrival;
 use crate::server::site::SiteRequest;
 use crate::tls::Owner;
-use crate::transfer::digest::{Digesting, Step};
+use crate::transfer::digest::{DigestStep, Digesting};
 use crate::transfer::files::{Files, OpenFile};
 use crate::wire::Readiness;
-use crate::workers::{Patron, Presence};
+use crate::workers::{JobOwner, Presence};
 use wharf_accounts::Account;
 
 use control::Control;
@@ -46,7 +45,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// One client's session: its sockets, its open files, and the [`Session`] that decides.
 pub struct Connection {
-    server: Arc<Server>,
+    service: Arc<Service>,
     session: Session,
     control: Control,
     data: DataChannel,
@@ -63,9 +62,9 @@ pub struct Connection {
     life: Life,
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
-    seat: Seat,
+    permit: Permit,
     /// What the workers know of this session.
-    patron: Arc<Patron>,
+    job_owner: Arc<JobOwner>,
     implicit_tls: bool,
 }
 
@@ -96,27 +95,27 @@ pub enum Turn {
 
 impl Connection {
     /// Takes a client that has been accepted; `None` where it is not even to be told why not.
-    pub fn open(server: &Arc<Server>, arrival: Arrival) -> Option<Self> {
+    pub fn open(service: &Arc<Service>, arrival: Arrival) -> Option<Self> {
         let Arrival { socket, peer, implicit_tls } = arrival;
-        let now = server.clock.now();
-        let (admission, mut seat) = if server.failures.is_cooling(peer.ip(), now.instant) {
-            (Admission::CoolingDown, server.sessions.refuse()?)
+        let now = service.clock.now();
+        let (admission, mut permit) = if service.failures.is_cooling(peer.ip(), now.instant) {
+            (Admission::CoolingDown, service.sessions.refuse()?)
         } else {
-            server.sessions.enter(peer.ip())?
+            service.sessions.enter(peer.ip())?
         };
         let local = socket.local_addr().ok()?.as_socket()?;
         let mut endpoint = Endpoint::new(local, peer, admission);
         if implicit_tls {
             endpoint = endpoint.with_implicit_tls();
         }
-        let session = Session::new(server.session.clone(), endpoint, now);
+        let session = Session::new(service.session.clone(), endpoint, now);
         let control = Control::new(socket, endpoint.peer().ip());
-        seat.await_login(control.socket());
+        permit.await_login(control.socket());
         Some(Self {
-            server: server.clone(),
+            service: service.clone(),
             session,
             control,
-            data: DataChannel::new(server.transfer_memory.clone()),
+            data: DataChannel::new(service.transfer_memory.clone()),
             files: Files::default(),
             digest: None,
             account: None,
@@ -127,8 +126,8 @@ impl Connection {
             out: 0,
             life: Life::Alive,
             look_again: None,
-            seat,
-            patron: Arc::new(Patron::new(peer.ip())),
+            permit,
+            job_owner: Arc::new(JobOwner::new(peer.ip())),
             implicit_tls,
         })
     }
@@ -140,7 +139,8 @@ impl Connection {
             return;
         }
         let endpoint = Endpoint::new(self.local, self.peer, Admission::ServerFull);
-        self.session = Session::new(self.server.session.clone(), endpoint, self.server.clock.now());
+        self.session =
+            Session::new(self.service.session.clone(), endpoint, self.service.clock.now());
         while self.life == Life::Alive && self.turn() == Turn::Again {}
     }
 
@@ -149,7 +149,7 @@ impl Connection {
     /// Afterwards, whatever it returns, take the [jobs](Self::next_job); unless it is over, look at
     /// the [data socket](Self::data_socket) too: it may be another one, or gone.
     pub fn turn(&mut self) -> Turn {
-        let now = self.server.clock.now();
+        let now = self.service.clock.now();
         if self.life != Life::Alive {
             return self.linger(now);
         }
@@ -167,7 +167,7 @@ impl Connection {
                 let (session, files) = (&mut self.session, &mut self.files);
                 moved |= self.data.advance(session, files, &mut self.jobs, now) | self.act(now);
             }
-            moved |= self.control.receive(&mut self.session, &self.seat, now);
+            moved |= self.control.receive(&mut self.session, &self.permit, now);
             if moved {
                 self.data.part();
             }
@@ -186,7 +186,7 @@ impl Connection {
             }
             moved |= self.control.transmit(&mut self.session, now);
             if self.control.is_over() {
-                self.patron.set_presence(Presence::Ended);
+                self.job_owner.set_presence(Presence::Ended);
             }
             if !moved {
                 // What has just begun is watched from now on.
@@ -201,7 +201,7 @@ impl Connection {
     pub fn next_job(&mut self) -> Option<Job> {
         let job = self.jobs.pop_front()?;
         self.out += 1;
-        Some(job.of(&self.patron))
+        Some(job.of(&self.job_owner))
     }
 
     /// Takes the outcome of a job.
@@ -210,13 +210,13 @@ impl Connection {
         if self.life != Life::Alive {
             return self.jobs.extend(done.discard());
         }
-        let now = self.server.clock.now();
+        let now = self.service.clock.now();
         match done.0 {
             Outcome::Event(event) => self.session.handle(event, now),
             Outcome::LoggedIn(event, account) => {
-                self.patron.set_tree(Arc::as_ptr(&account.storage).cast::<()>().addr());
+                self.job_owner.set_tree(Arc::as_ptr(&account.storage).cast::<()>().addr());
                 self.account = Some(account);
-                self.seat.log_in();
+                self.permit.log_in();
                 self.session.handle(event, now);
             }
             Outcome::File(event, id, file) => {
@@ -232,7 +232,7 @@ impl Connection {
             }
             Outcome::Nothing => {}
             Outcome::Panicked => {
-                wharf_storage::say!(
+                wharf_storage::log_limited!(
                     Error,
                     "{}: a storage, accounts or SITE call panicked",
                     self.peer.ip()
@@ -244,7 +244,7 @@ impl Connection {
 
     /// Tells the session that the server stops; transfers may go on until `deadline`.
     pub fn shut_down(&mut self, deadline: Instant) {
-        self.session.handle(Event::Shutdown { deadline }, self.server.clock.now());
+        self.session.handle(Event::Shutdown { deadline }, self.service.clock.now());
     }
 
     /// Returns when [`turn`](Self::turn) is due, even if nothing happens until then.
@@ -310,14 +310,14 @@ impl Connection {
                     self.session.handle(Event::DataProtected { id, proof: None }, now);
                 }
             }
-            Action::Authenticate { id, user, proof, host } => {
-                self.authenticate(id, user, proof, host);
+            Action::Authenticate { id, user, method, host } => {
+                self.authenticate(id, user, method, host);
             }
             Action::Logout => self.log_out(),
             Action::Vacate => {
-                self.seat.vacate();
+                self.permit.vacate();
                 if let Some(account) = &mut self.account {
-                    account.seat = None;
+                    account.permit = None;
                 }
             }
             Action::Storage { id, request } => match &self.account {
@@ -331,7 +331,7 @@ impl Connection {
             },
             Action::Release(id) => self.jobs.extend(self.files.release(id)),
             Action::Site { id, command, argument, user, directory } => {
-                let handler = self.server.site_handlers.get(command).cloned();
+                let handler = self.service.site_handlers.get(command).cloned();
                 let (Some(handler), Some(account)) = (handler, &self.account) else { return };
                 let request = SiteRequest {
                     argument,
@@ -346,7 +346,7 @@ impl Connection {
                 }));
             }
             Action::Listen { id } => {
-                let ports = &self.server.passive_ports;
+                let ports = &self.service.passive_ports;
                 let port = self.data.listen(id, self.peer.ip(), self.local, ports);
                 self.session.handle(Event::Listening { id, port }, now);
             }
@@ -365,7 +365,7 @@ impl Connection {
                 let started = self.data.start(id, plan, mode, rate, &mut self.files, now);
                 if let Err(end) = started {
                     if end == TransferEnd::NoMemory {
-                        wharf_storage::say!(Warn, "transfers take all the memory they may");
+                        wharf_storage::log_limited!(Warn, "transfers take all the memory they may");
                     }
                     self.data.refuse(&mut self.jobs, now);
                     self.jobs.extend(read.and_then(|file| self.files.release(file)));
@@ -374,7 +374,7 @@ impl Connection {
             }
             Action::StopTransfer => self.data.stop(),
             Action::CheckControl { id } => {
-                self.control.check(&mut self.session, &self.seat, now);
+                self.control.check(&mut self.session, &self.permit, now);
                 self.session.handle(Event::ControlChecked { id }, now);
             }
             Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {
@@ -416,7 +416,7 @@ impl Connection {
 
     /// Goes, where the place has been given to another; tells whether that is over already.
     fn make_room(&mut self, now: Now) -> bool {
-        match self.seat.eviction() {
+        match self.permit.eviction() {
             Eviction::No => false,
             Eviction::ToBeTold => {
                 self.session.handle(Event::Evicted, now);
@@ -433,9 +433,9 @@ impl Connection {
     fn advance_digest(&mut self, now: Now) -> bool {
         let Some(digest) = &mut self.digest else { return false };
         match digest.step() {
-            Step::Waiting => return false,
-            Step::Job(job) => self.jobs.push_back(job),
-            Step::Ended(end, file) => {
+            DigestStep::Waiting => return false,
+            DigestStep::Job(job) => self.jobs.push_back(job),
+            DigestStep::Ended(end, file) => {
                 let id = digest.id();
                 self.digest = None;
                 self.jobs.push_back(file);
@@ -448,7 +448,7 @@ impl Connection {
     /// Lets go of all but the control connection itself.
     fn close(&mut self, life: Life) {
         self.life = life;
-        self.patron.set_presence(Presence::Gone);
+        self.job_owner.set_presence(Presence::Gone);
         self.control.finish();
         self.data.close(&mut self.jobs);
         self.jobs.extend(self.files.release_all());
@@ -467,6 +467,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.patron.set_presence(Presence::Gone);
+        self.job_owner.set_presence(Presence::Gone);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use socket2::Socket;
 use wharf_core::Admission;
 
-use crate::server::client_address::Client;
+use crate::server::client_address::ClientAddress;
 
 /// How many sessions may exist at once only to be told that there is no room.
 const REFUSED_AT_MOST: usize = 64;
@@ -18,7 +18,7 @@ const EVICTED_AT_MOST: usize = 64;
 
 /// The places that a server has for sessions.
 #[derive(Debug)]
-pub struct Sessions {
+pub struct AdmissionControl {
     max_sessions: usize,
     max_per_address: usize,
     counts: Mutex<Counts>,
@@ -29,20 +29,20 @@ struct Counts {
     admitted: usize,
     refused: usize,
     /// Only clients that are there; none has a count of zero.
-    clients: HashMap<Client, usize>,
+    clients: HashMap<ClientAddress, usize>,
     last_seat: u64,
     /// How many there are whose place has been taken from them.
     evicted: usize,
     /// How many go on without a place.
     vacated: usize,
-    /// Who has not logged in, by seat: the oldest comes first.
+    /// Who has not logged in, by permit: the oldest comes first.
     strangers: BTreeMap<u64, Stranger>,
 }
 
 /// A session without a login.
 #[derive(Debug)]
 struct Stranger {
-    client: Client,
+    client: ClientAddress,
     socket: Arc<Socket>,
     eviction: Arc<AtomicU8>,
 }
@@ -60,7 +60,7 @@ pub(crate) enum Eviction {
 
 impl Counts {
     /// Takes the place of a session from it.
-    fn free(&mut self, client: Client) {
+    fn free(&mut self, client: ClientAddress) {
         self.admitted -= 1;
         if let Some(present) = self.clients.get_mut(&client) {
             *present -= 1;
@@ -75,17 +75,17 @@ impl Counts {
     ///
     /// It is the oldest of those whose client holds more than half as many such places as the one
     /// that holds most: who is about to log in does not make room for a crowd.
-    fn evict(&mut self, of: Option<Client>) -> bool {
-        let wanted = |client: &Client| of.is_none_or(|of| of == *client);
-        let mut held: HashMap<Client, usize> = HashMap::new();
+    fn evict(&mut self, of: Option<ClientAddress>) -> bool {
+        let wanted = |client: &ClientAddress| of.is_none_or(|of| of == *client);
+        let mut held: HashMap<ClientAddress, usize> = HashMap::new();
         for stranger in self.strangers.values().filter(|stranger| wanted(&stranger.client)) {
             *held.entry(stranger.client).or_default() += 1;
         }
         let most = held.values().max().copied().unwrap_or(0);
         let holds_many = |client| held.get(client).is_some_and(|&count| count * 2 > most);
         let oldest = self.strangers.iter().find(|(_, stranger)| holds_many(&stranger.client));
-        let Some(seat) = oldest.map(|(seat, _)| *seat) else { return false };
-        let Some(Stranger { client, socket, eviction }) = self.strangers.remove(&seat) else {
+        let Some(permit) = oldest.map(|(permit, _)| *permit) else { return false };
+        let Some(Stranger { client, socket, eviction }) = self.strangers.remove(&permit) else {
             return false;
         };
         self.evicted += 1;
@@ -109,7 +109,7 @@ impl Counts {
     }
 }
 
-impl Sessions {
+impl AdmissionControl {
     /// Makes room for `max_sessions` in all, and `max_per_address` from one client.
     ///
     /// A client is an IPv4 address, in IPv6 clothes or not, or an IPv6 network of 64 bits.
@@ -117,17 +117,17 @@ impl Sessions {
         Arc::new(Self { max_sessions, max_per_address, counts: Mutex::default() })
     }
 
-    /// Takes a place for a session with `peer`, which is given back when the [`Seat`] is dropped.
+    /// Takes a place for a session with `peer`, which is given back when the [`Permit`] is dropped.
     ///
-    /// A session that is not welcome has a seat too, to be told so and go: it takes no place from
+    /// A session that is not welcome has a permit too, to be told so and go: it takes no place from
     /// others, but there are few of these. `None` means that not even one of these is free, and
     /// the connection is best dropped without a word.
     ///
     /// Where there is no room, the oldest session that has not logged in has to go, of the same client
     /// where that has all it may have: a crowd that only connects keeps nobody out. Who has logged
     /// in stays.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Admission, Seat)> {
-        let client = Client::of(peer);
+    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Admission, Permit)> {
+        let client = ClientAddress::of(peer);
         let mut counts = self.lock();
         let present = |counts: &Counts| counts.clients.get(&client).copied().unwrap_or(0);
         let is_full = present(&counts) >= self.max_per_address;
@@ -146,16 +146,16 @@ impl Sessions {
         } else {
             counts.refuse()?
         };
-        let seat = counts.last_seat;
+        let permit = counts.last_seat;
         drop(counts);
-        Some((admission, Seat::new(self, place, seat)))
+        Some((admission, Permit::new(self, place, permit)))
     }
 
-    /// Takes a seat for a session that is not welcome whatever room there is; `None` as with
+    /// Takes a permit for a session that is not welcome whatever room there is; `None` as with
     /// [`enter`](Self::enter).
-    pub fn refuse(self: &Arc<Self>) -> Option<Seat> {
+    pub fn refuse(self: &Arc<Self>) -> Option<Permit> {
         let place = self.lock().refuse()?;
-        Some(Seat::new(self, place, 0))
+        Some(Permit::new(self, place, 0))
     }
 
     /// Returns how many sessions there are that were welcome.
@@ -171,8 +171,8 @@ impl Sessions {
 /// A session's place among the others; dropping it gives the place back.
 #[derive(Debug)]
 #[must_use = "the place is given back at once when this is dropped"]
-pub struct Seat {
-    sessions: Arc<Sessions>,
+pub struct Permit {
+    sessions: Arc<AdmissionControl>,
     place: Place,
     /// In the order in which they were taken, or became those of strangers.
     number: u64,
@@ -181,14 +181,14 @@ pub struct Seat {
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    Counted(Client),
+    Counted(ClientAddress),
     Refused,
     /// The session goes on without.
     Vacated,
 }
 
-impl Seat {
-    fn new(sessions: &Arc<Sessions>, place: Place, number: u64) -> Self {
+impl Permit {
+    fn new(sessions: &Arc<AdmissionControl>, place: Place, number: u64) -> Self {
         let eviction = Arc::new(AtomicU8::new(Eviction::No as u8));
         Self { sessions: Arc::clone(sessions), place, number, eviction }
     }
@@ -235,7 +235,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.sessions.lock();
         counts.strangers.remove(&self.number);
@@ -263,9 +263,9 @@ mod tests {
 
     #[test]
     fn both_limits_hold_and_places_come_back() {
-        let sessions = Sessions::new(3, 2);
+        let sessions = AdmissionControl::new(3, 2);
         let enter = |text| sessions.enter(ip(text)).unwrap();
-        let (first, seat) = enter("192.0.2.1");
+        let (first, permit) = enter("192.0.2.1");
         let (second, _seat2) = enter("192.0.2.1");
         assert_eq!((first, second), (Admission::Welcome, Admission::Welcome));
         assert_eq!(enter("192.0.2.1").0, Admission::AddressFull);
@@ -273,14 +273,14 @@ mod tests {
         assert_eq!(third, Admission::Welcome);
         assert_eq!(enter("192.0.2.3").0, Admission::ServerFull);
         assert_eq!(sessions.count(), 3);
-        drop(seat);
+        drop(permit);
         assert_eq!(sessions.count(), 2);
         assert_eq!(enter("192.0.2.1").0, Admission::Welcome);
     }
 
     #[test]
     fn clients_have_many_addresses() {
-        let sessions = Sessions::new(10, 1);
+        let sessions = AdmissionControl::new(10, 1);
         let (_, _v4) = sessions.enter(ip("192.0.2.1")).unwrap();
         let (_, _v6) = sessions.enter(ip("2001:db8::1")).unwrap();
         for (text, expected) in [
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_refused_are_few() {
-        let sessions = Sessions::new(0, 1);
+        let sessions = AdmissionControl::new(0, 1);
         let refused: Vec<_> =
             (0..REFUSED_AT_MOST).map(|_| sessions.enter(ip("192.0.2.1")).unwrap()).collect();
         assert!(refused.iter().all(|(admission, _)| *admission == Admission::ServerFull));
@@ -318,26 +318,26 @@ mod tests {
 
     #[test]
     fn the_oldest_without_a_login_makes_room() {
-        let sessions = Sessions::new(4, 2);
+        let sessions = AdmissionControl::new(4, 2);
         let enter = |text| sessions.enter(ip(text)).unwrap();
         let [(first, theirs), (second, also_theirs), (third, others)] =
             [connection(), connection(), connection()];
-        let (_, mut seat) = enter("192.0.2.1");
+        let (_, mut permit) = enter("192.0.2.1");
         let (_, mut logged_in) = enter("192.0.2.1");
         let (_, mut other) = enter("192.0.2.2");
-        seat.await_login(&first);
+        permit.await_login(&first);
         logged_in.await_login(&second);
         logged_in.log_in();
         other.await_login(&third);
         // The client's own goes before another's, and a place is not given back twice.
         let (admission, _new) = enter("192.0.2.1");
         assert_eq!(admission, Admission::Welcome);
-        assert_eq!(seat.eviction(), Eviction::ToBeTold);
+        assert_eq!(permit.eviction(), Eviction::ToBeTold);
         assert!(has_ended(&first) && !has_ended(&second) && !has_ended(&third));
         assert_eq!(sessions.count(), 3);
-        seat.await_login(&first);
+        permit.await_login(&first);
         assert_eq!(enter("192.0.2.1").0, Admission::AddressFull);
-        drop(seat);
+        drop(permit);
         assert_eq!(sessions.count(), 3);
         assert_eq!(enter("192.0.2.1").0, Admission::AddressFull);
         // Where all is full, anybody's.
@@ -359,13 +359,13 @@ mod tests {
 
     #[test]
     fn who_comes_alone_does_not_make_room_for_a_crowd() {
-        let sessions = Sessions::new(5, 5);
+        let sessions = AdmissionControl::new(5, 5);
         let come = |text| {
-            let (admission, mut seat) = sessions.enter(ip(text)).unwrap();
+            let (admission, mut permit) = sessions.enter(ip(text)).unwrap();
             assert_eq!(admission, Admission::Welcome);
             let (ours, _) = connection();
-            seat.await_login(&ours);
-            seat
+            permit.await_login(&ours);
+            permit
         };
         let honest = come("192.0.2.1");
         let mut crowd: Vec<_> = (0..4).map(|_| come("192.0.2.2")).collect();
@@ -379,22 +379,22 @@ mod tests {
 
     #[test]
     fn of_many_who_make_room_some_hear_nothing() {
-        let sessions = Sessions::new(1, 1);
+        let sessions = AdmissionControl::new(1, 1);
         let mut seats = Vec::new();
         for number in 0..EVICTED_AT_MOST + 3 {
-            let (_, mut seat) = sessions.enter(ip("192.0.2.1")).unwrap();
+            let (_, mut permit) = sessions.enter(ip("192.0.2.1")).unwrap();
             let (ours, _) = connection();
-            seat.await_login(&ours);
-            seats.push(seat);
+            permit.await_login(&ours);
+            seats.push(permit);
             assert_eq!(sessions.count(), 1, "{number}");
         }
-        let silent = seats.iter().filter(|seat| seat.eviction() == Eviction::Silent).count();
+        let silent = seats.iter().filter(|permit| permit.eviction() == Eviction::Silent).count();
         assert_eq!(silent, 2);
     }
 
     #[test]
     fn a_session_can_go_on_without_its_place() {
-        let sessions = Sessions::new(1, 1);
+        let sessions = AdmissionControl::new(1, 1);
         let (_, mut first) = sessions.enter(ip("192.0.2.1")).unwrap();
         first.vacate();
         assert_eq!(sessions.count(), 0);
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_those_who_went() {
-        let sessions = Sessions::new(1_000, 3);
+        let sessions = AdmissionControl::new(1_000, 3);
         let seats: Vec<_> =
             (0..200_u8).map(|n| sessions.enter(IpAddr::from([198, 51, 100, n]))).collect();
         assert_eq!(sessions.lock().clients.len(), 200);
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn limits_hold_among_threads() {
-        let sessions = Sessions::new(20, 5);
+        let sessions = AdmissionControl::new(20, 5);
         thread::scope(|scope| {
             for n in 0..8_u8 {
                 let sessions = &sessions;

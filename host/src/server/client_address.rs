@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// A client, as far as its address tells: what is counted for each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
+pub(crate) enum ClientAddress {
     /// An IPv4 address, in IPv6 clothes or not.
     V4(Ipv4Addr),
     /// The first 64 bits: whoever has one address of such a network has all of them.
     V6(u64),
 }
 
-impl Client {
+impl ClientAddress {
     pub(crate) fn of(peer: IpAddr) -> Self {
         match peer.to_canonical() {
             IpAddr::V4(ip) => Self::V4(ip),

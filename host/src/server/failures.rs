@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wharf_core::Instant;
 
-use crate::server::client_address::Client;
+use crate::server::client_address::ClientAddress;
 
 /// How many clients are remembered.
 const CLIENTS_AT_MOST: usize = 10_000;
@@ -25,7 +25,7 @@ pub struct Failures {
     max: u32,
     window: Duration,
     cool_down: Duration,
-    clients: Mutex<HashMap<Client, Record>>,
+    clients: Mutex<HashMap<ClientAddress, Record>>,
 }
 
 /// What is remembered of a client.
@@ -51,7 +51,7 @@ impl Failures {
         if self.max == 0 {
             return;
         }
-        let client = Client::of(peer);
+        let client = ClientAddress::of(peer);
         let mut clients = self.lock();
         let known = clients.get(&client).copied().filter(|record| !self.is_over(record, now));
         if known.is_none() {
@@ -68,7 +68,7 @@ impl Failures {
     /// Tells whether a client has to stay away.
     pub fn is_cooling(&self, peer: IpAddr, now: Instant) -> bool {
         let cooling_until = |record: &Record| record.cooling_until;
-        let until = self.lock().get(&Client::of(peer)).and_then(cooling_until);
+        let until = self.lock().get(&ClientAddress::of(peer)).and_then(cooling_until);
         until.is_some_and(|until| now < until)
     }
 
@@ -78,7 +78,12 @@ impl Failures {
     }
 
     /// Forgets others, where a newcomer finds no room.
-    fn make_room(&self, clients: &mut HashMap<Client, Record>, newcomer: Client, now: Instant) {
+    fn make_room(
+        &self,
+        clients: &mut HashMap<ClientAddress, Record>,
+        newcomer: ClientAddress,
+        now: Instant,
+    ) {
         if clients.len() < CLIENTS_AT_MOST || clients.contains_key(&newcomer) {
             return;
         }
@@ -92,7 +97,7 @@ impl Failures {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Client, Record>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientAddress, Record>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,11 +196,11 @@ mod tests {
         }
         assert_eq!(failures.lock().len(), CLIENTS_AT_MOST);
         assert!(failures.is_cooling(worse, at(4)));
-        assert_eq!(failures.lock()[&Client::of(bad)].failed, 2);
+        assert_eq!(failures.lock()[&ClientAddress::of(bad)].failed, 2);
         // Whose time is over makes room before all others.
         attempt(number(CLIENTS_AT_MOST * 2), 1, 10);
         assert_eq!(failures.lock().len(), CLIENTS_AT_MOST - 1);
-        assert!(!failures.lock().contains_key(&Client::of(worse)));
+        assert!(!failures.lock().contains_key(&ClientAddress::of(worse)));
         for another in 1..=2 {
             attempt(number(CLIENTS_AT_MOST * 2 + another), 1, 11);
         }

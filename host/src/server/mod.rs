@@ -2,9 +2,9 @@
 //!
 //! | file | has |
 //! |---|---|
-//! | `shared` | all of it together: [`Server`] |
+//! | `service` | all of it together: [`Service`] |
 //! | `listener` | where clients come in: [`Listener`] |
-//! | `admission` | how many may be in at once: [`Sessions`] |
+//! | `admission` | how many may be in at once: [`AdmissionControl`] |
 //! | `failures` | who has failed to log in too often: [`Failures`] |
 //! | `client_address` | which addresses count as one client's |
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
@@ -21,17 +21,17 @@ pub(crate) mod failures;
 pub(crate) mod listener;
 pub(crate) mod passive;
 pub(crate) mod ports;
-mod shared;
+mod service;
 pub(crate) mod site;
 pub(crate) mod stop;
 
-pub use admission::{Seat, Sessions};
+pub use admission::{AdmissionControl, Permit};
 pub use clock::Clock;
 pub use descriptors::affordable_sessions;
 pub use failures::Failures;
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 pub use passive::{PassivePorts, PassivePortsError};
 pub use ports::OpenPorts;
-pub use shared::Server;
+pub use service::Service;
 pub use site::{SiteHandler, SiteRequest};
 pub use stop::Stop;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use socket2::Socket;
 
-use crate::server::client_address::Client;
+use crate::server::client_address::ClientAddress;
 use crate::server::passive::PassivePorts;
 
 /// The passive ports of a server, and which sessions have them open.
@@ -33,7 +33,7 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    client: Client,
+    client: ClientAddress,
     at: SocketAddr,
     socket: Arc<Socket>,
     state: Arc<State>,
@@ -68,7 +68,7 @@ impl OpenPorts {
     ///
     /// The error is that of [`PassivePorts::listen`].
     pub(crate) fn open(self: &Arc<Self>, peer: IpAddr, at: SocketAddr) -> io::Result<OpenPort> {
-        let client = Client::of(peer);
+        let client = ClientAddress::of(peer);
         let mut open = self.lock();
         let free = |port: SocketAddr| open.entries.values().all(|entry| entry.at != port);
         let listener = match self.ports.listen_where(at, free) {
@@ -97,7 +97,7 @@ impl OpenPorts {
 impl Open {
     /// Takes a port on the address `ip` from the session that has it, for one with `client`; `None`
     /// where all are in use.
-    fn take_away(&mut self, client: Client, ip: IpAddr) -> Option<SocketAddr> {
+    fn take_away(&mut self, client: ClientAddress, ip: IpAddr) -> Option<SocketAddr> {
         let number = self.oldest_of_most(ip, false).map(|(number, _)| number).or_else(|| {
             let own = |entry: &&Entry| entry.client == client && entry.at.ip() == ip;
             let own = self.entries.values().filter(own).count();
@@ -119,7 +119,7 @@ impl Open {
     /// Returns the oldest port of the client that has most of them on the address `ip`, and how many
     /// that are: of those that are awaited, or of the others.
     fn oldest_of_most(&self, ip: IpAddr, awaited: bool) -> Option<(u64, usize)> {
-        let mut clients: HashMap<Client, (u64, usize)> = HashMap::new();
+        let mut clients: HashMap<ClientAddress, (u64, usize)> = HashMap::new();
         for (number, entry) in &self.entries {
             let is_awaited = entry.state.awaited.load(Ordering::Relaxed);
             if entry.at.ip() == ip && is_awaited == awaited {
@@ -201,7 +201,7 @@ mod tests {
         let ports = free_range(5);
         let held: Vec<_> = [1, 2, 2, 2, 1].map(|number| open(&ports, number)).into();
         assert_eq!(given_away(&held), []);
-        // Client 2 has three, then two as client 1, whose first is older.
+        // ClientAddress 2 has three, then two as client 1, whose first is older.
         let third = open(&ports, 3);
         assert_eq!((given_away(&held), third.port()), (vec![1], held[1].port()));
         let fourth = open(&ports, 3);

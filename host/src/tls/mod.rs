@@ -40,7 +40,7 @@ pub(crate) use session::{DataOrigin, Owner};
 pub use wharf_accounts::ClientCertificate;
 
 use generation::{Chooser, Generation};
-use session::{Gate, Notes, Role, Sessions};
+use session::{Gate, Notes, Role, TlsSessions};
 use watched::Watched;
 
 /// How many TLS 1.3 tickets a control connection gets: some clients use each only once, and some
@@ -67,7 +67,7 @@ const MAX_TICKETS: usize = 64;
 /// connection looks at their time stamps, and no more, before its handshake.
 pub struct Tls {
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
-    sessions: Sessions,
+    sessions: TlsSessions,
     resumption: Resumption,
     generation: RwLock<Arc<Generation>>,
     /// The files as they were when last read, or tried to.
@@ -83,7 +83,7 @@ impl Tls {
         let off = ClientCertificates::Off;
         let generation = Generation::new(&builder, default, BTreeMap::new(), off);
         Ok(Self {
-            sessions: Sessions::new()?,
+            sessions: TlsSessions::new()?,
             resumption: Resumption::default(),
             seen: Mutex::new(generation.files()),
             generation: RwLock::new(Arc::new(generation)),

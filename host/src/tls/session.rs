@@ -69,12 +69,12 @@ impl fmt::Debug for Owner {
 
 /// What all connections share: the keys of the tickets, and the sessions without a ticket.
 #[derive(Clone, Debug)]
-pub(super) struct Sessions {
+pub(super) struct TlsSessions {
     ticketer: Arc<dyn ProducesTickets>,
     cache: Arc<ServerSessionMemoryCache>,
 }
 
-impl Sessions {
+impl TlsSessions {
     pub(super) fn new() -> Result<Self, TlsError> {
         let ticketer = Ticketer::new().map_err(TlsError::failed)?;
         Ok(Self { ticketer, cache: ServerSessionMemoryCache::new(CACHED_SESSIONS) })
@@ -111,7 +111,7 @@ impl Notes {
 /// The gate that one connection's sessions pass on their way in and out.
 #[derive(Debug)]
 pub(super) struct Gate {
-    pub(super) sessions: Sessions,
+    pub(super) sessions: TlsSessions,
     pub(super) mark: Mark,
     pub(super) role: Role,
     pub(super) notes: Arc<Notes>,

@@ -39,7 +39,7 @@ impl Deflated {
                 Ok(_) if more && taken == self.plain.len() && has_room => return Ok(true),
                 Ok(_) => {}
                 Err(error) => {
-                    wharf_storage::say!(Error, "compressing failed: {error}");
+                    wharf_storage::log_limited!(Error, "compressing failed: {error}");
                     return Err(StorageError::Other);
                 }
             }

@@ -24,7 +24,7 @@ pub(crate) struct Digesting {
 }
 
 /// What a [`Digesting`] comes to next.
-pub(crate) enum Step {
+pub(crate) enum DigestStep {
     /// A portion is to be read.
     Job(Job),
     /// A job is out: wait for it.
@@ -59,19 +59,19 @@ impl Digesting {
         self.id
     }
 
-    pub(crate) fn step(&mut self) -> Step {
-        let Some(mut reading) = self.reading.take() else { return Step::Waiting };
+    pub(crate) fn step(&mut self) -> DigestStep {
+        let Some(mut reading) = self.reading.take() else { return DigestStep::Waiting };
         let end = match self.over.take() {
             Some(end) => end,
             None if reading.left.is_empty() => DigestEnd::Complete(reading.hasher.finish()),
             None => {
-                return Step::Job(Job::digest(move || {
+                return DigestStep::Job(Job::digest(move || {
                     let outcome = reading.read();
                     Outcome::Digested(reading, outcome)
                 }));
             }
         };
-        Step::Ended(end, Job::drop((reading.file, reading.buffer)))
+        DigestStep::Ended(end, Job::drop((reading.file, reading.buffer)))
     }
 
     /// Takes what a job comes back with; returns how many bytes have been read in all.
@@ -105,7 +105,10 @@ impl Reading {
         let portion = &mut self.buffer[..left.min(PORTION)];
         let count = self.file.read_at(self.left.start, portion)?;
         if count == 0 {
-            wharf_storage::say!(Warn, "a file became shorter while its digest was computed");
+            wharf_storage::log_limited!(
+                Warn,
+                "a file became shorter while its digest was computed"
+            );
             return Err(StorageError::Other);
         }
         self.hasher.update(&portion[..count]);
@@ -172,15 +175,15 @@ mod tests {
         let mut progress = Vec::new();
         loop {
             match digesting.step() {
-                Step::Job(job) => {
-                    assert!(matches!(digesting.step(), Step::Waiting));
+                DigestStep::Job(job) => {
+                    assert!(matches!(digesting.step(), DigestStep::Waiting));
                     let Outcome::Digested(reading, outcome) = job.run().0 else {
                         panic!("another outcome");
                     };
                     progress.push(digesting.complete(reading, outcome));
                 }
-                Step::Ended(end, _) => return (end, progress),
-                Step::Waiting => panic!("it waits for nothing"),
+                DigestStep::Ended(end, _) => return (end, progress),
+                DigestStep::Waiting => panic!("it waits for nothing"),
             }
         }
     }
@@ -246,7 +249,7 @@ mod tests {
         assert_eq!(run(&mut digesting), (DigestEnd::Stopped, vec![]));
 
         let mut digesting = begin(&content, DigestAlgorithm::Md5, 0..600_000);
-        let Step::Job(job) = digesting.step() else { panic!("no job") };
+        let DigestStep::Job(job) = digesting.step() else { panic!("no job") };
         digesting.stop();
         let Outcome::Digested(reading, outcome) = job.run().0 else { panic!("another outcome") };
         digesting.complete(reading, outcome);

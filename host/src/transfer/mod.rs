@@ -10,7 +10,7 @@
 //! | `deflate` | MODE Z |
 //! | `digest` | the digest of a file |
 //! | `files` | what a session has open |
-//! | `throttle` | how fast bytes may go |
+//! | `rate_limiter` | how fast bytes may go |
 //! | `memory` | what all transfers together may take |
 
 mod deflate;
@@ -18,10 +18,10 @@ pub(crate) mod digest;
 pub(crate) mod files;
 pub(crate) mod memory;
 pub(crate) mod pump;
+pub(crate) mod rate_limiter;
 mod receive;
 mod send;
 #[cfg(target_os = "linux")]
 mod send_file;
 mod sink;
 mod source;
-pub(crate) mod throttle;

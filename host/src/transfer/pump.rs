@@ -35,7 +35,7 @@ pub(crate) enum Pump {
 }
 
 /// What a step came to.
-pub(crate) enum Step {
+pub(crate) enum PumpStep {
     /// So many bytes moved over the wire; there may be more to do.
     Moved(usize),
     /// The wire cannot move: wait for the driver.
@@ -100,7 +100,7 @@ impl Pump {
     }
 
     /// Moves what can move without blocking, about a buffer's worth.
-    pub(crate) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+    pub(crate) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> PumpStep {
         match self {
             #[cfg(target_os = "linux")]
             Pump::SendFile(send) => {

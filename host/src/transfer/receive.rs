@@ -11,7 +11,7 @@ use crate::transfer::files::OpenFile;
 use crate::transfer::memory::{SMALLEST, Share};
 use crate::wire::{Flow, Wire};
 
-use super::pump::{Pumped, Step};
+use super::pump::{PumpStep, Pumped};
 use super::sink::{Chunk, Sink};
 
 /// The first buffer, in bytes: enough for a client that is not fast.
@@ -69,7 +69,7 @@ impl Receive {
         }
     }
 
-    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> PumpStep {
         if self.other.has_more && self.sink.is_some() {
             return self.write();
         }
@@ -80,9 +80,9 @@ impl Receive {
             match wire.read(socket, &mut self.buffer[self.filled..]) {
                 Flow::Moved(count) => {
                     self.take(count);
-                    return Step::Moved(count);
+                    return PumpStep::Moved(count);
                 }
-                Flow::Blocked if self.filled == 0 => return Step::Blocked,
+                Flow::Blocked if self.filled == 0 => return PumpStep::Blocked,
                 Flow::Blocked => {}
                 Flow::Ended => {
                     self.end = Some(TransferEnd::Complete);
@@ -100,7 +100,7 @@ impl Receive {
             }
         }
         match self.end {
-            Some(end) if self.flushed && self.sink.is_some() => Step::Ended(end),
+            Some(end) if self.flushed && self.sink.is_some() => PumpStep::Ended(end),
             _ => self.write(),
         }
     }
@@ -128,8 +128,8 @@ impl Receive {
 
     /// Makes the job that writes what is in the buffer, and at the end what the filters hold; before
     /// that, what is left of the other.
-    fn write(&mut self) -> Step {
-        let Some(mut sink) = self.sink.take() else { return Step::Waiting };
+    fn write(&mut self) -> PumpStep {
+        let Some(mut sink) = self.sink.take() else { return PumpStep::Waiting };
         let mut chunk = std::mem::take(&mut self.other);
         if !chunk.has_more {
             if self.filled == self.capacity && !self.expands {
@@ -140,7 +140,7 @@ impl Receive {
             chunk.is_last = self.end.is_some();
         }
         let share = self.share.clone();
-        Step::Job(Job::new(move || {
+        PumpStep::Job(Job::new(move || {
             let _share = share;
             let outcome = sink.write(&mut chunk);
             Outcome::Pumped(Pumped::Emptied(sink, chunk, outcome))

@@ -9,7 +9,7 @@ use crate::connection::job::{Job, Outcome};
 use crate::transfer::memory::Share;
 use crate::wire::{Flow, Wire};
 
-use super::pump::{Pumped, Step};
+use super::pump::{PumpStep, Pumped};
 use super::source::Source;
 
 /// Fills a buffer by a job, sends it, and so on.
@@ -29,28 +29,32 @@ impl Send {
         Self { source: Some(source), buffer: Vec::new(), sent: 0, end: None, share }
     }
 
-    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Step {
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> PumpStep {
         if self.has_bytes() {
             return match wire.write(socket, &self.buffer[self.sent..]) {
                 Flow::Moved(count) => {
                     self.sent += count;
-                    Step::Moved(count)
+                    PumpStep::Moved(count)
                 }
-                Flow::Blocked => Step::Blocked,
-                Flow::Ended | Flow::Broken(_) => Step::Ended(TransferEnd::DataLost),
+                Flow::Blocked => PumpStep::Blocked,
+                Flow::Ended | Flow::Broken(_) => PumpStep::Ended(TransferEnd::DataLost),
             };
         }
         if let Some(end) = self.end {
             if self.source.is_none() {
-                return Step::Waiting;
+                return PumpStep::Waiting;
             }
-            return if end == TransferEnd::Complete { Step::Sent } else { Step::Ended(end) };
+            return if end == TransferEnd::Complete {
+                PumpStep::Sent
+            } else {
+                PumpStep::Ended(end)
+            };
         }
-        let Some(mut source) = self.source.take() else { return Step::Waiting };
+        let Some(mut source) = self.source.take() else { return PumpStep::Waiting };
         let mut buffer = std::mem::take(&mut self.buffer);
         self.sent = 0;
         let share = self.share.clone();
-        Step::Job(Job::read(move || {
+        PumpStep::Job(Job::read(move || {
             buffer.clear();
             let outcome = source.fill(&mut buffer, share.buffer());
             Outcome::Pumped(Pumped::Filled(source, buffer, outcome))

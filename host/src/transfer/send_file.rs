@@ -14,7 +14,7 @@ use crate::wire::{Flow, Wire};
 use wharf_storage::ReadFile;
 use wharf_storage::storage_error;
 
-use super::pump::{Pumped, Step};
+use super::pump::{PumpStep, Pumped};
 use super::source::Source;
 
 /// Bytes that never come up from the kernel.
@@ -50,13 +50,13 @@ impl SendFile {
     }
 
     /// Returns `None` where the kernel cannot do it for this file.
-    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Option<Step> {
-        let Some(file) = &self.file else { return Some(Step::Waiting) };
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Option<PumpStep> {
+        let Some(file) = &self.file else { return Some(PumpStep::Waiting) };
         if let Some(end) = self.over {
-            return Some(Step::Ended(end));
+            return Some(PumpStep::Ended(end));
         }
         if self.offset >= self.end {
-            return Some(Step::Sent);
+            return Some(PumpStep::Sent);
         }
         let file = file.as_file()?;
         if self.offset >= self.warm {
@@ -67,30 +67,30 @@ impl SendFile {
         }
         let portion = (self.warm - self.offset) as usize;
         Some(match wire.send_file(socket, file, &mut self.offset, portion) {
-            Flow::Moved(count) => Step::Moved(count),
-            Flow::Blocked => Step::Blocked,
+            Flow::Moved(count) => PumpStep::Moved(count),
+            Flow::Blocked => PumpStep::Blocked,
             Flow::Ended => {
-                wharf_storage::say!(Warn, "a file became shorter while it was sent");
-                Step::Ended(TransferEnd::Storage(StorageError::Other))
+                wharf_storage::log_limited!(Warn, "a file became shorter while it was sent");
+                PumpStep::Ended(TransferEnd::Storage(StorageError::Other))
             }
             Flow::Broken(error) if is_unsupported(&error) => return None,
             Flow::Broken(error) if is_of_network(&error) => {
                 log::debug!("data connection lost: {error}");
-                Step::Ended(TransferEnd::DataLost)
+                PumpStep::Ended(TransferEnd::DataLost)
             }
             Flow::Broken(error) => {
-                wharf_storage::say!(Warn, "reading a file failed: {error}");
-                Step::Ended(TransferEnd::Storage(storage_error(&error)))
+                wharf_storage::log_limited!(Warn, "reading a file failed: {error}");
+                PumpStep::Ended(TransferEnd::Storage(storage_error(&error)))
             }
         })
     }
 
     /// Makes the job that reads the next portion, to no other end than that the kernel has it.
-    fn warm_up(&mut self) -> Step {
-        let Some(mut file) = self.file.take() else { return Step::Waiting };
+    fn warm_up(&mut self) -> PumpStep {
+        let Some(mut file) = self.file.take() else { return PumpStep::Waiting };
         let (mut offset, end, mut cache) = (self.offset, self.warm, self.cache);
         let share = self.share.clone();
-        Step::Job(Job::read(move || {
+        PumpStep::Job(Job::read(move || {
             let mut buffer = vec![0; share.buffer()];
             let outcome = loop {
                 let left = buffer.len().min((end - offset) as usize);
@@ -231,22 +231,22 @@ mod tests {
         let (mut wire, mut arrived, mut jobs) = (Wire::new(), Vec::new(), 0);
         let end = loop {
             match send.step(&mut wire, &ours).unwrap() {
-                Step::Moved(count) => {
+                PumpStep::Moved(count) => {
                     let start = arrived.len();
                     arrived.resize(start + count, 0);
                     theirs.read_exact(&mut arrived[start..]).unwrap();
                 }
-                Step::Blocked => wire.set_ready(crate::Readiness::BOTH),
-                Step::Job(job) => {
+                PumpStep::Blocked => wire.set_ready(crate::Readiness::BOTH),
+                PumpStep::Job(job) => {
                     jobs += 1;
                     let Outcome::Pumped(Pumped::Warmed(file, cache, outcome)) = job.run().0 else {
                         panic!("another outcome");
                     };
                     send.warmed(file, cache, outcome);
                 }
-                Step::Sent => break None,
-                Step::Ended(end) => break Some(end),
-                Step::Waiting => panic!("it waits for nothing"),
+                PumpStep::Sent => break None,
+                PumpStep::Ended(end) => break Some(end),
+                PumpStep::Waiting => panic!("it waits for nothing"),
             }
         };
         assert!(cache != PageCache::Unknown || arrived.is_empty() || jobs > 0);

@@ -123,7 +123,7 @@ fn read(
     }
     let count = file.read_at(*offset, buffer)?;
     if count == 0 {
-        wharf_storage::say!(Warn, "a file became shorter while it was sent");
+        wharf_storage::log_limited!(Warn, "a file became shorter while it was sent");
         return Err(StorageError::Other);
     }
     buffer.truncate(count);

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::patron::Patron;
+use super::owner::JobOwner;
 use super::queue::Queue;
 use super::shares::Shares;
 use super::{Number, Task};
-use crate::server::client_address::Client;
+use crate::server::client_address::ClientAddress;
 
 /// How long a call may take before another thread takes its place.
 const SLOW: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ const STUCK: Duration = Duration::from_secs(1);
 const STUCK_LOGIN: Duration = Duration::from_secs(10);
 
 /// One kind of work: what waits, what runs, and the threads.
-pub(super) struct Lane {
+pub(super) struct LaneQueue {
     /// How many threads there may be, those of slow and stuck calls aside.
     most: usize,
     /// How many of them may work for one client address.
@@ -37,7 +37,7 @@ pub(super) struct Lane {
     stuck: HashMap<Number, Running>,
     last: Number,
     /// How many of those that run are whose; only clients that have any.
-    clients: HashMap<Client, usize>,
+    clients: HashMap<ClientAddress, usize>,
     /// All threads.
     pub(super) threads: usize,
     /// Those that have been started and have not come to look for work.
@@ -50,7 +50,7 @@ pub(super) struct Lane {
 
 struct Running {
     since: Instant,
-    patron: Option<Arc<Patron>>,
+    owner: Option<Arc<JobOwner>>,
     /// Whose tree it was counted for when it got stuck.
     tree: Option<usize>,
 }
@@ -58,7 +58,7 @@ struct Running {
 /// What a running call is known by until it ends.
 pub(super) struct Ticket(Number);
 
-impl Lane {
+impl LaneQueue {
     /// Storage calls. No client address has all threads.
     pub(super) fn storage(most: usize) -> Self {
         let most = most.max(1);
@@ -119,8 +119,8 @@ impl Lane {
             *self.clients.entry(client).or_default() += 1;
         }
         self.last += 1;
-        let patron = task.job.patron();
-        self.running.insert(self.last, Running { since: now, patron, tree: None });
+        let owner = task.job.owner();
+        self.running.insert(self.last, Running { since: now, owner, tree: None });
         self.complained = false;
         Some((task, Ticket(self.last)))
     }
@@ -131,7 +131,7 @@ impl Lane {
         } else if self.slow.remove(&ticket.0).is_none()
             && let Some(stuck) = self.stuck.remove(&ticket.0)
         {
-            shares.comes_back(stuck.patron.as_ref(), stuck.tree);
+            shares.comes_back(stuck.owner.as_ref(), stuck.tree);
         }
     }
 
@@ -148,13 +148,13 @@ impl Lane {
             && now.saturating_duration_since(oldest.get().since) >= self.stuck_after
         {
             let (number, mut stuck) = oldest.remove_entry();
-            stuck.tree = shares.gets_stuck(stuck.patron.as_ref());
+            stuck.tree = shares.gets_stuck(stuck.owner.as_ref());
             self.stuck.insert(number, stuck);
         }
     }
 
     fn runs_no_more(&mut self, running: &Running) {
-        let Some(client) = running.patron.as_ref().map(|patron| patron.client()) else { return };
+        let Some(client) = running.owner.as_ref().map(|owner| owner.client()) else { return };
         if let Some(count) = self.clients.get_mut(&client) {
             *count -= 1;
             if *count == 0 {
@@ -166,7 +166,7 @@ impl Lane {
     /// A thread could not be had.
     pub(super) fn starved(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.complained, true) {
-            wharf_storage::say!(Warn, "no further thread for blocking work: {error}");
+            wharf_storage::log_limited!(Warn, "no further thread for blocking work: {error}");
         }
     }
 

@@ -10,11 +10,11 @@
 //! |---|---|
 //! | `lane` | what runs and waits of one kind of work |
 //! | `queue` | who is next: client addresses take turns |
-//! | `patron` | whose work it is, and whether the client is still there |
+//! | `owner` | whose work it is, and whether the client is still there |
 //! | `shares` | how many calls are stuck, and whose |
 
 mod lane;
-mod patron;
+mod owner;
 mod queue;
 mod shares;
 #[cfg(test)]
@@ -25,11 +25,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::connection::job::{Done, Job, Lane as Kind};
-use crate::server::Server;
+use crate::connection::job::{Done, Job, Lane};
+use crate::server::Service;
 
-use lane::Lane;
-pub(crate) use patron::{Patron, Presence};
+use lane::LaneQueue;
+pub(crate) use owner::{JobOwner, Presence};
 use shares::Shares;
 
 /// How long a thread waits for work before it goes.
@@ -55,7 +55,7 @@ struct Shared {
 }
 
 struct State {
-    lanes: [Lane; 3],
+    lanes: [LaneQueue; 3],
     shares: Shares,
     closed: bool,
 }
@@ -68,17 +68,17 @@ struct Task {
 
 impl Workers {
     /// Starts the thread that looks after the others; these come with the work.
-    pub fn start(server: &Server) -> io::Result<Self> {
+    pub fn start(service: &Service) -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let lanes = [
-            Lane::storage(server.storage_threads),
-            Lane::logins(server.logins_at_once),
-            Lane::digests(processors),
+            LaneQueue::storage(service.storage_threads),
+            LaneQueue::logins(service.logins_at_once),
+            LaneQueue::digests(processors),
         ];
-        Self::with(lanes, server.stuck_calls)
+        Self::with(lanes, service.stuck_calls)
     }
 
-    fn with(lanes: [Lane; 3], most_stuck: usize) -> io::Result<Self> {
+    fn with(lanes: [LaneQueue; 3], most_stuck: usize) -> io::Result<Self> {
         let state = State { lanes, shares: Shares::new(most_stuck), closed: false };
         let work = [Condvar::new(), Condvar::new(), Condvar::new()];
         let shared = Arc::new(Shared { state: Mutex::new(state), work, watch: Condvar::new() });
@@ -127,7 +127,7 @@ impl Drop for Workers {
 
 impl Shared {
     /// Sees to it that threads come to what waits, as far as there may be threads.
-    fn staff<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>, kind: Kind) {
+    fn staff<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>, kind: Lane) {
         loop {
             let State { lanes, shares, .. } = &mut *state;
             let lane = &mut lanes[kind as usize];
@@ -163,7 +163,7 @@ impl Shared {
     }
 
     /// What a thread does.
-    fn work(self: Arc<Self>, kind: Kind) {
+    fn work(self: Arc<Self>, kind: Lane) {
         let mut state = self.lock();
         state.lanes[kind as usize].coming -= 1;
         loop {
@@ -200,7 +200,7 @@ impl Shared {
     /// Looks after those who wait while all threads are at work: calls get stuck meanwhile, and a
     /// thread that could not be had may be there now.
     fn watch(self: Arc<Self>) {
-        const KINDS: [Kind; 3] = [Kind::Storage, Kind::Login, Kind::Digest];
+        const KINDS: [Lane; 3] = [Lane::Storage, Lane::Login, Lane::Digest];
         let mut state = self.lock();
         loop {
             let waiting = state.lanes.iter().any(|lane| !lane.queue.is_empty());
@@ -245,12 +245,12 @@ impl State {
 impl Task {
     fn run(self) {
         let Self { job, deliver } = self;
-        let patron = job.patron();
-        let gone = |patron: &Option<Arc<Patron>>| {
-            patron.as_ref().is_some_and(|patron| patron.presence() == Presence::Gone)
+        let owner = job.owner();
+        let gone = |owner: &Option<Arc<JobOwner>>| {
+            owner.as_ref().is_some_and(|owner| owner.presence() == Presence::Gone)
         };
-        let done = if gone(&patron) && job.is_question() { job.skip() } else { job.run() };
-        if gone(&patron) {
+        let done = if gone(&owner) && job.is_question() { job.skip() } else { job.run() };
+        if gone(&owner) {
             // What it holds may be a file: to let go of that may block, and here it may.
             done.forget();
         } else {

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::Task;
-use super::patron::Presence;
-use crate::server::client_address::Client;
+use super::owner::Presence;
+use crate::server::client_address::ClientAddress;
 
 /// The jobs that wait. Each client address has its turn, and its own come in their order; those of
 /// clients that have closed their side of the connection come last.
@@ -18,9 +18,9 @@ pub(super) struct Queue {
 struct Turns {
     count: usize,
     /// Only clients that have something waiting.
-    waiting: HashMap<Option<Client>, VecDeque<Task>>,
+    waiting: HashMap<Option<ClientAddress>, VecDeque<Task>>,
     /// The same clients, the next one first.
-    order: VecDeque<Option<Client>>,
+    order: VecDeque<Option<ClientAddress>>,
 }
 
 impl Queue {
@@ -37,7 +37,7 @@ impl Queue {
     }
 
     /// Takes the next one of a client that may have a turn.
-    pub(super) fn pop(&mut self, may: impl Fn(Option<Client>) -> bool) -> Option<Task> {
+    pub(super) fn pop(&mut self, may: impl Fn(Option<ClientAddress>) -> bool) -> Option<Task> {
         while let Some(task) = self.here.pop(&may) {
             match task.presence() {
                 Presence::Ended => self.ended.push(task),
@@ -80,7 +80,7 @@ impl Turns {
         own.push_back(task);
     }
 
-    fn pop(&mut self, may: &impl Fn(Option<Client>) -> bool) -> Option<Task> {
+    fn pop(&mut self, may: &impl Fn(Option<ClientAddress>) -> bool) -> Option<Task> {
         let at = self.order.iter().position(|client| may(*client))?;
         let client = self.order.remove(at)?;
         let own = self.waiting.get_mut(&client)?;
@@ -96,11 +96,11 @@ impl Turns {
 }
 
 impl Task {
-    pub(super) fn client(&self) -> Option<Client> {
-        self.job.patron_ref().map(|patron| patron.client())
+    pub(super) fn client(&self) -> Option<ClientAddress> {
+        self.job.owner_ref().map(|owner| owner.client())
     }
 
     fn presence(&self) -> Presence {
-        self.job.patron_ref().map_or(Presence::Here, |patron| patron.presence())
+        self.job.owner_ref().map_or(Presence::Here, |owner| owner.presence())
     }
 }

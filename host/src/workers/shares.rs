@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::patron::Patron;
+use super::owner::JobOwner;
 use crate::connection::job::Job;
-use crate::server::client_address::Client;
+use crate::server::client_address::ClientAddress;
 
 /// How many stuck calls a session may leave: one at a time, and what it has broken off.
 const OF_A_SESSION: usize = 4;
@@ -16,7 +16,7 @@ pub(super) struct Shares {
     most: usize,
     stuck: usize,
     /// Only those who have any.
-    clients: HashMap<Client, usize>,
+    clients: HashMap<ClientAddress, usize>,
     trees: HashMap<usize, usize>,
 }
 
@@ -33,10 +33,10 @@ impl Shares {
     /// Tells whether whoever wants this has as many stuck calls already as it may have: a client
     /// address may leave a quarter of all, and a tree half of them.
     pub(super) fn refuses(&self, job: &Job) -> bool {
-        let Some(patron) = job.patron_ref() else { return false };
-        let of_client = self.clients.get(&patron.client()).copied().unwrap_or(0);
-        let of_tree = self.trees.get(&patron.tree()).copied().unwrap_or(0);
-        patron.stuck() >= OF_A_SESSION
+        let Some(owner) = job.owner_ref() else { return false };
+        let of_client = self.clients.get(&owner.client()).copied().unwrap_or(0);
+        let of_tree = self.trees.get(&owner.tree()).copied().unwrap_or(0);
+        owner.stuck() >= OF_A_SESSION
             || of_client >= (self.most / 4).max(1)
             // On a tree where much hangs, whoever has not to do with that is still served.
             || of_client > 0 && (of_tree >= (self.most / 2).max(1) || self.stuck >= self.most)
@@ -47,22 +47,22 @@ impl Shares {
         self.stuck
     }
 
-    pub(super) fn gets_stuck(&mut self, patron: Option<&Arc<Patron>>) -> Option<usize> {
+    pub(super) fn gets_stuck(&mut self, owner: Option<&Arc<JobOwner>>) -> Option<usize> {
         self.stuck += 1;
-        let patron = patron?;
-        patron.gets_stuck();
-        *self.clients.entry(patron.client()).or_default() += 1;
-        let tree = patron.tree();
+        let owner = owner?;
+        owner.gets_stuck();
+        *self.clients.entry(owner.client()).or_default() += 1;
+        let tree = owner.tree();
         *self.trees.entry(tree).or_default() += 1;
         Some(tree)
     }
 
     /// Takes back what [`gets_stuck`](Self::gets_stuck) has counted; it was for this tree.
-    pub(super) fn comes_back(&mut self, patron: Option<&Arc<Patron>>, tree: Option<usize>) {
+    pub(super) fn comes_back(&mut self, owner: Option<&Arc<JobOwner>>, tree: Option<usize>) {
         self.stuck -= 1;
-        let (Some(patron), Some(tree)) = (patron, tree) else { return };
-        patron.comes_back();
-        less(&mut self.clients, patron.client());
+        let (Some(owner), Some(tree)) = (owner, tree) else { return };
+        owner.comes_back();
+        less(&mut self.clients, owner.client());
         less(&mut self.trees, tree);
     }
 }

@@ -10,27 +10,27 @@ use crate::connection::job::Outcome;
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn workers(storage: usize, logins: usize, stuck: usize) -> Workers {
-    let lanes = [Lane::storage(storage), Lane::logins(logins), Lane::digests(1)];
+    let lanes = [LaneQueue::storage(storage), LaneQueue::logins(logins), LaneQueue::digests(1)];
     Workers::with(lanes, stuck).unwrap()
 }
 
-fn patron(number: u8) -> Arc<Patron> {
-    Arc::new(Patron::new(IpAddr::from([192, 0, 2, number])))
+fn owner(number: u8) -> Arc<JobOwner> {
+    Arc::new(JobOwner::new(IpAddr::from([192, 0, 2, number])))
 }
 
 /// A call that hangs until the sender is dropped.
-fn hanging(patron: &Arc<Patron>) -> (Job, Sender<()>) {
+fn hanging(owner: &Arc<JobOwner>) -> (Job, Sender<()>) {
     let (sender, hang) = channel::<()>();
     let refusal = Event::Storage { id: RequestId(1), outcome: Err(StorageError::Busy) };
     let job = Job::request(refusal, false, move || {
         let _ = hang.recv_timeout(LIMIT * 3);
         Outcome::Nothing
     });
-    (job.of(patron), sender)
+    (job.of(owner), sender)
 }
 
-fn quick(patron: &Arc<Patron>) -> Job {
-    hanging(patron).0
+fn quick(owner: &Arc<JobOwner>) -> Job {
+    hanging(owner).0
 }
 
 /// Gives the job away; what comes of it can be received.
@@ -75,12 +75,12 @@ fn several_times_more_stuck_calls_than_threads_hold_up_nobody() {
     let mut hung = Vec::new();
     for number in 0..20 {
         for _ in 0..2 {
-            let (job, hang) = hanging(&patron(number));
+            let (job, hang) = hanging(&owner(number));
             hung.push((submit(&workers, job), hang));
         }
     }
     wait_until(&workers, |state| stuck(state) == 40);
-    let honest = patron(100);
+    let honest = owner(100);
     for _ in 0..10 {
         assert!(!is_refused(&submit(&workers, quick(&honest))));
     }
@@ -94,7 +94,7 @@ fn several_times_more_stuck_calls_than_threads_hold_up_nobody() {
 #[test]
 fn a_client_address_has_its_share_and_no_more() {
     let workers = workers(4, 1, 8);
-    let (one, another) = (patron(1), patron(2));
+    let (one, another) = (owner(1), owner(2));
     let mut hung = Vec::new();
     for _ in 0..2 {
         let (job, hang) = hanging(&one);
@@ -103,7 +103,7 @@ fn a_client_address_has_its_share_and_no_more() {
     wait_until(&workers, |state| stuck(state) == 2);
     // Whatever session of that address it is.
     assert!(is_refused(&submit(&workers, quick(&one))));
-    assert!(is_refused(&submit(&workers, quick(&patron(1)))));
+    assert!(is_refused(&submit(&workers, quick(&owner(1)))));
     assert!(!is_refused(&submit(&workers, quick(&another))));
     // What has to be done is done.
     let (sender, done) = channel::<()>();
@@ -121,14 +121,14 @@ fn a_client_address_has_its_share_and_no_more() {
 fn a_tree_has_its_share_and_those_who_only_pass_by_are_served() {
     let workers = workers(4, 1, 8);
     let on_tree = |number| {
-        let patron = patron(number);
-        patron.set_tree(7);
-        patron
+        let owner = owner(number);
+        owner.set_tree(7);
+        owner
     };
     let patrons: Vec<_> = (0..4).map(on_tree).collect();
     let mut hung = Vec::new();
-    for patron in &patrons {
-        let (job, hang) = hanging(patron);
+    for owner in &patrons {
+        let (job, hang) = hanging(owner);
         hung.push((submit(&workers, job), hang));
     }
     wait_until(&workers, |state| stuck(state) == 4);
@@ -142,25 +142,25 @@ fn where_all_that_may_be_is_stuck_those_who_wait_are_told() {
     let workers = workers(2, 1, 0);
     let mut hung = Vec::new();
     for number in 0..2 {
-        let (job, hang) = hanging(&patron(number));
+        let (job, hang) = hanging(&owner(number));
         hung.push((submit(&workers, job), hang));
     }
     wait_until(&workers, |state| state.lanes[0].queue.is_empty());
-    assert!(is_refused(&submit(&workers, quick(&patron(9)))));
+    assert!(is_refused(&submit(&workers, quick(&owner(9)))));
     let (sender, needed) = channel::<()>();
     workers.submit(Job::drop(sender), drop);
     drop(hung);
     assert!(needed.recv_timeout(LIMIT).is_err());
-    assert!(!is_refused(&submit(&workers, quick(&patron(9)))));
+    assert!(!is_refused(&submit(&workers, quick(&owner(9)))));
 }
 
-fn login(patron: &Arc<Patron>, name: &'static str, order: &Sender<&'static str>) -> Job {
+fn login(owner: &Arc<JobOwner>, name: &'static str, order: &Sender<&'static str>) -> Job {
     let order = order.clone();
     let job = Job::login(move || {
         let _ = order.send(name);
         Outcome::Nothing
     });
-    job.of(patron)
+    job.of(owner)
 }
 
 #[test]
@@ -174,10 +174,10 @@ fn logins_take_turns_by_address_and_those_who_have_gone_cost_nothing() {
         let _ = hung.recv_timeout(LIMIT * 3);
         Outcome::Nothing
     });
-    workers.submit(first.of(&patron(1)), drop);
+    workers.submit(first.of(&owner(1)), drop);
     has_begun.recv_timeout(LIMIT).unwrap();
-    let (crowd, gone, ended, honest) = (patron(1), patron(1), patron(3), patron(2));
-    for (patron, name) in [
+    let (crowd, gone, ended, honest) = (owner(1), owner(1), owner(3), owner(2));
+    for (owner, name) in [
         (&gone, "gone"),
         (&ended, "ended"),
         (&crowd, "crowd"),
@@ -186,7 +186,7 @@ fn logins_take_turns_by_address_and_those_who_have_gone_cost_nothing() {
         (&honest, "honest"),
         (&crowd, "crowd"),
     ] {
-        workers.submit(login(patron, name, &order), drop);
+        workers.submit(login(owner, name, &order), drop);
     }
     gone.set_presence(Presence::Gone);
     ended.set_presence(Presence::Ended);
@@ -202,7 +202,7 @@ fn logins_take_turns_by_address_and_those_who_have_gone_cost_nothing() {
 fn no_more_logins_run_at_once_than_may() {
     let workers = workers(1, 3, 8);
     let (inside, outside) = channel();
-    let patron = patron(1);
+    let owner = owner(1);
     let mut hung = Vec::new();
     for number in 0..20 {
         let (hang, hanging) = channel::<()>();
@@ -213,7 +213,7 @@ fn no_more_logins_run_at_once_than_may() {
             Outcome::Nothing
         });
         hung.push(Some(hang));
-        workers.submit(job.of(&patron), drop);
+        workers.submit(job.of(&owner), drop);
     }
     let mut seen: HashSet<_> = (0..3).map(|_| outside.recv_timeout(LIMIT).unwrap()).collect();
     assert!(outside.try_recv().is_err());
@@ -227,10 +227,10 @@ fn no_more_logins_run_at_once_than_may() {
 #[test]
 fn an_outcome_that_comes_too_late_is_dropped_where_it_came() {
     let workers = workers(1, 1, 8);
-    let patron = patron(1);
-    let (job, hang) = hanging(&patron);
+    let owner = owner(1);
+    let (job, hang) = hanging(&owner);
     let outcome = submit(&workers, job);
-    patron.set_presence(Presence::Gone);
+    owner.set_presence(Presence::Gone);
     drop(hang);
     assert!(outcome.recv_timeout(LIMIT).is_err());
 }
@@ -238,11 +238,11 @@ fn an_outcome_that_comes_too_late_is_dropped_where_it_came() {
 #[test]
 fn dropped_it_tidies_up_and_leaves_nothing() {
     let workers = workers(1, 1, 8);
-    let (job, hang) = hanging(&patron(1));
+    let (job, hang) = hanging(&owner(1));
     let first = submit(&workers, job);
     let (held, needed) = channel::<()>();
     workers.submit(Job::drop(held), drop);
-    let (job, hang_too) = hanging(&patron(1));
+    let (job, hang_too) = hanging(&owner(1));
     let _second = submit(&workers, job);
     let shared = Arc::downgrade(&workers.shared);
     drop((workers, hang_too));

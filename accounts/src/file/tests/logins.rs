@@ -135,7 +135,7 @@ fn anybody_is_anonymous_where_there_is_such_a_section() {
         .map(|name| {
             let account = login(&accounts, name, "me@example").unwrap();
             assert_eq!((sees(&account), account.grant.tls), ("public".len(), TlsRequired::Data));
-            account.seat
+            account.permit
         })
         .into();
     let full = login(&accounts, "ftp", "");

@@ -15,7 +15,7 @@ use wharf_core::{Denial, Password, VirtualPath};
 use super::password::hash_with;
 use super::{AccountsError, AccountsFile};
 use crate::ClientCertificate;
-use crate::{Account, Accounts, Attempt, Proof};
+use crate::{Account, Accounts, Attempt, Credential};
 
 /// A folder to serve, and an accounts file beside it.
 struct Place {
@@ -68,17 +68,21 @@ fn user(name: &str, password: &str, more: &str) -> String {
 
 fn login(accounts: &dyn Accounts, user: &str, password: &str) -> Result<Account, Denial> {
     let password = Password(password.as_bytes().to_vec());
-    prove(accounts, user, Proof::Password(&password))
+    prove(accounts, user, Credential::Password(&password))
 }
 
 fn show(accounts: &dyn Accounts, user: &str, certificate: &[u8]) -> Result<Account, Denial> {
     let certificate = ClientCertificate::from_der(certificate);
-    prove(accounts, user, Proof::Certificate(&certificate))
+    prove(accounts, user, Credential::Certificate(&certificate))
 }
 
-fn prove(accounts: &dyn Accounts, user: &str, proof: Proof<'_>) -> Result<Account, Denial> {
+fn prove(
+    accounts: &dyn Accounts,
+    user: &str,
+    credential: Credential<'_>,
+) -> Result<Account, Denial> {
     let peer = IpAddr::from([192, 0, 2, 1]);
-    accounts.login(&Attempt { user: user.as_bytes(), proof, peer })
+    accounts.login(&Attempt { user: user.as_bytes(), credential, peer })
 }
 
 #[track_caller]

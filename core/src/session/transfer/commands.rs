@@ -6,7 +6,7 @@ use crate::permissions::Permissions;
 use crate::session::failure::store_failure;
 use crate::session::listing::{Listing, Refusal};
 use crate::session::state::{Range, Work};
-use crate::session::stop::Stop;
+use crate::session::stop::StopReason;
 use crate::session::{NO_RANGE_HERE, Session};
 use crate::storage::{StorageError, StorageRequest, WriteMode};
 
@@ -127,7 +127,7 @@ impl Session {
     /// has ended before, and waits for the same reply in either case.
     pub(in crate::session) fn abor(&mut self) {
         match &self.work {
-            Work::Transferring(_) | Work::Digesting(_) => self.break_off(Stop::Aborted),
+            Work::Transferring(_) | Work::Digesting(_) => self.break_off(StopReason::Aborted),
             _ if self.missing_data().is_none() => {
                 self.close_data();
                 self.reply(226, "ABOR command successful; data connection closed.");

@@ -28,7 +28,7 @@ use super::Session;
 use super::failure::{failure, store_failure};
 use super::security::Protection;
 use super::state::{Data, EarlyTls, Input, Work};
-use super::stop::{Stop, Stopped};
+use super::stop::{StopReason, Stopped};
 
 use plan::{Next, What};
 
@@ -48,7 +48,7 @@ pub(crate) struct Transfer {
     /// Bytes over the data connection.
     bytes: u64,
     /// Why it was told to stop.
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
 }
 
 #[derive(Debug)]
@@ -330,7 +330,7 @@ impl Session {
     }
 
     /// Breaks the transfer off, if it has not come to its end by itself.
-    pub(super) fn stop_transfer(&mut self, why: Stop) {
+    pub(super) fn stop_transfer(&mut self, why: StopReason) {
         let Work::Transferring(transfer) = &mut self.work else { return };
         match transfer.stage {
             Stage::Moving { file, .. } => {
@@ -391,12 +391,12 @@ impl Session {
             TransferEnd::Storage(StorageError::BadOffset) => failure(StorageError::BadOffset),
             TransferEnd::Storage(error) => (451, failure(error).1),
             TransferEnd::Stopped => {
-                (426, transfer.stop.unwrap_or(Stop::Aborted).text(Stopped::Transfer))
+                (426, transfer.stop.unwrap_or(StopReason::Aborted).text(Stopped::Transfer))
             }
         };
         self.journal.ordinary(format_args!("{} bytes, {code} {text}", transfer.bytes));
         self.reply(code, text);
-        if transfer.stop == Some(Stop::Aborted) {
+        if transfer.stop == Some(StopReason::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));
         }
     }

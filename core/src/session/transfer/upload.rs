@@ -11,7 +11,7 @@ use crate::reply::Text;
 use crate::session::Session;
 use crate::session::failure::store_failure;
 use crate::session::state::{LastWord, Work};
-use crate::session::stop::Stop;
+use crate::session::stop::StopReason;
 use crate::storage::{Disposition, Opened, StorageAnswer, StorageError, StorageRequest, WriteMode};
 use crate::time::Now;
 
@@ -282,7 +282,7 @@ impl Session {
         match self.reason_to_cut_off() {
             None => self.finish_upload(file, TransferEnd::Complete),
             Some(stop) => {
-                if stop == Stop::ControlClosed {
+                if stop == StopReason::ControlClosed {
                     self.log_hangup();
                 }
                 if let Work::Transferring(transfer) = &mut self.work {
@@ -295,14 +295,14 @@ impl Session {
 
     /// Says what speaks against an upload whose data connection was closed in order. A client that is
     /// killed closes it so in the middle, and one that gives up often before it sends ABOR.
-    fn reason_to_cut_off(&self) -> Option<Stop> {
+    fn reason_to_cut_off(&self) -> Option<StopReason> {
         match self.last_word() {
-            LastWord::Abor => Some(Stop::AbortWaits),
+            LastWord::Abor => Some(StopReason::AbortWaits),
             // RFC 959 section 4.1.1: the transfer may finish, whether its reply is awaited or not.
             LastWord::Quit => None,
             LastWord::None => {
                 let ends_well = self.input.is_open() || self.config.on_hangup == OnHangup::Publish;
-                (!ends_well).then_some(Stop::ControlClosed)
+                (!ends_well).then_some(StopReason::ControlClosed)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The passive port, the data connection, and the transfer over it.
 
 mod refusal;
+mod running;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -17,11 +18,12 @@ use crate::server::ports::{OpenPort, OpenPorts};
 use crate::tls::DataOrigin;
 use crate::transfer::files::Files;
 use crate::transfer::memory::{Needs, TLS_PORTION, TransferMemory};
-use crate::transfer::pump::{Pump, Pumped, Step};
+use crate::transfer::pump::{Pump, PumpStep, Pumped};
 use crate::wire::{Progress, Readiness, Wire};
 
+use running::RunningTransfer;
+
 use super::sockets::{acknowledge, send_at_once, start_connecting};
-use super::transfer::Transfer;
 
 /// The passive port or the data connection of a session: at most one socket at a time, and one
 /// connection that was refused.
@@ -33,7 +35,7 @@ pub(super) struct DataChannel {
     generation: u64,
     /// A socket was given up: the driver must let go of it before another is opened.
     replaced: bool,
-    transfer: Option<Transfer>,
+    transfer: Option<RunningTransfer>,
     /// What all transfers share.
     memory: Arc<TransferMemory>,
 }
@@ -106,7 +108,8 @@ impl DataChannel {
                 (socket, Readiness { readable: false, writable: !writable })
             }
             State::Open { socket, wire, silent, .. } => {
-                let mut wanted = self.transfer.as_ref().map(Transfer::interest).unwrap_or_default();
+                let mut wanted =
+                    self.transfer.as_ref().map(RunningTransfer::interest).unwrap_or_default();
                 // What has come unasked is not read, and not waited for again.
                 wanted.readable |= silent.is_some();
                 (socket, wire.not_ready(wanted))
@@ -156,7 +159,7 @@ impl DataChannel {
                 Some(number)
             }
             Err(error) => {
-                wharf_storage::say!(Warn, "no passive port: {error}");
+                wharf_storage::log_limited!(Warn, "no passive port: {error}");
                 None
             }
         }
@@ -230,7 +233,7 @@ impl DataChannel {
             self.memory.share(Needs::of(&plan, mode, encrypted)).ok_or(TransferEnd::NoMemory)?;
         wire.set_tls_buffer(share.buffer());
         let pump = Pump::new(plan, mode, files, encrypted, share).ok_or(TransferEnd::DataLost)?;
-        self.transfer = Some(Transfer::new(id, pump, rate, now));
+        self.transfer = Some(RunningTransfer::new(id, pump, rate, now));
         Ok(())
     }
 
@@ -264,7 +267,7 @@ impl DataChannel {
 
     /// Returns when a transfer that is held back goes on, or what was refused is to be closed.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let held_back = self.transfer.as_ref().and_then(Transfer::deadline);
+        let held_back = self.transfer.as_ref().and_then(RunningTransfer::deadline);
         let parting = self.parting.as_ref().map(|(_, until)| *until);
         held_back.into_iter().chain(parting).min()
     }
@@ -319,7 +322,7 @@ impl DataChannel {
                     }
                     // Waiting would spin, and the port's own descriptor is wanted elsewhere.
                     Accepted::Exhausted(error) => {
-                        wharf_storage::say!(Warn, "passive port lost: {error}");
+                        wharf_storage::log_limited!(Warn, "passive port lost: {error}");
                         self.lose_port(PortLoss::Failed, session, jobs, now)
                     }
                 }
@@ -352,7 +355,7 @@ impl DataChannel {
                     (Progress::Broken(error), _) => {
                         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket());
                         let peer = peer.map_or_else(String::new, |peer| peer.ip().to_string());
-                        wharf_storage::say!(
+                        wharf_storage::log_limited!(
                             Info,
                             "{peer}: TLS handshake on a data connection failed: {error}"
                         );
@@ -403,27 +406,27 @@ impl DataChannel {
             return false;
         };
         match transfer.step(wire, socket, now) {
-            Step::Moved(_) => {
+            PumpStep::Moved(_) => {
                 session.handle(transfer.progress(), now);
                 true
             }
-            Step::Job(job) => {
+            PumpStep::Job(job) => {
                 jobs.push_back(job);
                 true
             }
-            Step::Blocked => {
+            PumpStep::Blocked => {
                 // What is held back does not stand still.
                 if transfer.deadline().is_some() {
                     session.handle(transfer.progress(), now);
                 }
                 false
             }
-            Step::Waiting => false,
-            Step::Sent => {
+            PumpStep::Waiting => false,
+            PumpStep::Sent => {
                 session.handle(Event::Sent { id: transfer.id }, now);
                 true
             }
-            Step::Ended(end) => {
+            PumpStep::Ended(end) => {
                 self.end(end, session, files, jobs, now);
                 true
             }
@@ -439,7 +442,9 @@ impl DataChannel {
         jobs: &mut VecDeque<Job>,
         now: Now,
     ) {
-        let Some(Transfer { id, mut pump, bytes, .. }) = self.transfer.take() else { return };
+        let Some(RunningTransfer { id, mut pump, bytes, .. }) = self.transfer.take() else {
+            return;
+        };
         match pump.take_written() {
             Some((file, open)) => files.insert(file, open),
             None => jobs.push_back(Job::drop(pump)),

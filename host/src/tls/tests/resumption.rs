@@ -7,7 +7,7 @@ use rustls::server::{ProducesTickets, StoresServerSessions};
 use rustls::{ClientConnection, HandshakeKind, ServerConnection};
 use wharf_core::{DataProof, Resumption};
 
-use super::super::session::{Gate, Notes, Role, Sessions};
+use super::super::session::{Gate, Notes, Role, TlsSessions};
 use super::super::{Certificate, Owner, Tls};
 use super::{Client, Way, shake};
 
@@ -187,13 +187,13 @@ fn nothing_is_proven_before_the_handshake_ends() {
     assert_eq!(origin.proof(&server), DataProof::Fresh);
 }
 
-fn gate(sessions: &Sessions, mark: u8, role: Role) -> Gate {
+fn gate(sessions: &TlsSessions, mark: u8, role: Role) -> Gate {
     Gate { sessions: sessions.clone(), mark: [mark; 16], role, notes: Arc::new(Notes::default()) }
 }
 
 #[test]
 fn gates_keep_sessions_apart() {
-    let sessions = Sessions::new().unwrap();
+    let sessions = TlsSessions::new().unwrap();
     let control = gate(&sessions, 1, Role::Control);
     let (own, other) = (gate(&sessions, 1, Role::Data), gate(&sessions, 2, Role::Data));
     let ticket = control.encrypt(b"secrets").unwrap();
@@ -211,7 +211,7 @@ fn gates_keep_sessions_apart() {
 
 #[test]
 fn gates_bear_any_bytes() {
-    let sessions = Sessions::new().unwrap();
+    let sessions = TlsSessions::new().unwrap();
     let own = gate(&sessions, 1, Role::Data);
     let ticket = gate(&sessions, 1, Role::Control).encrypt(b"").unwrap();
     assert_eq!(own.decrypt(&ticket).as_deref(), Some(&b""[..]));

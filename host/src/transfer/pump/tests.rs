@@ -154,17 +154,17 @@ impl Upload {
         self.wire.set_ready(Readiness::BOTH);
         while self.jobs < until {
             match self.receive.step(&mut self.wire, &self.ours) {
-                Step::Moved(_) => {}
-                Step::Blocked => return None,
-                Step::Job(job) => {
+                PumpStep::Moved(_) => {}
+                PumpStep::Blocked => return None,
+                PumpStep::Job(job) => {
                     self.jobs += 1;
                     let Outcome::Pumped(Pumped::Emptied(sink, chunk, outcome)) = job.run().0 else {
                         panic!("another outcome");
                     };
                     self.receive.emptied(sink, chunk, outcome);
                 }
-                Step::Ended(end) => return Some(end),
-                Step::Sent | Step::Waiting => panic!("it waits for nothing"),
+                PumpStep::Ended(end) => return Some(end),
+                PumpStep::Sent | PumpStep::Waiting => panic!("it waits for nothing"),
             }
         }
         None

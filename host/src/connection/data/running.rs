@@ -5,18 +5,18 @@ use std::num::NonZeroU64;
 use socket2::Socket;
 use wharf_core::{Event, Instant, Now, RequestId, TransferEnd};
 
-use crate::transfer::pump::{Pump, Pumped, Step};
-use crate::transfer::throttle::Throttle;
+use crate::transfer::pump::{Pump, PumpStep, Pumped};
+use crate::transfer::rate_limiter::RateLimiter;
 use crate::wire::{Flow, Progress, Readiness, Wire};
 
 /// A transfer on its way.
-pub(super) struct Transfer {
+pub(super) struct RunningTransfer {
     pub(super) id: RequestId,
     pub(super) pump: Pump,
     /// Over the data connection so far.
     pub(super) bytes: u64,
     phase: Phase,
-    throttle: Option<Throttle>,
+    rate_limiter: Option<RateLimiter>,
 }
 
 /// How far a transfer has come.
@@ -32,54 +32,54 @@ enum Phase {
     WaitedEnough,
 }
 
-impl Transfer {
+impl RunningTransfer {
     pub(super) fn new(id: RequestId, pump: Pump, rate: Option<NonZeroU64>, now: Now) -> Self {
-        let throttle = rate.map(|rate| Throttle::new(rate, now.instant));
-        Self { id, pump, bytes: 0, phase: Phase::Pumping, throttle }
+        let rate_limiter = rate.map(|rate| RateLimiter::new(rate, now.instant));
+        Self { id, pump, bytes: 0, phase: Phase::Pumping, rate_limiter }
     }
 
-    /// Goes one step on. [`Step::Sent`] comes once, when our end has left.
-    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> Step {
+    /// Goes one step on. [`PumpStep::Sent`] comes once, when our end has left.
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> PumpStep {
         let step = match self.phase {
             Phase::Pumping => self.move_bytes(wire, socket, now),
-            Phase::Ending => Step::Sent,
+            Phase::Ending => PumpStep::Sent,
             Phase::Sent => await_end(wire, socket),
-            Phase::WaitedEnough => Step::Ended(TransferEnd::Complete),
+            Phase::WaitedEnough => PumpStep::Ended(TransferEnd::Complete),
         };
-        if !matches!(step, Step::Sent) {
+        if !matches!(step, PumpStep::Sent) {
             return step;
         }
         self.phase = Phase::Ending;
         // What is left to say is not to be held back.
-        self.throttle = None;
+        self.rate_limiter = None;
         wire.set_budget(None);
         match wire.close(socket) {
-            Progress::Blocked => Step::Blocked,
+            Progress::Blocked => PumpStep::Blocked,
             Progress::Done => {
                 self.phase = Phase::Sent;
-                Step::Sent
+                PumpStep::Sent
             }
             // All has been taken from the file, but not all has left.
             Progress::Broken(error) => {
                 log::debug!("data connection lost: {error}");
-                Step::Ended(TransferEnd::DataLost)
+                PumpStep::Ended(TransferEnd::DataLost)
             }
         }
     }
 
-    fn move_bytes(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> Step {
-        if let Some(throttle) = &mut self.throttle {
-            let budget = throttle.budget(now.instant);
+    fn move_bytes(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> PumpStep {
+        if let Some(rate_limiter) = &mut self.rate_limiter {
+            let budget = rate_limiter.budget(now.instant);
             wire.set_budget(Some(budget));
             if budget == 0 && self.pump.is_expanding() {
-                return Step::Blocked;
+                return PumpStep::Blocked;
             }
         }
         let step = self.pump.step(wire, socket);
-        if let Step::Moved(count) = step {
+        if let PumpStep::Moved(count) = step {
             self.bytes += count as u64;
-            if let Some(throttle) = &mut self.throttle {
-                throttle.moved(count as u64);
+            if let Some(rate_limiter) = &mut self.rate_limiter {
+                rate_limiter.moved(count as u64);
             }
         }
         step
@@ -88,9 +88,9 @@ impl Transfer {
     /// Takes what a job comes back with; tells whether it has written something.
     pub(super) fn complete(&mut self, pumped: Pumped) -> bool {
         let gained = self.pump.complete(pumped);
-        if let (Some(throttle), Some(gained)) = (&mut self.throttle, gained) {
+        if let (Some(rate_limiter), Some(gained)) = (&mut self.rate_limiter, gained) {
             // A rate is one of what is stored, too.
-            throttle.moved(gained);
+            rate_limiter.moved(gained);
         }
         gained.is_some()
     }
@@ -121,23 +121,23 @@ impl Transfer {
 
     /// Returns when to look again, where it is held back by its rate.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.throttle.as_ref()?.next()
+        self.rate_limiter.as_ref()?.next()
     }
 }
 
 /// Looks whether the client has closed its side of a connection over which all has been sent.
-fn await_end(wire: &mut Wire, socket: &Socket) -> Step {
+fn await_end(wire: &mut Wire, socket: &Socket) -> PumpStep {
     match wire.read(socket, &mut [0; 4096]) {
         // A client that is to receive has nothing to say here.
-        Flow::Moved(_) => Step::Moved(0),
-        Flow::Blocked => Step::Blocked,
-        Flow::Ended => Step::Ended(TransferEnd::Complete),
+        Flow::Moved(_) => PumpStep::Moved(0),
+        Flow::Blocked => PumpStep::Blocked,
+        Flow::Ended => PumpStep::Ended(TransferEnd::Complete),
         // Behind our close_notify nothing can be cut off. Who closes without reading it, having
         // counted the bytes, resets the connection.
-        Flow::Broken(_) if wire.tls().is_some() => Step::Ended(TransferEnd::Complete),
+        Flow::Broken(_) if wire.tls().is_some() => PumpStep::Ended(TransferEnd::Complete),
         Flow::Broken(error) => {
             log::debug!("data connection lost: {error}");
-            Step::Ended(TransferEnd::DataLost)
+            PumpStep::Ended(TransferEnd::DataLost)
         }
     }
 }

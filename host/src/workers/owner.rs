@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use crate::server::client_address::Client;
+use crate::server::client_address::ClientAddress;
 
 /// A session, as the workers know it.
 #[derive(Debug)]
-pub(crate) struct Patron {
-    client: Client,
+pub(crate) struct JobOwner {
+    client: ClientAddress,
     presence: AtomicU8,
     /// Its tree, by address; 0 before it has one.
     tree: AtomicUsize,
@@ -28,17 +28,17 @@ pub(crate) enum Presence {
     Gone,
 }
 
-impl Patron {
+impl JobOwner {
     pub(crate) fn new(peer: IpAddr) -> Self {
         Self {
-            client: Client::of(peer),
+            client: ClientAddress::of(peer),
             presence: AtomicU8::new(Presence::Here as u8),
             tree: AtomicUsize::new(0),
             stuck: AtomicUsize::new(0),
         }
     }
 
-    pub(crate) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> ClientAddress {
         self.client
     }
 

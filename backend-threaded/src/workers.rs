@@ -15,7 +15,7 @@ const AT_FIRST: Duration = Duration::from_millis(1);
 const WITHOUT_BELL: Duration = Duration::from_millis(20);
 
 /// The jobs of a session that are out, and those that have come back.
-pub(crate) struct Desk {
+pub(crate) struct CompletionQueue {
     shared: Arc<Shared>,
     workers: Arc<Workers>,
     /// How many are out.
@@ -41,7 +41,7 @@ struct State {
     asleep: bool,
 }
 
-impl Desk {
+impl CompletionQueue {
     pub(crate) fn new(workers: Arc<Workers>) -> Self {
         Self { shared: Arc::default(), workers, out: 0, bell: None, slept: false }
     }
@@ -112,7 +112,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for CompletionQueue {
     /// What has come meanwhile may be a file: to let go of that may block.
     fn drop(&mut self) {
         let done = std::mem::take(&mut self.shared.lock().done);

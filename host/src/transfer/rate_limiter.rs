@@ -13,26 +13,26 @@ const NAP: Duration = Duration::from_millis(500);
 
 /// A transfer's rate.
 #[derive(Debug)]
-pub(crate) struct Throttle {
+pub(crate) struct RateLimiter {
     rate: NonZeroU64,
     /// Up to when the bytes that have moved would have taken.
-    paid: Instant,
+    theoretical_arrival: Instant,
     /// When to ask again, where no byte may move.
     next: Option<Instant>,
 }
 
-impl Throttle {
+impl RateLimiter {
     /// Begins with a burst.
     pub(crate) fn new(rate: NonZeroU64, now: Instant) -> Self {
-        Self { rate, paid: now, next: None }
+        Self { rate, theoretical_arrival: now, next: None }
     }
 
     /// Returns how many bytes may move now.
     pub(crate) fn budget(&mut self, now: Instant) -> u64 {
         // Time in which nothing moved is not saved up.
-        let ahead = self.paid.saturating_since(now);
+        let ahead = self.theoretical_arrival.saturating_since(now);
         if ahead.is_zero() {
-            self.paid = now;
+            self.theoretical_arrival = now;
         }
         let most = self.bytes_in(BURST).max(1);
         let budget = if ahead >= BURST { 0 } else { self.bytes_in(BURST - ahead).min(most) };
@@ -48,7 +48,8 @@ impl Throttle {
     pub(crate) fn moved(&mut self, count: u64) {
         let nanoseconds = u128::from(count) * 1_000_000_000 / u128::from(self.rate.get());
         let seconds = u64::try_from(nanoseconds / 1_000_000_000).unwrap_or(u64::MAX);
-        self.paid = self.paid + Duration::new(seconds, (nanoseconds % 1_000_000_000) as u32);
+        self.theoretical_arrival =
+            self.theoretical_arrival + Duration::new(seconds, (nanoseconds % 1_000_000_000) as u32);
     }
 
     /// Returns when to ask again, where no byte may move now.
@@ -69,17 +70,17 @@ mod tests {
     /// Moves what may move, from one permission to the next; returns how long `total` bytes took.
     fn pass(rate: u64, total: u64, portion: u64) -> Duration {
         let begin = Instant::from_epoch(Duration::from_secs(10));
-        let mut throttle = Throttle::new(NonZeroU64::new(rate).unwrap(), begin);
+        let mut rate_limiter = RateLimiter::new(NonZeroU64::new(rate).unwrap(), begin);
         let (mut now, mut left) = (begin, total);
         while left > 0 {
-            match throttle.budget(now).min(left).min(portion) {
+            match rate_limiter.budget(now).min(left).min(portion) {
                 0 => {
-                    let next = throttle.next().unwrap();
+                    let next = rate_limiter.next().unwrap();
                     assert!(next > now, "time goes on");
                     now = next;
                 }
                 count => {
-                    throttle.moved(count);
+                    rate_limiter.moved(count);
                     left -= count;
                 }
             }
@@ -107,11 +108,11 @@ mod tests {
     #[test]
     fn idle_time_is_not_saved_up() {
         let begin = Instant::from_epoch(Duration::ZERO);
-        let mut throttle = Throttle::new(NonZeroU64::new(1000).unwrap(), begin);
-        assert_eq!(throttle.budget(begin), 250);
-        assert_eq!(throttle.budget(begin + Duration::from_secs(100)), 250);
-        throttle.moved(250);
-        assert_eq!(throttle.budget(begin + Duration::from_secs(100)), 0);
-        assert_eq!(throttle.budget(begin + Duration::from_secs(101)), 250);
+        let mut rate_limiter = RateLimiter::new(NonZeroU64::new(1000).unwrap(), begin);
+        assert_eq!(rate_limiter.budget(begin), 250);
+        assert_eq!(rate_limiter.budget(begin + Duration::from_secs(100)), 250);
+        rate_limiter.moved(250);
+        assert_eq!(rate_limiter.budget(begin + Duration::from_secs(100)), 0);
+        assert_eq!(rate_limiter.budget(begin + Duration::from_secs(101)), 250);
     }
 }

@@ -6,25 +6,25 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use log::Level;
-use wharf_core::Pace;
+use wharf_core::LogLimiter;
 
 /// How many lines a minute a place in the code may log.
 const LINES_PER_MINUTE: u32 = 60;
 
-/// A place in the code that logs; see [`say!`](crate::say).
+/// A place in the code that logs; see [`log_limited!`](crate::log_limited).
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct Place(Mutex<Pace>);
+pub struct LogSite(Mutex<LogLimiter>);
 
-impl Place {
+impl LogSite {
     /// Makes one from which nothing has been logged yet.
     #[allow(clippy::new_without_default, reason = "it is for the macro alone")]
     pub const fn new() -> Self {
-        Self(Mutex::new(Pace::new(LINES_PER_MINUTE)))
+        Self(Mutex::new(LogLimiter::new(LINES_PER_MINUTE)))
     }
 
     /// Logs a line, or counts it.
-    pub fn say(&self, level: Level, target: &str, text: fmt::Arguments<'_>) {
+    pub fn log(&self, level: Level, target: &str, text: fmt::Arguments<'_>) {
         // What is not to be seen is not to be counted either.
         if !log::log_enabled!(target: target, level) {
             return;
@@ -49,13 +49,13 @@ fn since_start() -> std::time::Duration {
 /// 60 a minute from where this stands, and how many were left out.
 ///
 /// ```
-/// wharf_storage::say!(Warn, "no thread for another session: {}", "the reason");
+/// wharf_storage::log_limited!(Warn, "no thread for another session: {}", "the reason");
 /// ```
 #[macro_export]
-macro_rules! say {
+macro_rules! log_limited {
     ($level:ident, $($text:tt)+) => {{
-        static PLACE: $crate::Place = $crate::Place::new();
-        PLACE.say($crate::Level::$level, ::core::module_path!(), ::core::format_args!($($text)+));
+        static SITE: $crate::LogSite = $crate::LogSite::new();
+        SITE.log($crate::Level::$level, ::core::module_path!(), ::core::format_args!($($text)+));
     }};
 }
 
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn each_place_has_its_own_allowance() {
-        let (one, other) = (Place::new(), Place::new());
-        let left = |place: &Place| {
+        let (one, other) = (LogSite::new(), LogSite::new());
+        let left = |place: &LogSite| {
             let mut pace = place.0.lock().unwrap();
             let now = wharf_core::Instant::default();
             std::iter::from_fn(|| pace.admit(now)).count()

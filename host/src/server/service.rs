@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wharf_core::SessionConfig;
 
-use crate::server::admission::Sessions;
+use crate::server::admission::AdmissionControl;
 use crate::server::clock::Clock;
 use crate::server::failures::Failures;
 use crate::server::ports::OpenPorts;
@@ -17,7 +17,7 @@ use wharf_accounts::Accounts;
 
 /// What all sessions of a server share.
 #[derive(Clone)]
-pub struct Server {
+pub struct Service {
     /// The settings that core obeys.
     pub session: Arc<SessionConfig>,
     /// Who may come in.
@@ -27,7 +27,7 @@ pub struct Server {
     /// Certificates, where [`SessionConfig::tls`] says that there are any.
     pub tls: Option<Arc<Tls>>,
     /// How many may be in at once.
-    pub sessions: Arc<Sessions>,
+    pub sessions: Arc<AdmissionControl>,
     /// Who has failed to log in too often.
     pub failures: Arc<Failures>,
     /// How many logins may be checked at once, at least one. Hashing a password takes much memory by
@@ -51,7 +51,7 @@ pub struct Server {
     pub clock: Clock,
 }
 
-impl Server {
+impl Service {
     /// Returns when sessions that have not ended by then are dropped, if the server stops now: a
     /// while after the last transfer was broken off.
     pub fn last_call(&self) -> wharf_core::Instant {
@@ -59,8 +59,8 @@ impl Server {
     }
 }
 
-impl fmt::Debug for Server {
+impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Service").field("session", &self.session).finish_non_exhaustive()
     }
 }

@@ -6,18 +6,29 @@ use std::thread::JoinHandle;
 
 use wharf_host::Stop;
 
+use crate::builder::ServerBuilder;
+
 /// A server that runs. It stops when this is dropped.
 #[derive(Debug)]
-pub struct Handle {
+pub struct Server {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) implicit_addresses: Vec<SocketAddr>,
     pub(crate) stop: Stop,
     pub(crate) thread: Option<JoinHandle<io::Result<()>>>,
 }
 
-impl Handle {
+impl Server {
+    /// Begins to set a server up.
+    ///
+    /// What is not set is safe: it listens on a free port of 127.0.0.1 only, and nobody can log in
+    /// before [`anonymous`](ServerBuilder::anonymous), [`user`](ServerBuilder::user) or
+    /// [`accounts`](ServerBuilder::accounts) has been called.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
     /// Returns the addresses that it listens on, in the order of the calls of
-    /// [`listen`](crate::Builder::listen), with the ports that the system chose.
+    /// [`listen`](crate::ServerBuilder::listen), with the ports that the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -47,7 +58,7 @@ impl Handle {
     }
 
     /// Stops accepting, lets transfers finish up to the
-    /// [grace](crate::Builder::shutdown_grace), tells the idle 421, and returns when all have gone.
+    /// [grace](crate::ServerBuilder::shutdown_grace), tells the idle 421, and returns when all have gone.
     pub fn shutdown(mut self) -> io::Result<()> {
         self.stop.call();
         self.join()
@@ -67,7 +78,7 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Server {
     fn drop(&mut self) {
         self.stop.call();
         if let Err(error) = self.join() {

@@ -8,7 +8,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Log lines of one kind: so many a minute, all at once or one by one. What goes beyond is counted.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct LogLimiter {
     /// Zero stands for any number.
     per_minute: u32,
     /// When the whole minute's allowance is back.
@@ -16,7 +16,7 @@ pub struct Pace {
     left_out: u64,
 }
 
-impl Pace {
+impl LogLimiter {
     /// Allows `per_minute` lines a minute; 0 stands for any number.
     pub const fn new(per_minute: u32) -> Self {
         Self { per_minute, whole_at: Instant::from_epoch(Duration::ZERO), left_out: 0 }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_minutes_worth_at_once_and_then_one_by_one() {
-        let mut pace = Pace::new(6);
+        let mut pace = LogLimiter::new(6);
         assert!((0..6).all(|_| pace.admit(at(100)) == Some(0)));
         assert!((0..50).all(|_| pace.admit(at(109)).is_none()));
         assert!(!pace.is_fresh(at(1000)));
@@ -72,17 +72,17 @@ mod tests {
 
     #[test]
     fn none_is_any_number() {
-        let mut pace = Pace::new(0);
+        let mut pace = LogLimiter::new(0);
         assert!((0..10_000).all(|_| pace.admit(at(0)) == Some(0)));
     }
 
     #[test]
     fn time_that_ends_or_goes_back_stops_nothing() {
-        let mut pace = Pace::new(u32::MAX);
+        let mut pace = LogLimiter::new(u32::MAX);
         let end = Instant::from_epoch(Duration::MAX);
         assert_eq!(pace.admit(end), Some(0));
-        assert_eq!(Pace::new(1).admit(end), Some(0));
-        let mut pace = Pace::new(1);
+        assert_eq!(LogLimiter::new(1).admit(end), Some(0));
+        let mut pace = LogLimiter::new(1);
         assert_eq!((pace.admit(at(600)), pace.admit(at(0))), (Some(0), None));
     }
 }
