@@ -10,6 +10,9 @@ use wharf::Server;
 use super::tls::{Channel, ClientTls, TlsStream};
 use super::{LIMIT, address};
 
+/// The type of a TLS record that holds an alert (RFC 8446 section 5.1).
+const ALERT: u8 = 21;
+
 /// A control connection.
 pub(crate) struct Client {
     reader: BufReader<Channel>,
@@ -84,8 +87,12 @@ impl Client {
         &mut self,
         start: impl FnOnce(TcpStream) -> io::Result<TlsStream>,
     ) -> io::Result<()> {
-        assert!(self.reader.buffer().is_empty(), "nothing comes in clear behind 234");
-        self.reader.get_mut().start_tls(start)
+        match self.reader.buffer().first() {
+            None => self.reader.get_mut().start_tls(start),
+            // A server that stops ends TLS before it has begun: that record may come with 234.
+            Some(&ALERT) => Err(ErrorKind::ConnectionAborted.into()),
+            Some(_) => panic!("something comes in clear after 234"),
+        }
     }
 
     /// Returns the TLS that the connection is in.
