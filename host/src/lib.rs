@@ -21,7 +21,7 @@ mod transfer;
 mod wire;
 mod workers;
 
-pub use connection::job::{Done, Job, Lane};
+pub use connection::job::{Done, Job};
 pub use connection::{Connection, DataSocket, Turn};
 pub use server::{
     Accepted, AdmissionControl, Arrival, Clock, EXHAUSTION_PAUSE, Failures, Listener, OpenPorts,
@@ -41,4 +41,4 @@ pub use wharf_storage::{
     log_limited,
 };
 pub use wire::Readiness;
-pub use workers::Workers;
+pub use workers::{Lane, Workers};
