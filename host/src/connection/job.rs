@@ -98,7 +98,7 @@ impl Job {
         id: RequestId,
         ask: impl FnOnce() -> Result<Account, Denial> + Send + 'static,
     ) -> Self {
-        let panicked = Outcome::LoggedIn(id, Err(Denial::Unavailable));
+        let panicked = Outcome::LoggedIn(id, Err(Denial::Failed));
         let job = Self::new(Need::Answer, panicked, move || Outcome::LoggedIn(id, ask()));
         Self { lane: Lane::Login, ..job }
     }
@@ -283,7 +283,7 @@ mod tests {
     fn a_panic_is_that_requests_failure() {
         let done = Job::login(ID, || panic!("as the test wants it to")).run();
         assert!(done.panicked);
-        assert!(matches!(done.outcome, Outcome::LoggedIn(ID, Err(Denial::Unavailable))));
+        assert!(matches!(done.outcome, Outcome::LoggedIn(ID, Err(Denial::Failed))));
         let done = Job::site(ID, || panic!("as the test wants it to")).run();
         assert!(matches!(done.outcome, Outcome::Site(ID, SiteReply { code: 0, .. })));
         let done = make_directory(&Memory::new()).run();
