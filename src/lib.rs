@@ -28,14 +28,18 @@ pub use builder::{Bound, ServerBuilder};
 pub use server::Server;
 pub use wharf_host::proto::{
     self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password,
-    Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
-    VirtualPath, WallTime, WriteMode,
+    Permissions, Rates, Rights, SiteReply, StorageError, VirtualPath, WallTime, WriteMode,
 };
-pub use wharf_host::tls::{
-    Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
-};
+#[cfg(feature = "tls")]
+pub use wharf_host::proto::{Resumption, TlsRequired, UploadEnd};
+#[cfg(feature = "tls")]
+pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Credential, Directory,
-    Durability, Entries, FileHost, Memory, PassivePorts, PassivePortsError, ReadFile,
-    SimpleAccounts, SiteRequest, Stop, Storage, WriteFile, exposures, hash_password,
+    Account, Accounts, Attempt, ClientCertificate, Content, Credential, Entries, Memory,
+    PassivePorts, PassivePortsError, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
+    WriteFile, exposures,
 };
+#[cfg(feature = "accounts-file")]
+pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};
+#[cfg(feature = "directory")]
+pub use wharf_host::{Directory, Durability};
