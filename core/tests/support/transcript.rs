@@ -11,7 +11,7 @@
 //! | `@ +300s` | time passes, from deadline to deadline |
 //! | `S: text` | the reply lines that come of it |
 //! | `S~ text` | a whole reply comes of it, with this line in it |
-//! | `S! text` | and without this line; neighbours speak of the same reply |
+//! | `S! text` | and without this text in any of its lines; neighbours speak of the same reply |
 //! | `S< bytes` | reply bytes that are no line: Telnet |
 //! | `! action` | the actions that come of it, see `actions` |
 //! | `? unread 12` | so many bytes of the client are not taken yet |
@@ -137,7 +137,7 @@ impl Section {
                     "S:" => step.expect(&with_end(rest)?),
                     "S<" => step.expect(&unescape(rest)?),
                     "S~" => step.expect_line().0.push(format!("S: {rest}")),
-                    "S!" => step.expect_line().1.push(format!("S: {rest}")),
+                    "S!" => step.expect_line().1.push(rest.into()),
                     "!" => step.actions.push(rest.into()),
                     "?" => step.checks.push(rest.into()),
                     "" | "#" => {}
@@ -307,8 +307,9 @@ impl Step {
                     for line in with.iter().filter(|line| !reply.contains(line)) {
                         let _ = writeln!(error, "  expected: S~{}", &line[2..]);
                     }
-                    for line in without.iter().filter(|line| reply.contains(line)) {
-                        let _ = writeln!(error, "  expected: S!{}", &line[2..]);
+                    let has = |text: &str| reply.iter().any(|line| line[2..].contains(text));
+                    for text in without.iter().filter(|text| has(text)) {
+                        let _ = writeln!(error, "  expected: S! {text}");
                     }
                     if reply.is_empty() {
                         let _ = writeln!(error, "      came: no reply");
