@@ -105,7 +105,7 @@ pub(crate) enum TlsRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
     Always,
-    /// Where there are digests.
+    /// Where [`SessionConfig::digests`] is set.
     Digests,
     /// Its name is known, but it is not implemented.
     Never,
@@ -133,9 +133,10 @@ impl Spec {
     }
 
     /// Returns `true` if the command is there with these settings.
-    pub(crate) fn is_offered(&self, _config: &SessionConfig) -> bool {
+    pub(crate) fn is_offered(&self, config: &SessionConfig) -> bool {
         match self.offer {
-            Offer::Always | Offer::Digests => true,
+            Offer::Always => true,
+            Offer::Digests => config.digests,
             Offer::Never => false,
         }
     }

@@ -121,7 +121,7 @@ impl Session {
         let options = trim(words.next().unwrap_or_default());
         match command.as_slice() {
             b"MLST" => self.opts_mlst(options),
-            b"HASH" => self.opts_hash(options),
+            b"HASH" if self.config.digests => self.opts_hash(options),
             b"MODE" if self.config.mode_z => self.opts_mode(options),
             b"UTF8" if options.is_empty() || options.eq_ignore_ascii_case(b"ON") => {
                 self.reply(200, "UTF8 is always on.");

@@ -399,6 +399,7 @@ fn configure(config: &mut SessionConfig, name: &str, value: &str) -> Result<()> 
                 _ => return Err(format!("unknown word {value}")),
             }
         }
+        "digests" => config.digests = number(value)?,
         "mode_z" => config.mode_z = number(value)?,
         "list_utc_offset_minutes" => config.list_utc_offset_minutes = number(value)?,
         "tls" => config.tls = Some(tls_policy(value)?),
