@@ -1,6 +1,7 @@
 //! Who may come in: the [`Accounts`] trait, the accounts that need no file, and those of a file.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "certificates")]
 mod certificate;
@@ -103,3 +104,8 @@ impl<A: Accounts + ?Sized> Accounts for Arc<A> {
         (**self).login(attempt)
     }
 }
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
