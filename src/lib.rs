@@ -17,6 +17,7 @@
 //! What it does not do: it is no FTP client, and it runs on Unix only.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;
@@ -28,10 +29,9 @@ pub use builder::{Bound, ServerBuilder};
 pub use server::Server;
 pub use wharf_host::proto::{
     self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password,
-    Permissions, Rates, Rights, SiteReply, StorageError, VirtualPath, WallTime, WriteMode,
+    Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
+    VirtualPath, WallTime, WriteMode,
 };
-#[cfg(feature = "tls")]
-pub use wharf_host::proto::{Resumption, TlsRequired, UploadEnd};
 #[cfg(feature = "tls")]
 pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{
@@ -43,3 +43,8 @@ pub use wharf_host::{
 pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};
 #[cfg(feature = "directory")]
 pub use wharf_host::{Directory, Durability};
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

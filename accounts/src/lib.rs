@@ -1,6 +1,7 @@
 //! Who may come in: the [`Accounts`] trait, the accounts that need no file, and those of a file.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod certificate;
 #[cfg(feature = "file")]
@@ -100,3 +101,8 @@ impl<A: Accounts + ?Sized> Accounts for Arc<A> {
         (**self).login(attempt)
     }
 }
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,6 +13,7 @@
 //! | `workers` | threads for blocking work: [`Workers`] |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// Whether MODE Z was built in; where not, [`SessionConfig::mode_z`](proto::SessionConfig) has to be
 /// off.
