@@ -60,7 +60,7 @@ impl PumpStep {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "mode-z", feature = "directory")))]
 impl PumpJob {
     pub(super) fn run(self) -> Pumped {
         let (Self::Read(work) | Self::Write(work)) = self;
