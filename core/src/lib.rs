@@ -29,6 +29,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
