@@ -17,6 +17,7 @@
 //! What it does not do: it is no FTP client, and it runs on Unix only.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;
@@ -39,3 +40,8 @@ pub use wharf_host::{
     Durability, Entries, FileHost, Memory, PassivePorts, PassivePortsError, ReadFile,
     SimpleAccounts, SiteRequest, Stop, Storage, WriteFile, exposures, hash_password,
 };
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -40,6 +40,7 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "certificates")]
 mod certificate;
@@ -149,3 +150,7 @@ impl<A: Accounts + ?Sized> Accounts for Box<A> {
         (**self).login(attempt)
     }
 }
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -30,6 +30,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
@@ -76,3 +77,8 @@ pub use storage::{
 };
 pub use time::{Civil, Instant, Now, WallTime};
 pub use tls::{Resumption, TlsPolicy, TlsRequired, UploadEnd};
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

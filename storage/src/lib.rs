@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use wharf_storage::{
-//!     Entries, Entry, Memory, Metadata, ReadFile, Storage, StorageError, VirtualPath,
+//!     Entries, Memory, Metadata, ReadFile, Storage, StorageError, VirtualPath,
 //! };
 //!
 //! struct Report;
@@ -51,6 +51,7 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "directory")]
 mod directory;
@@ -258,3 +259,8 @@ pub fn wall_time(time: SystemTime) -> WallTime {
         }
     }
 }
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
