@@ -9,38 +9,48 @@
 //! | [`storage_error`], [`wall_time`] | the errors and times of `std` in the words of a storage |
 //! | [`exposures`] | what other users of the computer can do to a file that the server relies on |
 //!
-//! A storage need not be files at all. This one makes its only file when it is asked for:
+//! A storage need not be files at all. This one writes its only file when it is asked for:
 //!
 //! ```
 //! use wharf_storage::{
-//!     Entries, Memory, Metadata, ReadFile, Storage, StorageError, VirtualPath,
+//!     Entries, Entry, Metadata, ReadFile, Storage, StorageError, VirtualPath, WallTime,
 //! };
 //!
-//! struct Report;
+//! struct Depths(Vec<u32>);
 //!
-//! impl Report {
-//!     fn render(&self) -> Memory {
-//!         Memory::new().with_file("/report.txt", format!("{} harbours", 3))
+//! impl Depths {
+//!     fn render(&self) -> Vec<u8> {
+//!         self.0.iter().map(|metres| format!("{metres} m\n")).collect::<String>().into()
 //!     }
 //! }
 //!
-//! impl Storage for Report {
+//! impl Storage for Depths {
 //!     fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
-//!         self.render().metadata(path).map(Metadata::read_only)
+//!         match path.as_bytes() {
+//!             b"/" => Ok(Metadata::directory().read_only()),
+//!             b"/depths.txt" => {
+//!                 let size = self.render().len() as u64;
+//!                 Ok(Metadata::file(size, WallTime::default()).read_only())
+//!             }
+//!             _ => Err(StorageError::NotFound),
+//!         }
 //!     }
 //!
 //!     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
-//!         self.render().open_directory(path)
+//!         let (name, path) = (b"depths.txt", path.join(b"depths.txt"));
+//!         let metadata = self.metadata(&path)?;
+//!         Ok(vec![Entry { name: name.to_vec(), metadata }].into())
 //!     }
 //!
 //!     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
-//!         self.render().open_read(path)
+//!         self.metadata(path)?;
+//!         Ok(self.render().into())
 //!     }
 //! }
 //!
-//! let path = "/report.txt".parse()?;
-//! assert_eq!(Report.metadata(&path).map(|report| report.size), Ok(10));
-//! assert_eq!(Report.remove_file(&path), Err(StorageError::ReadOnly));
+//! let (depths, path) = (Depths(vec![12, 7]), "/depths.txt".parse()?);
+//! assert_eq!(depths.metadata(&path).map(|file| file.size), Ok(9));
+//! assert_eq!(depths.remove_file(&path), Err(StorageError::ReadOnly));
 //! # Ok::<(), wharf_storage::PathError>(())
 //! ```
 //!
@@ -61,6 +71,7 @@ mod log_limited;
 mod memory;
 mod names;
 mod pointers;
+mod ready;
 
 use std::fs::File;
 use std::time::SystemTime;
@@ -98,10 +109,10 @@ pub trait Storage: Send + Sync {
         self.metadata(path)
     }
 
-    /// Opens a directory for listing.
+    /// Opens a directory for listing. A `Vec` of entries becomes one with `into()`.
     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError>;
 
-    /// Opens a regular file for reading.
+    /// Opens a regular file for reading. A `Vec` of bytes becomes one with `into()`.
     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError>;
 
     /// Checks whether `path` could be opened for writing in this mode, as far as that shows without

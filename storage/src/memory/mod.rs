@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wharf_core::{Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 use self::file::{SharedFile, lock_file};
-use self::handles::{Aside, Listing, Place, Snapshot, Writer};
+use self::handles::{Aside, Place, Writer};
 use self::tree::{Node, Tree};
 use super::{Entries, ReadFile, Storage, WriteFile};
 
@@ -181,7 +181,7 @@ impl Storage for Memory {
     }
 
     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
-        Ok(Box::new(Listing::new(self.lock().entries(path)?)))
+        Ok(self.lock().entries(path)?.into())
     }
 
     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
@@ -190,7 +190,7 @@ impl Storage for Memory {
         if !file.attributes.allows(0o400) {
             return Err(StorageError::PermissionDenied);
         }
-        Ok(Box::new(Snapshot::new(file.share())))
+        Ok(file.share().into())
     }
 
     fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
