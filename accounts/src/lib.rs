@@ -7,7 +7,7 @@
 //! | [`Account`] | what a login gives: a storage, rights, limits |
 //! | [`SimpleAccounts`] | anonymous, and single users with a password each |
 //! | `AccountsFile`, `hash_password` | a TOML file with Argon2id hashes, read anew without a restart |
-//! | `ClientCertificate` | a certificate of the TLS handshake |
+//! | [`ClientCertificate`] | a certificate of the TLS handshake |
 //!
 //! ```
 //! use std::sync::Arc;
@@ -36,13 +36,12 @@
 //!
 //! - `file` (default): `AccountsFile` and `hash_password`. Brings argon2, toml, and
 //!   `wharf-storage/directory` for the folders that the file names.
-//! - `certificates`: `ClientCertificate`, and logins by it. Brings sha2, for fingerprints.
+//! - `fingerprints`: `ClientCertificate::fingerprint`. Brings sha2.
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "certificates")]
 mod certificate;
 #[cfg(feature = "file")]
 mod file;
@@ -55,7 +54,6 @@ use std::sync::Arc;
 
 use wharf_storage::Storage;
 
-#[cfg(feature = "certificates")]
 pub use certificate::ClientCertificate;
 #[cfg(feature = "file")]
 pub use file::{AccountsError, AccountsFile, FileHost, hash_password};
@@ -125,7 +123,6 @@ pub enum Credential<'a> {
     Password(&'a Password),
     /// The certificate of the TLS handshake, which has been verified. Asked at USER: with
     /// [`Denial::Refused`] the session goes on to ask for a password.
-    #[cfg(feature = "certificates")]
     Certificate(&'a ClientCertificate),
 }
 

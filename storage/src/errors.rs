@@ -46,6 +46,7 @@ pub fn storage_error(error: impl Borrow<io::Error>) -> StorageError {
 }
 
 /// Does the same for an error number.
+#[cfg(feature = "directory")]
 pub(crate) fn errno(error: Errno) -> StorageError {
     storage_error(io::Error::from(error))
 }
@@ -96,7 +97,7 @@ mod tests {
             (Errno::NAMETOOLONG, StorageError::BadName),
             (Errno::IO, StorageError::Other),
         ] {
-            assert_eq!(errno(number), expected, "{number:?}");
+            assert_eq!(storage_error(&number.into()), expected, "{number:?}");
         }
     }
 
