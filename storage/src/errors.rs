@@ -97,7 +97,7 @@ mod tests {
             (Errno::NAMETOOLONG, StorageError::BadName),
             (Errno::IO, StorageError::Other),
         ] {
-            assert_eq!(storage_error(&number.into()), expected, "{number:?}");
+            assert_eq!(storage_error(io::Error::from(number)), expected, "{number:?}");
         }
     }
 
