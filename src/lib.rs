@@ -32,14 +32,17 @@ pub use wharf_host::proto::{
     Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
     VirtualPath, WallTime, WriteMode,
 };
-pub use wharf_host::tls::{
-    Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
-};
+#[cfg(feature = "tls")]
+pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Credential, Directory,
-    Durability, Entries, FileHost, Memory, PassivePorts, PassivePortsError, ReadFile,
-    SimpleAccounts, SiteRequest, Stop, Storage, WriteFile, exposures, hash_password,
+    Account, Accounts, Attempt, ClientCertificate, Content, Credential, Entries, Memory,
+    PassivePorts, PassivePortsError, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
+    WriteFile, exposures,
 };
+#[cfg(feature = "accounts-file")]
+pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};
+#[cfg(feature = "directory")]
+pub use wharf_host::{Directory, Durability};
 
 /// The README, so that its code is compiled.
 #[cfg(doctest)]

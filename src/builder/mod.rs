@@ -1,6 +1,8 @@
 //! Setting a server up.
 
 mod start;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use start::Bound;
 
@@ -9,10 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_host::proto::{
-    OnHangup, Permissions, Resumption, SessionConfig, SiteCommand, SiteReply, TlsPolicy,
-    TlsRequired, UploadEnd,
-};
+use wharf_host::proto::{OnHangup, Permissions, SessionConfig, SiteCommand, SiteReply, TlsPolicy};
 use wharf_host::tls::Tls;
 use wharf_host::{Accounts, PassivePorts, SiteHandler, SiteRequest, Storage};
 
@@ -84,53 +83,12 @@ impl ServerBuilder {
         self
     }
 
-    /// As [`listen`](Self::listen), for clients that begin with a TLS handshake (implicit FTPS).
-    /// Needs [`tls`](Self::tls).
-    pub fn listen_implicit(mut self, address: impl ToSocketAddrs) -> Self {
-        let addresses = self.resolve(address);
-        self.listen_implicit.extend(addresses);
-        self
-    }
-
     fn resolve(&mut self, address: impl ToSocketAddrs) -> Vec<SocketAddr> {
         let resolved = address.to_socket_addrs();
         resolved.map(Iterator::collect).unwrap_or_else(|error| {
             self.mistake.get_or_insert(error);
             Vec::new()
         })
-    }
-
-    /// Offers TLS with these certificates (RFC 4217): AUTH TLS, PROT P.
-    pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = Some(tls);
-        self
-    }
-
-    /// Sets what everybody has to protect by TLS; nothing when unset. Needs [`tls`](Self::tls).
-    pub fn tls_required(mut self, required: TlsRequired) -> Self {
-        self.tls_policy.required = required;
-        self
-    }
-
-    /// Sets whether data connections have to resume the TLS session of their control connection,
-    /// which proves that they are the same client's; [`Resumption::Prefer`] when unset.
-    pub fn tls_resumption(mut self, resumption: Resumption) -> Self {
-        self.tls_policy.resumption = resumption;
-        self
-    }
-
-    /// Sets whether uploads within TLS may end without close_notify, where an account does not say
-    /// otherwise; [`UploadEnd::Strict`] when unset.
-    pub fn tls_upload_end(mut self, end: UploadEnd) -> Self {
-        self.tls_policy.upload_end = end;
-        self
-    }
-
-    /// Allows clients to go back to clear text on the control connection (CCC), for a NAT that has
-    /// to read along.
-    pub fn allow_ccc(mut self, allow: bool) -> Self {
-        self.tls_policy.allow_ccc = allow;
-        self
     }
 
     /// Lets other accounts decide for clients that name this host (HOST, RFC 7151). Its certificate
@@ -200,6 +158,7 @@ impl ServerBuilder {
 
     /// Sets whether MODE Z is to be had, which compresses what travels; it is when unset. It takes
     /// the processor's time.
+    #[cfg(feature = "mode-z")]
     pub fn mode_z(mut self, offer: bool) -> Self {
         self.session.mode_z = offer;
         self
