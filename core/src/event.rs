@@ -115,12 +115,12 @@ pub enum Event {
         /// What the handshake says about who is there.
         proof: Option<DataProof>,
     },
-    /// The transfer moved bytes over the data connection, or wrote what had come over it, or the
-    /// digest read some: it does not stand still.
+    /// The transfer moved bytes over the data connection, or wrote what had come over it: it does
+    /// not stand still.
     Progress {
-        /// The transfer or digest.
+        /// The transfer.
         id: RequestId,
-        /// Bytes since its beginning: of a transfer, over the data connection.
+        /// Bytes over the data connection since its beginning.
         bytes: u64,
     },
     /// All bytes of a file or listing have been handed over, and our side of the data connection is
@@ -145,6 +145,13 @@ pub enum Event {
     ControlChecked {
         /// The request.
         id: RequestId,
+    },
+    /// The digest of [`Action::Digest`](crate::Action::Digest) has read some of its file.
+    DigestProgress {
+        /// The request.
+        id: RequestId,
+        /// Bytes since its beginning.
+        bytes: u64,
     },
     /// The outcome of [`Action::Digest`](crate::Action::Digest). The file is closed.
     DigestEnded {

@@ -150,7 +150,7 @@ impl Canned {
                 Event::TransferEnded { id: *id, bytes: 12, end: TransferEnd::Complete }
             }
             Action::Digest { id, .. } => {
-                self.harness.handle(Event::Progress { id: *id, bytes: 5 });
+                self.harness.handle(Event::DigestProgress { id: *id, bytes: 5 });
                 Event::DigestEnded { id: *id, end: DigestEnd::Complete(vec![0x1f, 0xff]) }
             }
             Action::StopDigest => {
