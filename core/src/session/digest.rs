@@ -17,7 +17,7 @@ use crate::storage::{StorageAnswer, StorageError, StorageRequest};
 use crate::time::{Instant, Now};
 
 use super::failure::failure;
-use super::state::{Range, Work};
+use super::state::{NotAwaited, Range, Work};
 use super::stop::{StopReason, Stopped};
 use super::{Session, number, trim};
 
@@ -55,6 +55,14 @@ impl Digesting {
     /// Tells whether it goes on by itself, and can be asked about and stopped.
     pub(super) fn is_reading(&self) -> bool {
         self.stop.is_none() && matches!(self.stage, Stage::Reading { .. })
+    }
+
+    /// Returns the storage request that it waits for.
+    pub(super) fn awaits_storage(&self) -> Option<RequestId> {
+        match self.stage {
+            Stage::Opening(id) => Some(id),
+            Stage::Reading { .. } => None,
+        }
     }
 
     /// When it has to be over.
@@ -156,9 +164,6 @@ impl Session {
         outcome: Result<StorageAnswer, StorageError>,
     ) {
         let Work::Digesting(digesting) = &self.work else { return };
-        if !matches!(digesting.stage, Stage::Opening(request) if request == file) {
-            return;
-        }
         let algorithm = digesting.algorithm;
         let part = match outcome {
             Ok(StorageAnswer::Opened(opened)) => {
@@ -186,7 +191,12 @@ impl Session {
         }
     }
 
-    pub(super) fn digest_progressed(&mut self, progressed: RequestId, so_far: u64, now: Now) {
+    pub(super) fn digest_progressed(
+        &mut self,
+        progressed: RequestId,
+        so_far: u64,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
         if let Work::Digesting(digesting) = &mut self.work
             && let Stage::Reading { id, bytes, .. } = &mut digesting.stage
             && *id == progressed
@@ -194,7 +204,9 @@ impl Session {
             *bytes = so_far.max(*bytes);
             // What moves is waited for, for a client that has closed its side too.
             self.active = now.instant;
+            return Ok(());
         }
+        Err(NotAwaited(progressed))
     }
 
     /// Breaks the digest off.
@@ -210,7 +222,11 @@ impl Session {
     }
 
     /// The last byte has been read, or no more will be.
-    pub(super) fn digest_ended(&mut self, ended: RequestId, end: DigestEnd) {
+    pub(super) fn digest_ended(
+        &mut self,
+        ended: RequestId,
+        end: DigestEnd,
+    ) -> Result<(), NotAwaited> {
         let (start, last) = match &self.work {
             Work::Digesting(Digesting { stage: Stage::Reading { id, part, .. }, .. })
                 if *id == ended =>
@@ -218,10 +234,10 @@ impl Session {
                 // Of no bytes at all there is no last one; the draft wants one all the same.
                 (part.start, part.end.saturating_sub(1).max(part.start))
             }
-            _ => return,
+            _ => return Err(NotAwaited(ended)),
         };
         let Work::Digesting(digesting) = core::mem::replace(&mut self.work, Work::Idle) else {
-            return;
+            return Ok(());
         };
         let algorithm = digesting.algorithm.name();
         let (code, text) = match (end, &digesting.form) {
@@ -247,6 +263,7 @@ impl Session {
         if digesting.stop == Some(StopReason::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));
         }
+        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::time::Now;
 
 use super::Session;
 use super::failure::failure;
-use super::state::Then;
+use super::state::Continuation;
 
 /// How much STAT sends at the most: it waits in memory until the client reads it.
 const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
@@ -206,7 +206,7 @@ impl Session {
     /// STAT with a path.
     pub(crate) fn stat_path(&mut self, argument: &[u8], now: Now) {
         match self.listing(argument, Style::Long, now) {
-            Ok(listing) => self.ask(listing.first_request(), Then::StatLook(listing)),
+            Ok(listing) => self.ask(listing.first_request(), Continuation::StatLook(listing)),
             Err((code, text)) => self.reply(code, text),
         }
     }
@@ -270,7 +270,7 @@ impl Session {
         outcome: Result<StorageAnswer, StorageError>,
     ) {
         match listing.answered(id, outcome) {
-            Ok(Some(request)) => self.ask(request, Then::StatLook(listing)),
+            Ok(Some(request)) => self.ask(request, Continuation::StatLook(listing)),
             Ok(None) => {
                 let code = if listing.directory().is_some() { 212 } else { 213 };
                 let head = Text::from("Status of {}:").with_name(listing.path.as_bytes());
@@ -329,7 +329,7 @@ impl Session {
     ) {
         let lines = Box::new(format.clone());
         let request = StorageRequest::NextLines { directory, format: lines, allowance };
-        self.ask(request, Then::StatLines { directory, format, allowance });
+        self.ask(request, Continuation::StatLines { directory, format, allowance });
     }
 }
 

@@ -10,7 +10,7 @@ use crate::time::WallTime;
 use crate::timestamp::{parse_timestamp, timestamp};
 
 use super::Session;
-use super::state::Then;
+use super::state::Continuation;
 
 /// The bits that clients may set. Those beyond make a program run as somebody else.
 const MODE_BITS: u32 = 0o777;
@@ -97,7 +97,7 @@ impl Session {
             // It could lock out everybody whose root this is.
             return self.reply(550, "Can't change the mode of the root directory.");
         }
-        self.ask(StorageRequest::SetFacts { path, modified, mode }, Then::Changed(changed));
+        self.ask(StorageRequest::SetFacts { path, modified, mode }, Continuation::Changed(changed));
     }
 
     /// The storage has changed what was asked for: the reply tells what is there now.

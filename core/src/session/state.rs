@@ -1,5 +1,6 @@
 //! Where a session stands: everything that it remembers between two calls.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -67,7 +68,7 @@ pub(crate) enum Work {
     /// Nothing: the next command may come.
     Idle,
     /// A command waits for the outcome of a request.
-    Waiting(RequestId, Then),
+    Waiting { id: RequestId, awaiting: Awaiting },
     /// AUTH has been answered, or the connection begins with TLS: 234 leaves, then the handshake is
     /// `started`. The greeting comes behind it where it `opens` the session.
     Securing { started: bool, opens: bool },
@@ -85,13 +86,78 @@ pub(crate) enum Work {
     Ended,
 }
 
-/// What a command does once its request has been carried out.
+/// What a command waits for, and how it goes on then.
 #[derive(Debug)]
-pub(crate) enum Then {
+pub(crate) enum Awaiting {
+    /// The accounts' word on a login as `user`.
+    Accounts { user: Vec<u8>, by: LoginStep },
+    /// The outcome of a storage request.
+    Storage(Continuation),
+    /// A passive port.
+    Port(PassiveReply),
+    /// The reply of the embedding program to its SITE command.
+    Site,
+}
+
+impl Awaiting {
+    /// Takes apart what waits for accounts; gives anything else back.
+    pub(crate) fn accounts(self) -> Result<(Vec<u8>, LoginStep), Box<Self>> {
+        match self {
+            Self::Accounts { user, by } => Ok((user, by)),
+            other => Err(Box::new(other)),
+        }
+    }
+
+    /// Takes apart what waits for the storage; gives anything else back.
+    pub(crate) fn storage(self) -> Result<Continuation, Box<Self>> {
+        match self {
+            Self::Storage(then) => Ok(then),
+            other => Err(Box::new(other)),
+        }
+    }
+
+    /// Takes apart what waits for a passive port; gives anything else back.
+    pub(crate) fn port(self) -> Result<PassiveReply, Box<Self>> {
+        match self {
+            Self::Port(reply) => Ok(reply),
+            other => Err(Box::new(other)),
+        }
+    }
+
+    /// Takes what waits for the embedding program; gives anything else back.
+    pub(crate) fn site(self) -> Result<(), Box<Self>> {
+        match self {
+            Self::Site => Ok(()),
+            other => Err(Box::new(other)),
+        }
+    }
+}
+
+/// Nothing waits for the request with this id: it was given up, or never made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAwaited(pub(crate) RequestId);
+
+/// Which command wants to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginStep {
     /// PASS.
-    LogIn { user: Vec<u8> },
+    Password,
     /// USER, where the client has shown a certificate.
-    LogInByCertificate { user: Vec<u8> },
+    Certificate,
+}
+
+/// Which command asked for a passive port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PassiveReply {
+    /// PASV.
+    Address,
+    /// EPSV.
+    PortOnly,
+}
+
+/// What a command does once its storage request has been carried out.
+#[derive(Debug)]
+pub(crate) enum Continuation {
     /// CWD, CDUP.
     ChangeDirectory(VirtualPath),
     /// SIZE.
@@ -110,33 +176,10 @@ pub(crate) enum Then {
     Changed(Changed),
     /// AVBL.
     Space,
-    /// PASV.
-    Passive,
-    /// EPSV.
-    ExtendedPassive,
-    /// A SITE command of the embedding program.
-    Site,
     /// STAT with a path, until the directory is open.
     StatLook(Listing),
     /// STAT with a path: the directory's lines, as they come.
     StatLines { directory: RequestId, format: ListingFormat, allowance: Allowance },
-}
-
-impl Then {
-    /// Tells whether this continues with the outcome of a storage request.
-    pub(crate) fn waits_for_storage(&self) -> bool {
-        !self.waits_for_accounts() && !matches!(self, Then::Site) && !self.waits_for_port()
-    }
-
-    /// Tells whether this continues with the outcome of a login.
-    pub(crate) fn waits_for_accounts(&self) -> bool {
-        matches!(self, Then::LogIn { .. } | Then::LogInByCertificate { .. })
-    }
-
-    /// Tells whether this continues with the outcome of listening.
-    pub(crate) fn waits_for_port(&self) -> bool {
-        matches!(self, Then::Passive | Then::ExtendedPassive)
-    }
 }
 
 /// Whence the data connection comes.

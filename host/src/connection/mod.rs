@@ -230,7 +230,7 @@ impl Connection {
             Outcome::Digested(reading, outcome) => {
                 if let Some(digest) = &mut self.digest {
                     let (id, bytes) = (digest.id(), digest.complete(reading, outcome));
-                    self.session.handle(Event::Progress { id, bytes }, now);
+                    self.session.handle(Event::DigestProgress { id, bytes }, now);
                 }
             }
             Outcome::DigestLost => {

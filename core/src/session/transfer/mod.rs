@@ -27,7 +27,7 @@ use crate::tls::Resumption;
 use super::Session;
 use super::failure::{failure, store_failure};
 use super::security::Protection;
-use super::state::{Data, EarlyTls, Input, Work};
+use super::state::{Data, EarlyTls, Input, NotAwaited, Work};
 use super::stop::{StopReason, Stopped};
 
 use plan::{Next, What};
@@ -139,6 +139,17 @@ impl Transfer {
         matches!(self.stage, Stage::Moving { .. } | Stage::Closing { .. } | Stage::Stopping { .. })
     }
 
+    /// Returns the storage request that it waits for.
+    pub(super) fn awaits_storage(&self) -> Option<RequestId> {
+        match self.stage {
+            Stage::Preparing(request)
+            | Stage::Opening { request, .. }
+            | Stage::Syncing { request, .. }
+            | Stage::Finishing { request, .. } => Some(request),
+            _ => None,
+        }
+    }
+
     /// A line for STAT.
     pub(super) fn status(&self, mode: Mode) -> Text {
         self.what.status(self.bytes, mode)
@@ -146,7 +157,7 @@ impl Transfer {
 }
 
 impl Session {
-    /// The storage has answered one of the transfer's requests.
+    /// The storage has answered the transfer's request.
     pub(super) fn transfer_storage_answered(
         &mut self,
         id: RequestId,
@@ -155,12 +166,12 @@ impl Session {
     ) {
         let Work::Transferring(transfer) = &self.work else { return };
         match transfer.stage {
-            Stage::Preparing(request) if request == id => self.prepared(id, outcome, now),
-            Stage::Opening { request, announced } if request == id => {
+            Stage::Preparing(_) => self.prepared(id, outcome, now),
+            Stage::Opening { announced, .. } => {
                 self.upload_opened(id, outcome, announced, now);
             }
-            Stage::Syncing { request, file } if request == id => self.upload_synced(file, outcome),
-            Stage::Finishing { request, end } if request == id => {
+            Stage::Syncing { file, .. } => self.upload_synced(file, outcome),
+            Stage::Finishing { end, .. } => {
                 let failed = outcome.err().filter(|_| end == TransferEnd::Complete);
                 self.conclude(failed.map_or(end, TransferEnd::Storage));
             }
@@ -204,9 +215,14 @@ impl Session {
     }
 
     /// The connection that PORT or EPRT named stands, or cannot be.
-    pub(super) fn connected(&mut self, id: RequestId, established: bool, now: Now) {
+    pub(super) fn connected(
+        &mut self,
+        id: RequestId,
+        established: bool,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
         if self.data != Data::Connecting(id) {
-            return;
+            return Err(NotAwaited(id));
         }
         if established {
             self.data = Data::Connected;
@@ -214,6 +230,7 @@ impl Session {
         } else {
             self.fail_transfer(425, "Can't open data connection.");
         }
+        Ok(())
     }
 
     /// If the data connection stands and a transfer waits for it, the bytes begin to move, or what
@@ -261,7 +278,12 @@ impl Session {
     }
 
     /// The TLS handshake on the data connection is done, or has failed.
-    pub(super) fn data_protected(&mut self, id: RequestId, proof: Option<DataProof>, now: Now) {
+    pub(super) fn data_protected(
+        &mut self,
+        id: RequestId,
+        proof: Option<DataProof>,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
         let Work::Transferring(Transfer {
             what, stage: Stage::Securing { request, file, .. }, ..
         }) = &self.work
@@ -269,7 +291,7 @@ impl Session {
             return self.early_protected(id, proof);
         };
         if *request != id {
-            return;
+            return Err(NotAwaited(id));
         }
         let (sends, file) = (what.sends(), *file);
         match proof.ok_or(HANDSHAKE_FAILED).and_then(|proof| self.judge_proof(proof)) {
@@ -277,6 +299,7 @@ impl Session {
             Ok(()) if sends => self.start_moving(file, now),
             Ok(()) => self.open_upload(true),
         }
+        Ok(())
     }
 
     /// Decides whether who is there, by what the handshake has shown, is the client.
@@ -307,26 +330,41 @@ impl Session {
         self.actions.push_back(Action::Transfer { id, plan, mode, rate });
     }
 
-    pub(super) fn transfer_progressed(&mut self, id: RequestId, bytes: u64, now: Now) {
-        let Work::Transferring(transfer) = &mut self.work else { return };
-        if let Stage::Moving { until, .. } = &mut transfer.stage
-            && transfer.id == id
-        {
+    pub(super) fn transfer_progressed(
+        &mut self,
+        id: RequestId,
+        bytes: u64,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
+        // What a lost client has sent is read to its end, but not without end.
+        let is_lost = matches!(self.input, Input::Lost(_));
+        let put_off = now.instant + self.config.data_timeout;
+        let transfer = self.moving(id)?;
+        if let Stage::Moving { until, .. } = &mut transfer.stage {
             transfer.bytes = bytes;
-            // What a lost client has sent is read to its end, but not without end.
-            if !matches!(self.input, Input::Lost(_)) {
-                *until = now.instant + self.config.data_timeout;
+            *until = if is_lost { *until } else { put_off };
+        }
+        Ok(())
+    }
+
+    /// Returns the transfer that the driver carries out under this id.
+    fn moving(&mut self, id: RequestId) -> Result<&mut Transfer, NotAwaited> {
+        match &mut self.work {
+            Work::Transferring(transfer) if transfer.id == id && transfer.is_in_motion() => {
+                Ok(transfer)
             }
+            _ => Err(NotAwaited(id)),
         }
     }
 
     /// All has been sent. 226 waits a little for the client to close its side: then it has read
     /// everything, and not only been sent it. Some clients lose a 226 that comes with the 150.
-    pub(super) fn transfer_sent(&mut self, id: RequestId, now: Now) {
-        let Work::Transferring(transfer) = &mut self.work else { return };
-        if transfer.id == id && matches!(transfer.stage, Stage::Moving { .. }) {
+    pub(super) fn transfer_sent(&mut self, id: RequestId, now: Now) -> Result<(), NotAwaited> {
+        let transfer = self.moving(id)?;
+        if let Stage::Moving { .. } = transfer.stage {
             transfer.stage = Stage::Closing { until: now.instant + CLOSING };
         }
+        Ok(())
     }
 
     /// Breaks the transfer off, if it has not come to its end by itself.
@@ -353,22 +391,25 @@ impl Session {
     }
 
     /// The driver has moved the last byte, or will move no more.
-    pub(super) fn transfer_ended(&mut self, id: RequestId, bytes: u64, end: TransferEnd) {
-        let Work::Transferring(transfer) = &mut self.work else { return };
+    pub(super) fn transfer_ended(
+        &mut self,
+        id: RequestId,
+        bytes: u64,
+        end: TransferEnd,
+    ) -> Result<(), NotAwaited> {
+        let transfer = self.moving(id)?;
         let file = match transfer.stage {
             Stage::Moving { file, .. } | Stage::Stopping { file } => file,
-            Stage::Closing { .. } => None,
-            _ => return,
+            _ => None,
         };
-        if transfer.id != id {
-            return;
-        }
         transfer.bytes = bytes;
+        let upload = file.filter(|_| !transfer.what.sends());
         self.data = Data::None;
-        match file {
-            Some(file) if !transfer.what.sends() => self.upload_ended(file, end),
-            _ => self.conclude(end),
+        match upload {
+            Some(file) => self.upload_ended(file, end),
+            None => self.conclude(end),
         }
+        Ok(())
     }
 
     /// The last reply of a transfer.

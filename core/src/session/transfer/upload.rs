@@ -10,7 +10,7 @@ use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::session::Session;
 use crate::session::failure::store_failure;
-use crate::session::state::{LastWord, Work};
+use crate::session::state::{LastWord, NotAwaited, Work};
 use crate::session::stop::StopReason;
 use crate::storage::{Disposition, Opened, StorageAnswer, StorageError, StorageRequest, WriteMode};
 use crate::time::Now;
@@ -270,15 +270,14 @@ impl Session {
     }
 
     /// All that has come on the control connection has been heard.
-    pub(in crate::session) fn control_checked(&mut self, id: RequestId) {
-        let Work::Transferring(Transfer { stage: Stage::Checking { request, file }, .. }) =
-            self.work
-        else {
-            return;
-        };
-        if request != id {
-            return;
-        }
+    pub(in crate::session) fn control_checked(&mut self, id: RequestId) -> Result<(), NotAwaited> {
+        let file =
+            match self.work {
+                Work::Transferring(Transfer {
+                    stage: Stage::Checking { request, file }, ..
+                }) if request == id => file,
+                _ => return Err(NotAwaited(id)),
+            };
         match self.reason_to_cut_off() {
             None => self.finish_upload(file, TransferEnd::Complete),
             Some(stop) => {
@@ -291,6 +290,7 @@ impl Session {
                 self.finish_upload(file, TransferEnd::Stopped);
             }
         }
+        Ok(())
     }
 
     /// Says what speaks against an upload whose data connection was closed in order. A client that is
