@@ -216,6 +216,7 @@ impl fmt::Display for Denial {
             Self::Unavailable => "accounts unavailable",
             Self::TooManySessions => "too many sessions of the account",
             Self::CoolingDown => "too many failed logins",
+            Self::Failed => "the accounts have failed",
         })
     }
 }
