@@ -8,6 +8,7 @@
 mod accept;
 mod reactor;
 mod session;
+mod workers;
 
 use std::io;
 use std::sync::Arc;

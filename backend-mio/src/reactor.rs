@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 use wharf_host::proto::Instant;
-use wharf_host::{Arrival, Connection, Done, Job, Readiness, Service, Stop, Turn, Workers};
+use wharf_host::{Arrival, Connection, Readiness, Service, Stop, Turn, Workers};
 
 use crate::accept::Acceptor;
 use crate::session::{Slot, Which, watch};
+use crate::workers::{Mailbox, Message, submit};
 
 const WAKER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
@@ -20,33 +21,6 @@ const STOP: Token = Token(usize::MAX - 1);
 const LAST_LISTENER: usize = usize::MAX - 2;
 
 const EVENTS_AT_ONCE: usize = 1024;
-
-/// Where other threads leave word for a reactor.
-pub(crate) struct Mailbox {
-    messages: Mutex<Vec<Message>>,
-    waker: Waker,
-}
-
-/// What other threads have to say.
-pub(crate) enum Message {
-    /// A new client.
-    Client(Arrival),
-    /// Blocking work is done.
-    Done { slot: usize, serial: u64, done: Done },
-}
-
-impl Mailbox {
-    pub(crate) fn send(&self, message: Message) {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
-        if let Err(error) = self.waker.wake() {
-            wharf_host::log_limited!(Error, "cannot wake a reactor: {error}");
-        }
-    }
-
-    fn take(&self) -> Vec<Message> {
-        std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// A reactor and its sessions.
 pub(crate) struct Reactor {
@@ -78,7 +52,7 @@ impl Reactor {
             workers,
             stop,
             poll,
-            mailbox: Arc::new(Mailbox { messages: Mutex::default(), waker }),
+            mailbox: Arc::new(Mailbox::new(waker)),
             sessions: Slab::new(),
             last_serial: 0,
             runnable: VecDeque::new(),
@@ -276,10 +250,4 @@ impl Reactor {
         }
         late
     }
-}
-
-/// Lets a worker run the job, and hear of its outcome.
-fn submit(workers: &Workers, mailbox: &Arc<Mailbox>, job: Job, slot: usize, serial: u64) {
-    let mailbox = mailbox.clone();
-    workers.submit(job, move |done| mailbox.send(Message::Done { slot, serial, done }));
 }
