@@ -8,6 +8,7 @@
 
 mod accept;
 mod session;
+mod workers;
 
 use std::convert::Infallible;
 use std::io;

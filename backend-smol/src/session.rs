@@ -7,14 +7,15 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Recv, Sender};
+use async_channel::Recv;
 use async_io::{Async, Timer};
-use futures_lite::{Stream, future};
+use futures_lite::future;
 use socket2::Socket;
 use wharf_host::proto::Instant;
-use wharf_host::{Connection, Done, Readiness, Turn, Workers};
+use wharf_host::{Connection, Readiness, Turn};
 
 use crate::Membership;
+use crate::workers::CompletionQueue;
 
 /// Serves one client to the end.
 pub(crate) async fn serve(connection: Connection, membership: Membership) {
@@ -53,11 +54,7 @@ impl SessionTask {
         loop {
             let turn = self.connection.turn();
             while let Some(job) = self.connection.next_job() {
-                let desk = self.done.sender.clone();
-                membership.workers.submit(job, move |done| {
-                    // It fails where the session has gone, and drops what nobody waits for here.
-                    let _ = desk.try_send(done);
-                });
+                self.done.submit(job);
             }
             if turn == Turn::Over {
                 return Ok(());
@@ -123,7 +120,7 @@ impl SessionTask {
             self.connection.data_ready(data);
             news |= data.any();
         }
-        while let Poll::Ready(Some(done)) = self.done.receiver.as_mut().poll_next(cx) {
+        while let Poll::Ready(Some(done)) = self.done.poll_next(cx) {
             self.connection.complete(done);
             news = true;
         }
@@ -135,32 +132,6 @@ impl SessionTask {
             return Poll::Ready(true);
         }
         if news { Poll::Ready(false) } else { Poll::Pending }
-    }
-}
-
-/// Where workers leave what they have done.
-struct CompletionQueue {
-    sender: Sender<Done>,
-    receiver: Pin<Box<Receiver<Done>>>,
-    workers: Arc<Workers>,
-}
-
-impl CompletionQueue {
-    fn new(workers: Arc<Workers>) -> Self {
-        let (sender, receiver) = async_channel::unbounded();
-        Self { sender, receiver: Box::pin(receiver), workers }
-    }
-}
-
-impl Drop for CompletionQueue {
-    /// What has come meanwhile may be a file: to let go of that may block.
-    fn drop(&mut self) {
-        self.receiver.close();
-        while let Ok(done) = self.receiver.try_recv() {
-            if let Some(job) = done.discard() {
-                self.workers.submit(job, drop);
-            }
-        }
     }
 }
 
