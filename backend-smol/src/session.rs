@@ -7,9 +7,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_channel::Recv;
 use async_io::{Async, Timer};
-use futures_lite::future;
+use smol::channel::Recv;
+use smol::future;
 use socket2::Socket;
 use wharf_host::proto::Instant;
 use wharf_host::{Connection, Readiness, Turn};
@@ -17,8 +17,16 @@ use wharf_host::{Connection, Readiness, Turn};
 use crate::Membership;
 use crate::workers::CompletionQueue;
 
-/// Serves one client to the end.
+/// Serves one client to the end, or until the server is dropped.
 pub(crate) async fn serve(connection: Connection, membership: Membership) {
+    let dropped = membership.dropped.clone();
+    let dropped = async move {
+        let _ = dropped.recv().await;
+    };
+    future::or(serve_to_the_end(connection, membership), dropped).await;
+}
+
+async fn serve_to_the_end(connection: Connection, membership: Membership) {
     let watched = Async::new_nonblocking(connection.control_socket().clone());
     let outcome = match watched {
         Ok(control) => {

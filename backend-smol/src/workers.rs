@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Sender};
-use futures_lite::Stream;
+use smol::channel::{self, Receiver, Sender};
+use smol::stream::Stream;
 use wharf_host::{Done, Job, Workers};
 
 /// Where workers leave what they have done.
@@ -17,7 +17,7 @@ pub(crate) struct CompletionQueue {
 
 impl CompletionQueue {
     pub(crate) fn new(workers: Arc<Workers>) -> Self {
-        let (sender, receiver) = async_channel::unbounded();
+        let (sender, receiver) = channel::unbounded();
         Self { sender, receiver: Box::pin(receiver), workers }
     }
 
