@@ -13,6 +13,20 @@ compile_error!(
      for example with `--no-default-features --features threaded`"
 );
 
+/// The drivers that were compiled in, each with its `run`, which [`ServerBuilder::run_with`]
+/// takes too. The parts that [`ServerBuilder::build`] returns are what they want.
+///
+/// [`ServerBuilder::build`]: crate::ServerBuilder::build
+/// [`ServerBuilder::run_with`]: crate::ServerBuilder::run_with
+pub mod drivers {
+    #[cfg(feature = "mio")]
+    pub use wharf_mio as mio;
+    #[cfg(feature = "smol")]
+    pub use wharf_smol as smol;
+    #[cfg(feature = "threaded")]
+    pub use wharf_threaded as threaded;
+}
+
 /// A driver: what waits for sockets and runs blocking work. All behave alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -110,7 +110,7 @@ impl Reactor {
         }
         let timer = self.timers.first().map(|(deadline, _)| *deadline);
         let deadline = [timer, self.last_call].into_iter().flatten().min();
-        let session = deadline.map(|deadline| self.service.clock.until(deadline));
+        let session = deadline.map(|deadline| self.service.clock().until(deadline));
         let accept = acceptor.and_then(Acceptor::due);
         let accept = accept.map(|due| due.saturating_duration_since(std::time::Instant::now()));
         [session, accept].into_iter().flatten().min()
@@ -219,7 +219,7 @@ impl Reactor {
     }
 
     fn expire_timers(&mut self) {
-        let now = self.service.clock.now().instant;
+        let now = self.service.clock().now().instant;
         while let Some(&(deadline, slot)) = self.timers.first()
             && deadline <= now
         {
@@ -231,7 +231,7 @@ impl Reactor {
 
     fn begin_stop(&mut self) {
         self.last_call = Some(self.service.last_call());
-        let deadline = self.service.clock.now().instant + self.service.shutdown_grace;
+        let deadline = self.service.transfer_deadline();
         let slots: Vec<usize> = self.sessions.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.sessions[slot].connection.shut_down(deadline);
@@ -244,7 +244,7 @@ impl Reactor {
         if self.sessions.is_empty() {
             return true;
         }
-        let late = self.service.clock.until(last_call).is_zero();
+        let late = self.service.clock().until(last_call).is_zero();
         if late {
             log::warn!("{} sessions left behind at shutdown", self.sessions.len());
         }

@@ -95,7 +95,7 @@ pub async fn serve(
         let _ = all_gone.recv().await;
     };
     let last_call = async {
-        Timer::after(service.clock.until(service.last_call())).await;
+        Timer::after(service.clock().until(service.last_call())).await;
         log::warn!("sessions left behind at shutdown");
     };
     future::or(all_gone, last_call).await;

@@ -82,7 +82,7 @@ impl SessionTask {
             let called = news.await;
             if called {
                 stopping = true;
-                self.connection.shut_down(service.clock.now().instant + service.shutdown_grace);
+                self.connection.shut_down(service.transfer_deadline());
             }
         }
     }
@@ -106,7 +106,7 @@ impl SessionTask {
         if self.timer.0 == deadline {
             return;
         }
-        let clock = membership.service.clock;
+        let clock = membership.service.clock();
         let timer = deadline.map_or_else(Timer::never, |at| Timer::after(clock.until(at)));
         self.timer = (deadline, timer);
     }
