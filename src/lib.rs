@@ -17,6 +17,7 @@
 //! What it does not do: it is no FTP client, and it runs on Unix only.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;
@@ -24,7 +25,7 @@ mod error;
 mod server;
 mod signals;
 
-pub use backend::{Backend, drivers};
+pub use backend::{Backend, Driver, drivers};
 pub use builder::{Bound, Parts, ServerBuilder};
 pub use error::StartError;
 pub use server::Server;
@@ -34,11 +35,19 @@ pub use wharf_host::proto::{
     Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
     VirtualPath, WallTime, WriteMode,
 };
-pub use wharf_host::tls::{
-    Certificate, ClientCertificate, ClientCertificates, ClientRoots, Tls, TlsError,
-};
+#[cfg(feature = "tls")]
+pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Content, Credential, Directory,
-    Durability, Entries, FileHost, Memory, PassivePorts, PassivePortsError, ReadFile,
-    SimpleAccounts, SiteRequest, Stop, Storage, WriteFile, exposures, hash_password,
+    Account, Accounts, Attempt, ClientCertificate, Content, Credential, Entries, Memory,
+    PassivePorts, PassivePortsError, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
+    WriteFile, exposures,
 };
+#[cfg(feature = "accounts-file")]
+pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};
+#[cfg(feature = "directory")]
+pub use wharf_host::{Directory, Durability};
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

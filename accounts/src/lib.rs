@@ -1,8 +1,8 @@
 //! Who may come in: the [`Accounts`] trait, the accounts that need no file, and those of a file.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "certificates")]
 mod certificate;
 #[cfg(feature = "file")]
 mod file;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 use wharf_core::{Denial, Grant, Password, Rates, Rights, TlsRequired};
 use wharf_storage::Storage;
 
-#[cfg(feature = "certificates")]
 pub use certificate::ClientCertificate;
 #[cfg(feature = "file")]
 pub use file::{AccountsError, AccountsFile, FileHost, hash_password};
@@ -82,7 +81,6 @@ pub struct Attempt<'a> {
 pub enum Credential<'a> {
     /// The argument of PASS.
     Password(&'a Password),
-    #[cfg(feature = "certificates")]
     /// The certificate of the TLS handshake, which has been verified. Asked at USER: with
     /// [`Denial::Refused`] the session goes on to ask for a password.
     Certificate(&'a ClientCertificate),
@@ -103,3 +101,8 @@ impl<A: Accounts + ?Sized> Accounts for Arc<A> {
         (**self).login(attempt)
     }
 }
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

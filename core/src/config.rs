@@ -39,6 +39,8 @@ pub struct SessionConfig {
     pub on_hangup: OnHangup,
     /// MODE Z is to be had: transfers that are compressed, which takes the processor's time.
     pub mode_z: bool,
+    /// Digests of files are to be had (HASH, XCRC and the like), which takes the processor's time.
+    pub digests: bool,
     /// Minutes east of UTC in which LIST shows times; MLSD, MLST and MDTM are in UTC always.
     pub list_utc_offset_minutes: i16,
     /// What is asked of TLS; `None` when the server has no certificate.
@@ -65,6 +67,7 @@ impl Default for SessionConfig {
             atomic_uploads: true,
             on_hangup: OnHangup::Keep,
             mode_z: true,
+            digests: true,
             list_utc_offset_minutes: 0,
             tls: None,
             hosts: Vec::new(),

@@ -29,6 +29,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
@@ -75,3 +76,8 @@ pub use storage::{
 };
 pub use time::{Civil, Instant, Now, WallTime};
 pub use tls::{Resumption, TlsPolicy, TlsRequired, UploadEnd};
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

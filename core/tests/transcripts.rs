@@ -66,6 +66,28 @@ fn a_difference_is_shown_with_its_place() {
 }
 
 #[test]
+fn a_reply_may_be_given_by_some_of_its_lines() {
+    let play = |expected: &str| {
+        let content = format!(
+            "S: 220 wharf FTP server ready.\nC: FEAT\n{expected}\nC: NOOP\nS: 200 NOOP command successful.\n"
+        );
+        let sections = transcript::parse("file.txt", &content).unwrap();
+        let lines: Vec<&str> = content.lines().collect();
+        play_all(&sections[0], "file.txt", &lines)
+    };
+    play("S~ 211-Features:\nS~  UTF8\nS!  AUTH TLS").unwrap();
+    for (expected, told) in [
+        ("S~  AUTH TLS", "expected: S~  AUTH TLS"),
+        ("S~ UTF8", "expected: S~ UTF8"),
+        ("S~  UTF8\nS!  SIZE", "expected: S!  SIZE"),
+        ("S~  UTF8\nS: 200 More.", "came: nothing more"),
+    ] {
+        let error = play(expected).unwrap_err();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn bytes_become_text_and_bytes_again() {
     let all: Vec<u8> = (0..=255).collect();
     for bytes in [&all[..], b"", b"\"\"", b" a  ", "é\u{85}\\x41 ".as_bytes(), b"{}"] {
@@ -124,22 +146,30 @@ fn rewritten(file: &str, content: &str) -> String {
             outcomes.insert(step.line, step.run(&mut harness, &mut || usize::MAX));
         }
     }
-    let mut text = String::new();
-    let put = |outcome: Outcome, text: &mut String| {
+    // What is given by some of its lines stays as it is.
+    let steps = sections.iter().flat_map(|section| &section.steps);
+    let partial: std::collections::BTreeSet<usize> =
+        steps.filter(|step| step.is_partial()).map(|step| step.line).collect();
+    let (mut text, mut keeps) = (String::new(), false);
+    let put = |outcome: Outcome, keeps: bool, text: &mut String| {
         outcome.actions.iter().for_each(|action| *text += &format!("! {action}\n"));
-        transcript::shown(&outcome.replies).iter().for_each(|line| *text += &format!("{line}\n"));
+        let replies = if keeps { Vec::new() } else { transcript::shown(&outcome.replies) };
+        replies.iter().for_each(|line| *text += &format!("{line}\n"));
     };
     for (number, line) in content.lines().enumerate().map(|(index, line)| (index + 1, line)) {
         if let Some(greeting) = greetings.remove(&number) {
-            put(greeting, &mut text);
+            put(greeting, false, &mut text);
         }
-        if !["S:", "S<", "!"].contains(&line.split(' ').next().unwrap_or_default()) {
+        keeps &= !line.starts_with("=== ");
+        let mark = line.split(' ').next().unwrap_or_default();
+        if mark != "!" && (keeps || !["S:", "S<"].contains(&mark)) {
             text += &format!("{line}\n");
         }
         if let Some(outcome) = outcomes.remove(&number) {
-            put(outcome, &mut text);
+            keeps = partial.contains(&number);
+            put(outcome, keeps, &mut text);
         }
     }
-    greetings.into_values().for_each(|greeting| put(greeting, &mut text));
+    greetings.into_values().for_each(|greeting| put(greeting, false, &mut text));
     text
 }

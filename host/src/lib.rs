@@ -13,9 +13,21 @@
 //! | `workers` | threads for blocking work: [`Workers`] |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// Whether MODE Z was built in.
+const MODE_Z: bool = cfg!(feature = "mode-z");
+
+/// Whether digests were built in.
+const DIGESTS: bool = cfg!(feature = "digests");
 
 mod connection;
 mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[doc(hidden)]
+#[path = "tls/absent.rs"]
 pub mod tls;
 mod transfer;
 mod wire;
@@ -29,14 +41,16 @@ pub use server::{
 };
 pub use wharf_accounts as accounts;
 pub use wharf_accounts::{
-    Account, Accounts, AccountsError, AccountsFile, Attempt, Credential, FileHost, SimpleAccounts,
-    hash_password,
+    Account, Accounts, Attempt, ClientCertificate, Credential, SimpleAccounts,
 };
+#[cfg(feature = "accounts-file")]
+pub use wharf_accounts::{AccountsError, AccountsFile, FileHost, hash_password};
 pub use wharf_core as proto;
 pub use wharf_storage as storage;
 pub use wharf_storage::{
-    Content, Directory, Durability, Entries, Memory, ReadFile, Storage, WriteFile, exposures,
-    log_limited,
+    Content, Entries, Memory, ReadFile, Storage, WriteFile, exposures, log_limited,
 };
+#[cfg(feature = "directory")]
+pub use wharf_storage::{Directory, Durability};
 pub use wire::Readiness;
 pub use workers::Workers;

@@ -9,6 +9,7 @@
 
 mod check;
 mod start;
+#[cfg(feature = "tls")]
 mod tls;
 
 pub use start::{Bound, Parts};
@@ -198,6 +199,7 @@ impl ServerBuilder {
 
     /// Sets whether MODE Z is to be had, which compresses what travels; it is when unset. It takes
     /// the processor's time.
+    #[cfg(feature = "mode-z")]
     pub fn mode_z(mut self, offer: bool) -> Self {
         self.service.session.mode_z = offer;
         self

@@ -55,8 +55,8 @@ impl Bound {
 
     /// Starts to serve, on threads of its own. See [`ServerBuilder::spawn`] for what signals do then.
     pub fn spawn(self) -> Result<Server, StartError> {
-        let backend = self.backend;
-        self.run_with(move |service, listeners, stop| backend.run(service, listeners, stop))
+        let driver = self.backend.driver();
+        self.run_with(driver)
     }
 
     /// Starts to serve by this driver; see [`ServerBuilder::run_with`].
@@ -102,9 +102,8 @@ impl ServerBuilder {
     /// use wharf::{Memory, Permissions, Server};
     ///
     /// let server = Server::builder().storage(Memory::new()).anonymous(Permissions::READ_ONLY);
-    /// // Any function with this signature.
-    /// let driver = wharf::drivers::mio::run;
-    /// server.run_with(driver)?.shutdown()?;
+    /// # #[cfg(feature = "mio")]
+    /// server.run_with(wharf::drivers::mio::run)?.shutdown()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn run_with(

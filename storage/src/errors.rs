@@ -29,6 +29,7 @@ pub fn storage_error(error: &io::Error) -> StorageError {
 }
 
 /// Does the same for an error number.
+#[cfg(feature = "directory")]
 pub(crate) fn errno(error: Errno) -> StorageError {
     storage_error(&error.into())
 }
@@ -79,7 +80,7 @@ mod tests {
             (Errno::NAMETOOLONG, StorageError::BadName),
             (Errno::IO, StorageError::Other),
         ] {
-            assert_eq!(errno(number), expected, "{number:?}");
+            assert_eq!(storage_error(&number.into()), expected, "{number:?}");
         }
     }
 

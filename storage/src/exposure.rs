@@ -72,6 +72,7 @@ fn open_folder(path: &Path) -> Option<PathBuf> {
 
 /// Returns `true` if the file at `path` lies in the folder that has this device and inode, or
 /// beneath it, wherever links lead.
+#[cfg(any(test, feature = "directory"))]
 pub(crate) fn lies_beneath(path: &Path, (device, inode): (u64, u64)) -> bool {
     let Ok(real) = fs::canonicalize(path) else { return false };
     real.ancestors().skip(1).any(|folder| {

@@ -1,6 +1,7 @@
 //! Where the files are: the [`Storage`] trait, and the two storages that wharf brings.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "directory")]
 mod directory;
@@ -176,3 +177,8 @@ pub fn wall_time(time: SystemTime) -> WallTime {
         }
     }
 }
+
+/// The README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,8 @@
 //! Names that the storages invent, and names that they refuse.
 
-use wharf_core::{StorageError, VirtualPath};
+use wharf_core::StorageError;
+#[cfg(feature = "directory")]
+use wharf_core::VirtualPath;
 
 /// What the names of unfinished uploads begin with: clients neither see nor touch such names.
 pub(super) const RESERVED: &[u8] = b".wharf-upload-";
@@ -18,11 +20,13 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
 }
 
 /// Refuses a path with a reserved name in it, as if nothing stood there.
+#[cfg(feature = "directory")]
 pub(super) fn check_path(path: &VirtualPath) -> Result<(), StorageError> {
     if path.components().any(is_reserved) { Err(StorageError::NotFound) } else { Ok(()) }
 }
 
 /// Refuses a path where something is to be created under a reserved name.
+#[cfg(feature = "directory")]
 pub(super) fn check_new(path: &VirtualPath) -> Result<(), StorageError> {
     match path.file_name() {
         Some(name) if is_reserved(name) => Err(StorageError::BadName),

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use wharf::host::{Listener, Service};
-use wharf::{Backend, Memory, Stop};
+use wharf::{Backend, Memory};
 
 use crate::support::{Client, ClientTls, LIMIT, for_each_driver, read_all, server, tls_server};
 
@@ -24,20 +23,6 @@ for_each_driver!(
 
 fn files() -> Memory {
     Memory::new().with_file("/hello.txt", "Hello.\n")
-}
-
-fn run(
-    backend: Backend,
-) -> impl FnOnce(Arc<Service>, Vec<Listener>, Stop) -> std::io::Result<()> + Send {
-    match backend {
-        #[cfg(feature = "mio")]
-        Backend::Mio => wharf::drivers::mio::run,
-        #[cfg(feature = "smol")]
-        Backend::Smol => wharf::drivers::smol::run,
-        #[cfg(feature = "threaded")]
-        Backend::Threaded => wharf::drivers::threaded::run,
-        other => panic!("{other} is not tested"),
-    }
 }
 
 fn listening_sockets_of_the_programs_own(backend: Backend) {
@@ -59,7 +44,8 @@ fn listening_sockets_of_the_programs_own(backend: Backend) {
 fn parts_are_driven_by_the_program(backend: Backend) {
     let parts = server(backend, files()).build().unwrap();
     let (address, stop) = (parts.addresses[0], parts.stop.clone());
-    let driver = thread::spawn(move || run(backend)(parts.service, parts.listeners, parts.stop));
+    let driver =
+        thread::spawn(move || backend.driver()(parts.service, parts.listeners, parts.stop));
     let mut client = Client::dial(address).unwrap();
     client.expect(220);
     client.ask("USER anonymous", 331);
@@ -71,7 +57,7 @@ fn parts_are_driven_by_the_program(backend: Backend) {
 
 fn a_driver_that_is_not_wharfs(backend: Backend) {
     let called = Arc::new(AtomicBool::new(false));
-    let (note, inner) = (called.clone(), run(backend));
+    let (note, inner) = (called.clone(), backend.driver());
     let server = server(backend, files()).run_with(move |service, listeners, stop| {
         note.store(true, Ordering::Relaxed);
         inner(service, listeners, stop)

@@ -30,7 +30,7 @@ impl Session {
     }
 
     /// HOST (RFC 7151): before the login, and as often as the client likes.
-    pub(super) fn choose_host(&mut self, argument: &[u8]) {
+    pub(crate) fn choose_host(&mut self, argument: &[u8]) {
         if let Login::In { .. } = self.login {
             return self.reply(503, "HOST has to come before the login.");
         }
@@ -54,7 +54,7 @@ impl Session {
     }
 
     /// USER: every name gets the same answer, known or not, but for whom a certificate speaks.
-    pub(super) fn user(&mut self, name: &[u8], now: Now) {
+    pub(crate) fn user(&mut self, name: &[u8], now: Now) {
         self.log_out(now);
         if self.is_too_open_for(self.tls_required()) {
             return self.reply(530, TLS_TO_LOG_IN);
@@ -102,7 +102,7 @@ impl Session {
     }
 
     /// PASS.
-    pub(super) fn pass(&mut self, password: &[u8]) {
+    pub(crate) fn pass(&mut self, password: &[u8]) {
         match core::mem::replace(&mut self.login, Login::Nobody) {
             Login::Nobody => self.reply(503, "Login with USER first."),
             // USER came within TLS, and CCC behind it.
@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// ACCT: no account is ever needed (RFC 959 section 4.1.1).
-    pub(super) fn acct(&mut self) {
+    pub(crate) fn acct(&mut self) {
         match self.login {
             Login::In { .. } => self.reply(202, "No account needed."),
             _ => self.reply(503, LOG_IN_FIRST),
@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// REIN: as fresh as a new connection; the count of failed logins stays.
-    pub(super) fn rein(&mut self, now: Now) {
+    pub(crate) fn rein(&mut self, now: Now) {
         self.log_out(now);
         self.parameters = Parameters::new();
         self.host = None;
@@ -198,6 +198,11 @@ impl Session {
             Security::Protected { .. } => self.work = Work::Clearing { to: Security::Clear },
             Security::Clear | Security::Cleared => self.security = Security::Clear,
         }
+    }
+
+    /// QUIT.
+    pub(crate) fn quit(&mut self, now: Now) {
+        self.end(221, "Goodbye.", now);
     }
 
     pub(super) fn log_out(&mut self, now: Now) {

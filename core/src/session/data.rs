@@ -19,7 +19,7 @@ const NO_DATA: &str = "Use PASV, EPSV, PORT or EPRT first.";
 
 impl Session {
     /// PORT.
-    pub(super) fn port(&mut self, argument: &[u8]) {
+    pub(crate) fn port(&mut self, argument: &[u8]) {
         match parse_port(trim(argument)) {
             Some(address) => self.go_active(address, "PORT"),
             None => self.reply(501, "Invalid PORT format."),
@@ -27,7 +27,7 @@ impl Session {
     }
 
     /// EPRT (RFC 2428 section 2).
-    pub(super) fn eprt(&mut self, argument: &[u8]) {
+    pub(crate) fn eprt(&mut self, argument: &[u8]) {
         match parse_eprt(trim(argument), self.own_family()) {
             Ok(address) => self.go_active(address, "EPRT"),
             Err(BadEprt::OtherFamily) => self.reply(522, self.other_family()),
@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// PASV. Its reply has no room for an IPv6 address.
-    pub(super) fn pasv(&mut self) {
+    pub(crate) fn pasv(&mut self) {
         self.close_data();
         if self.parameters.epsv_all {
             self.reply(501, Text::from("{} not allowed after EPSV ALL.").with("PASV"));
@@ -69,7 +69,7 @@ impl Session {
     }
 
     /// EPSV (RFC 2428 section 3).
-    pub(super) fn epsv(&mut self, argument: &[u8]) {
+    pub(crate) fn epsv(&mut self, argument: &[u8]) {
         self.close_data();
         let argument = trim(argument);
         if argument.eq_ignore_ascii_case(b"ALL") {

@@ -105,7 +105,7 @@ impl Form {
 
 impl Session {
     /// HASH. The digest is that of the file as TYPE I sends it, whatever TYPE is.
-    pub(super) fn hash(&mut self, argument: &[u8]) {
+    pub(crate) fn hash(&mut self, argument: &[u8]) {
         let mut part = None;
         // REST is for a transfer, which may still come.
         if let Range::Between { start, end } = self.parameters.range {
@@ -117,7 +117,7 @@ impl Session {
     }
 
     /// XCRC, XMD5, XSHA, XSHA1, XSHA256, XSHA512.
-    pub(super) fn bare_digest(&mut self, algorithm: DigestAlgorithm, argument: &[u8]) {
+    pub(crate) fn bare_digest(&mut self, algorithm: DigestAlgorithm, argument: &[u8]) {
         match bare_argument(argument) {
             Some((name, part)) => self.digest(algorithm, &name, Form::Bare { part }),
             None => self.reply(501, "Syntax error: <path> or \"<path>\", then <start> <end>."),

@@ -21,27 +21,27 @@ use super::state::Then;
 
 impl Session {
     /// CWD.
-    pub(super) fn cwd(&mut self, argument: &[u8]) {
+    pub(crate) fn cwd(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::CHANGE_DIRECTORY) {
             self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
         }
     }
 
     /// CDUP: the root is its own parent.
-    pub(super) fn cdup(&mut self) {
+    pub(crate) fn cdup(&mut self) {
         let Some(path) = self.resolve(b"..", Permissions::CHANGE_DIRECTORY) else { return };
         self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
     }
 
     /// PWD.
-    pub(super) fn pwd(&mut self) {
+    pub(crate) fn pwd(&mut self) {
         let directory = self.parameters.directory.as_bytes();
         let text = Text::from("\"{}\" is the current directory.").with_path(directory);
         self.reply(257, text);
     }
 
     /// MKD.
-    pub(super) fn mkd(&mut self, argument: &[u8]) {
+    pub(crate) fn mkd(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::MAKE_DIRECTORY) else { return };
         let text = Text::from("\"{}\" directory created.").with_path(path.as_bytes());
         let done = Then::Reply(257, text);
@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// RMD.
-    pub(super) fn rmd(&mut self, argument: &[u8]) {
+    pub(crate) fn rmd(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::DELETE) else { return };
         if path.is_root() {
             return self.reply(550, "Can't remove root directory.");
@@ -59,13 +59,13 @@ impl Session {
     }
 
     /// DELE.
-    pub(super) fn dele(&mut self, argument: &[u8]) {
+    pub(crate) fn dele(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::DELETE) else { return };
         self.ask(StorageRequest::RemoveFile(path), Then::Reply(250, "File removed.".into()));
     }
 
     /// RNFR.
-    pub(super) fn rnfr(&mut self, argument: &[u8]) {
+    pub(crate) fn rnfr(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::RENAME) else { return };
         if path.is_root() {
             return self.reply(550, "Can't rename home directory.");
@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// RNTO: only directly behind RNFR.
-    pub(super) fn rnto(&mut self, argument: &[u8], from: Option<VirtualPath>) {
+    pub(crate) fn rnto(&mut self, argument: &[u8], from: Option<VirtualPath>) {
         let Some(from) = from else {
             return self.reply(503, "Bad sequence of commands: use RNFR first.");
         };
@@ -91,7 +91,7 @@ impl Session {
     }
 
     /// SIZE (RFC 3659 section 4). In TYPE A it would have to convert the whole file to tell.
-    pub(super) fn size(&mut self, argument: &[u8]) {
+    pub(crate) fn size(&mut self, argument: &[u8]) {
         if self.parameters.filter == Filter::Ascii {
             return self.reply(550, "SIZE not allowed in ASCII mode; send TYPE I first.");
         }
@@ -101,21 +101,21 @@ impl Session {
     }
 
     /// MDTM (RFC 3659 section 3).
-    pub(super) fn mdtm(&mut self, argument: &[u8]) {
+    pub(crate) fn mdtm(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
             self.ask(StorageRequest::Metadata(path.clone()), Then::ModificationTime(path));
         }
     }
 
     /// AVBL (draft-peterson-streamlined-ftp-command-extensions).
-    pub(super) fn avbl(&mut self, argument: &[u8]) {
+    pub(crate) fn avbl(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
             self.ask(StorageRequest::SpaceLeft(path), Then::Space);
         }
     }
 
     /// MLST (RFC 3659 section 7).
-    pub(super) fn mlst(&mut self, argument: &[u8]) {
+    pub(crate) fn mlst(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
             self.ask(StorageRequest::Metadata(path.clone()), Then::Facts(path));
         }

@@ -12,13 +12,13 @@ const NAMES_LOGGED: u8 = 4;
 
 impl Session {
     /// CLNT: the client names its program.
-    pub(super) fn clnt(&mut self, argument: &[u8]) {
+    pub(crate) fn clnt(&mut self, argument: &[u8]) {
         self.log_client(trim(argument));
         self.reply(200, "Noted.");
     }
 
     /// CSID: the client names its program, and so does the server.
-    pub(super) fn csid(&mut self, argument: &[u8]) {
+    pub(crate) fn csid(&mut self, argument: &[u8]) {
         let argument = trim(argument);
         let Some(name) = field(argument, b"Name") else {
             return self.reply(501, "Syntax error: CSID Name=<name>; Version=<version>;.");

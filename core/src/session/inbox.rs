@@ -1,42 +1,49 @@
-//! Command lines that have come and wait for their turn.
+//! Commands that have come and wait for their turn.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::command::{self, Argument, Command, Verb};
+use crate::command::{Argument, Begins, Command, Timing};
 use crate::line::{Line, LineReader};
 
 /// Longest command line, in bytes. Room for the longest path and a command before it.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// Command lines wait here up to about this many bytes; then the client has to.
+/// Commands wait here up to about this many bytes; then the client has to.
 const CAPACITY: usize = 16 * 1024;
 
 /// What a waiting line counts besides its bytes, so that many empty lines fill the inbox too.
 const LINE_OVERHEAD: usize = 32;
 
-/// A bounded queue of command lines.
+/// A bounded queue of commands. Each line is parsed when it enters.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     reader: LineReader,
-    lines: VecDeque<Line>,
-    /// What the waiting lines count together.
+    queue: VecDeque<Queued>,
+    /// What the waiting commands count together.
     weight: usize,
-    /// The last waiting line, or the one in execution, is such that nothing behind it may be read.
+    /// The last waiting command, or the one in execution, is such that nothing behind it may be read.
     barrier: bool,
+}
+
+/// A command that waits, and what it counts.
+#[derive(Debug)]
+struct Queued {
+    command: Command,
+    weight: usize,
 }
 
 impl Inbox {
     pub(crate) fn new() -> Self {
         Self {
             reader: LineReader::new(LONGEST_LINE),
-            lines: VecDeque::new(),
+            queue: VecDeque::new(),
             weight: 0,
             barrier: false,
         }
     }
 
-    /// Tells whether [`feed`](Self::feed) may be called.
+    /// Returns `true` if [`feed`](Self::feed) may be called.
     pub(crate) fn has_room(&self) -> bool {
         !self.barrier && self.weight < CAPACITY
     }
@@ -45,9 +52,10 @@ impl Inbox {
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> usize {
         let (consumed, line) = self.reader.feed(bytes);
         if let Some(line) = line {
-            self.barrier = is_barrier(&line);
-            self.weight += weight(&line);
-            self.lines.push_back(line);
+            let queued = Queued { command: Command::parse(&line), weight: weight(&line) };
+            self.barrier = matches!(queued.command, Command::Known(spec, _) if spec.barrier);
+            self.weight += queued.weight;
+            self.queue.push_back(queued);
         }
         consumed
     }
@@ -57,53 +65,47 @@ impl Inbox {
         self.reader.take_answers()
     }
 
-    pub(crate) fn front(&self) -> Option<&Line> {
-        self.lines.front()
+    pub(crate) fn front(&self) -> Option<&Command> {
+        self.queue.front().map(|queued| &queued.command)
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Line> {
-        let line = self.lines.pop_front()?;
-        self.weight -= weight(&line);
-        Some(line)
+    pub(crate) fn pop(&mut self) -> Option<Command> {
+        let queued = self.queue.pop_front()?;
+        self.weight -= queued.weight;
+        Some(queued.command)
     }
 
-    /// Tells whether ABOR waits behind other commands for a transfer or digest that goes on now, and
-    /// not for one that is to begin before it.
+    /// Returns `true` if ABOR waits behind other commands for a transfer or digest that goes on now,
+    /// and not for one that is to begin before it.
     pub(crate) fn aborts(&self) -> bool {
-        let mut verbs = self.lines.iter().filter_map(|line| match line {
-            Line::Command(bytes) => match command::parse(bytes) {
-                Command::Known(spec, argument) if spec.verb.takes_long() => {
-                    // Without an argument that it needs it comes to nothing.
-                    let begins = argument.is_some() || spec.argument != Argument::Required;
-                    begins.then_some(spec.verb)
-                }
-                Command::Known(spec, None) => Some(spec.verb),
-                _ => None,
-            },
-            Line::TooLong => None,
-        });
-        verbs.find(|verb| *verb == Verb::Abor || verb.takes_long()) == Some(Verb::Abor)
+        for queued in &self.queue {
+            let Command::Known(spec, argument) = &queued.command else { continue };
+            // Without an argument that it needs it comes to nothing.
+            if spec.takes_long() && (argument.is_some() || spec.argument != Argument::Required) {
+                return false;
+            }
+            if spec.timing == Timing::Aborts && argument.is_none() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Returns `true` if QUIT waits, behind whatever other commands.
     pub(crate) fn has_quit(&self) -> bool {
-        self.lines.iter().any(|line| match line {
-            Line::Command(bytes) => {
-                matches!(command::parse(bytes), Command::Known(spec, None) if spec.verb == Verb::Quit)
-            }
-            Line::TooLong => false,
-        })
+        let is_quit = |queued: &Queued| matches!(&queued.command, Command::Known(spec, None) if spec.begins == Begins::End);
+        self.queue.iter().any(is_quit)
     }
 
-    /// Forgets the lines that wait, but not the beginning of one that has not come whole.
-    pub(crate) fn drop_lines(&mut self) {
-        self.lines.clear();
+    /// Forgets the commands that wait, but not the beginning of a line that has not come whole.
+    pub(crate) fn drop_commands(&mut self) {
+        self.queue.clear();
         (self.weight, self.barrier) = (0, false);
     }
 
-    /// Tells whether no whole line waits.
+    /// Returns `true` if no command waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.queue.is_empty()
     }
 
     /// The barrier command has been answered: reading goes on.
@@ -118,13 +120,4 @@ fn weight(line: &Line) -> usize {
             Line::Command(bytes) => bytes.len(),
             Line::TooLong => 0,
         }
-}
-
-fn is_barrier(line: &Line) -> bool {
-    match line {
-        Line::Command(bytes) => {
-            matches!(command::parse(bytes), Command::Known(spec, _) if spec.barrier)
-        }
-        Line::TooLong => false,
-    }
 }

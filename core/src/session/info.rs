@@ -2,78 +2,61 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::action::{Action, Filter, Mode};
-use crate::command::{COMMANDS, Spec};
+use crate::command::{COMMANDS, Call, FEATURES, LONGEST_WORD, SITE_COMMANDS, Spec};
 use crate::event::SiteReply;
 use crate::reply::Text;
-use crate::time::Now;
 
-use super::modify::{MFF_FEATURE, SITE_COMMANDS};
 use super::security::{Protection, Security};
 use super::state::{Data, Login, Then, Work};
 use super::{LOG_IN_FIRST, Session, trim};
 
 impl Session {
     /// FEAT (RFC 2389 section 3): what works in this session and is not in RFC 959.
-    pub(super) fn feat(&mut self) {
-        let lang = format!("LANG {}", self.replies.language().feature());
-        let mlst = format!("MLST {}", self.parameters.facts.feature());
-        let hash = format!("HASH {}", self.parameters.hash.feature());
+    pub(crate) fn feat(&mut self) {
+        let commands = COMMANDS.iter().chain(SITE_COMMANDS);
+        let mut features: Vec<String> =
+            commands.filter_map(|spec| spec.feature(self, &self.config)).collect();
+        features.extend(FEATURES.map(String::from));
+        features.sort_unstable();
         self.replies.open(211, "Features:");
-        let tls = self.config.tls;
-        let features = [
-            ("AUTH TLS", tls.is_some()),
-            ("AVBL", true),
-            ("CCC", tls.is_some_and(|tls| tls.allow_ccc)),
-            ("CLNT", true),
-            ("CSID", true),
-            ("EPRT", true),
-            ("EPSV", true),
-            (&hash, true),
-            ("HOST", !self.config.hosts.is_empty()),
-            (&lang, true),
-            ("MDTM", true),
-            (MFF_FEATURE, true),
-            ("MFMT", true),
-            (&mlst, true),
-            ("MODE Z", self.config.mode_z),
-            ("PBSZ", tls.is_some()),
-            ("PROT", tls.is_some()),
-            ("RANG STREAM", true),
-            ("REST STREAM", true),
-            ("SITE CHMOD", true),
-            ("SITE UTIME", true),
-            ("SIZE", true),
-            ("TVFS", true),
-            ("UTF8", true),
-            ("XCRC", true),
-            ("XMD5", true),
-            ("XSHA", true),
-            ("XSHA1", true),
-            ("XSHA256", true),
-            ("XSHA512", true),
-        ];
-        for (feature, _) in features.into_iter().filter(|(_, offered)| *offered) {
+        for feature in features {
             self.replies.inner(Text::verbatim(feature));
         }
         self.reply(211, "End.");
     }
 
+    /// What FEAT says of HASH.
+    pub(crate) fn hash_feature(&self) -> String {
+        format!("HASH {}", self.parameters.hash.feature())
+    }
+
+    /// What FEAT says of LANG.
+    pub(crate) fn lang_feature(&self) -> String {
+        format!("LANG {}", self.replies.language().feature())
+    }
+
+    /// What FEAT says of MLST.
+    pub(crate) fn mlst_feature(&self) -> String {
+        format!("MLST {}", self.parameters.facts.feature())
+    }
+
     /// HELP (RFC 959 section 4.1.3).
-    pub(super) fn help(&mut self, argument: &[u8]) {
+    pub(crate) fn help(&mut self, argument: &[u8]) {
         let name = trim(argument);
         if name.is_empty() {
             self.replies.open(214, "The following commands are implemented:");
-            let implemented = COMMANDS.iter().filter(|spec| spec.is_implemented());
-            let names: alloc::vec::Vec<&str> = implemented.map(|spec| spec.name).collect();
+            let offered = COMMANDS.iter().filter(|spec| spec.is_offered(&self.config));
+            let names: Vec<&str> = offered.map(|spec| spec.name).collect();
             for row in names.chunks(10) {
                 self.replies.inner(Text::verbatim(row.join(" ")));
             }
             return self.reply(214, "HELP <command> shows its syntax.");
         }
-        match Spec::find(name) {
-            Some(spec) if spec.is_implemented() => {
+        match Spec::find_in(COMMANDS, name) {
+            Some(spec) if spec.is_offered(&self.config) => {
                 self.reply(214, Text::from("Syntax: {}").with(spec.usage()));
             }
             Some(spec) => self.reply(502, Text::from("{} is not implemented.").with(spec.name)),
@@ -81,41 +64,40 @@ impl Session {
         }
     }
 
-    /// SITE: HELP, what the embedding program brings, which may stand in for the server's own, and
-    /// those.
-    pub(super) fn site(&mut self, argument: &[u8]) {
-        let argument = argument.trim_ascii_start();
+    /// SITE: what the embedding program brings, which may stand in for the server's own but HELP,
+    /// and those.
+    pub(crate) fn site(&mut self, call: Call<'_>) {
+        let argument = call.argument.trim_ascii_start();
         let end = memchr::memchr(b' ', argument).unwrap_or(argument.len());
         let (word, rest) = (&argument[..end], argument.get(end + 1..).unwrap_or_default());
-        if word.eq_ignore_ascii_case(b"HELP") {
-            return self.site_help(trim(rest));
-        }
-        match self.find_site_command(word) {
-            Some(command) => {
-                let Login::In { user, .. } = &self.login else {
-                    return self.reply(530, LOG_IN_FIRST);
-                };
-                let (user, argument) = (user.clone(), rest.to_vec());
-                let directory = self.parameters.directory.clone();
-                let id = self.next_id();
-                self.actions.push_back(Action::Site { id, command, argument, user, directory });
-                self.work = Work::Waiting(id, Then::Site);
+        if let Some(command) = self.find_site_command(word) {
+            let Login::In { user, .. } = &self.login else {
+                return self.reply(530, LOG_IN_FIRST);
+            };
+            let (user, argument) = (user.clone(), rest.to_vec());
+            let directory = self.parameters.directory.clone();
+            let id = self.next_id();
+            self.actions.push_back(Action::Site { id, command, argument, user, directory });
+            self.work = Work::Waiting(id, Then::Site);
+        } else if let Some(spec) = Spec::find_in(SITE_COMMANDS, word) {
+            match self.admit(spec, (!rest.is_empty()).then_some(rest)) {
+                Ok(()) => (spec.run)(self, Call { argument: rest, ..call }),
+                Err((code, text)) => self.reply(code, text),
             }
-            None if self.own_site_command(word, rest) => {}
-            None => {
-                let word = &word[..word.len().min(32)];
-                self.reply(504, Text::from("SITE {} not understood.").with_name(word));
-            }
+        } else {
+            let word = &word[..word.len().min(LONGEST_WORD)];
+            self.reply(504, Text::from("SITE {} not understood.").with_name(word));
         }
     }
 
-    fn site_help(&mut self, name: &[u8]) {
+    /// SITE HELP.
+    pub(crate) fn site_help(&mut self, argument: &[u8]) {
+        let name = trim(argument);
         if name.is_empty() {
             self.replies.open(214, "The following SITE commands are implemented:");
-            self.replies.inner(Text::verbatim("HELP"));
-            for (name, _) in SITE_COMMANDS {
-                if self.find_site_command(name.as_bytes()).is_none() {
-                    self.replies.inner(Text::verbatim(name));
+            for spec in SITE_COMMANDS {
+                if self.find_site_command(spec.name.as_bytes()).is_none() {
+                    self.replies.inner(Text::verbatim(spec.name));
                 }
             }
             for command in &self.config.site_commands {
@@ -123,19 +105,12 @@ impl Session {
             }
             return self.reply(214, "SITE HELP <command> shows its syntax.");
         }
-        let usage = if name.eq_ignore_ascii_case(b"HELP") {
-            Some(String::from("HELP [<command>]"))
-        } else {
-            let theirs = self.find_site_command(name).map(|index| {
+        let usage = match self.find_site_command(name) {
+            Some(index) => {
                 let command = &self.config.site_commands[index];
-                format!("{} {}", command.name, command.syntax)
-            });
-            let own = || {
-                let mut own = SITE_COMMANDS.iter();
-                let own = own.find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(name));
-                own.map(|(name, syntax)| format!("{name} {syntax}"))
-            };
-            theirs.or_else(own)
+                Some(format!("{} {}", command.name, command.syntax))
+            }
+            None => Spec::find_in(SITE_COMMANDS, name).map(Spec::usage),
         };
         match usage {
             Some(usage) => self.reply(214, Text::from("Syntax: SITE {}").with(usage.trim_end())),
@@ -143,7 +118,11 @@ impl Session {
         }
     }
 
+    /// Finds a SITE command of the embedding program. HELP always is the server's own.
     fn find_site_command(&self, name: &[u8]) -> Option<usize> {
+        if name.eq_ignore_ascii_case(b"HELP") {
+            return None;
+        }
         let commands = &self.config.site_commands;
         commands.iter().position(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
     }
@@ -156,11 +135,18 @@ impl Session {
         }
     }
 
-    /// STAT (RFC 959 section 4.1.3): with a path a listing, without one the session itself.
-    pub(super) fn stat(&mut self, argument: &[u8], now: Now) {
-        if !argument.is_empty() {
-            return self.stat_path(argument, now);
-        }
+    /// SYST (RFC 959 section 4.1.3).
+    pub(crate) fn syst(&mut self) {
+        self.reply(215, Text::verbatim("UNIX Type: L8"));
+    }
+
+    /// NOOP.
+    pub(crate) fn noop(&mut self) {
+        self.reply(200, Text::from("{} command successful.").with("NOOP"));
+    }
+
+    /// STAT without a path (RFC 959 section 4.1.3): the session itself.
+    pub(crate) fn stat(&mut self) {
         let login = match &self.login {
             Login::In { user, .. } => Text::from("Logged in as {}").with_name(user),
             Login::Named { .. } => "Waiting for the password".into(),

@@ -176,13 +176,13 @@ impl Listing {
 
 impl Session {
     /// LIST: the shape of `ls -l`, with a path after options such as `-la`.
-    pub(super) fn list(&mut self, argument: &[u8], now: Now) {
+    pub(crate) fn list(&mut self, argument: &[u8], now: Now) {
         let listing = self.listing(argument, Style::Long, now);
         self.send_listing(listing);
     }
 
     /// NLST: names that can be given back, so those in a directory carry its name as given.
-    pub(super) fn nlst(&mut self, argument: &[u8], now: Now) {
+    pub(crate) fn nlst(&mut self, argument: &[u8], now: Now) {
         let mut listing = self.listing(argument, Style::Names, now);
         if let Ok(Listing { given, directory_prefix, .. }) = &mut listing
             && !given.is_empty()
@@ -197,14 +197,14 @@ impl Session {
     }
 
     /// MLSD (RFC 3659 section 7): no options, no patterns.
-    pub(super) fn mlsd(&mut self, argument: &[u8], now: Now) {
+    pub(crate) fn mlsd(&mut self, argument: &[u8], now: Now) {
         let style = Style::Facts(self.parameters.facts);
         let listing = self.listing_of(argument, false, style, now);
         self.send_listing(listing);
     }
 
     /// STAT with a path.
-    pub(super) fn stat_path(&mut self, argument: &[u8], now: Now) {
+    pub(crate) fn stat_path(&mut self, argument: &[u8], now: Now) {
         match self.listing(argument, Style::Long, now) {
             Ok(listing) => self.ask(listing.first_request(), Then::StatLook(listing)),
             Err((code, text)) => self.reply(code, text),

@@ -9,15 +9,8 @@ use crate::storage::{Metadata, StorageRequest};
 use crate::time::WallTime;
 use crate::timestamp::{parse_timestamp, timestamp};
 
+use super::Session;
 use super::state::Then;
-use super::{LOG_IN_FIRST, Session};
-
-/// The SITE commands of the server's own, and their syntax.
-pub(super) const SITE_COMMANDS: [(&str, &str); 2] =
-    [("CHMOD", "<octal mode> <path>"), ("UTIME", "<YYYYMMDDHHMMSS> <path>")];
-
-/// What FEAT says of MFF: the facts that it can change.
-pub(super) const MFF_FEATURE: &str = "MFF Modify;UNIX.mode;";
 
 /// The bits that clients may set. Those beyond make a program run as somebody else.
 const MODE_BITS: u32 = 0o777;
@@ -46,7 +39,7 @@ const NO_TIME: Wrong = (501, "Invalid time: YYYYMMDDHHMMSS in UTC is wanted.");
 
 impl Session {
     /// MFMT.
-    pub(super) fn mfmt(&mut self, argument: &[u8]) {
+    pub(crate) fn mfmt(&mut self, argument: &[u8]) {
         let Some((time, name)) = cut(argument) else {
             return self.reply(501, "Syntax error: MFMT <YYYYMMDDHHMMSS> <path>.");
         };
@@ -57,7 +50,7 @@ impl Session {
     }
 
     /// MFF.
-    pub(super) fn mff(&mut self, argument: &[u8]) {
+    pub(crate) fn mff(&mut self, argument: &[u8]) {
         let Some((facts, name)) = cut(argument) else {
             return self.reply(501, "Syntax error: MFF <fact>=<value>;... <path>.");
         };
@@ -67,23 +60,8 @@ impl Session {
         }
     }
 
-    /// SITE CHMOD and SITE UTIME; tells whether it is one of them.
-    pub(super) fn own_site_command(&mut self, word: &[u8], argument: &[u8]) -> bool {
-        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
-        if !is(b"CHMOD") && !is(b"UTIME") {
-            return false;
-        }
-        if self.grant().is_none() {
-            self.reply(530, LOG_IN_FIRST);
-        } else if is(b"CHMOD") {
-            self.chmod(argument);
-        } else {
-            self.utime(argument);
-        }
-        true
-    }
-
-    fn chmod(&mut self, argument: &[u8]) {
+    /// SITE CHMOD.
+    pub(crate) fn chmod(&mut self, argument: &[u8]) {
         let Some((mode, name)) = cut(argument) else {
             return self.reply(501, "Syntax error: SITE CHMOD <octal mode> <path>.");
         };
@@ -96,7 +74,8 @@ impl Session {
         }
     }
 
-    fn utime(&mut self, argument: &[u8]) {
+    /// SITE UTIME.
+    pub(crate) fn utime(&mut self, argument: &[u8]) {
         let Some((modified, name)) = utime_arguments(argument) else {
             return self.reply(501, "Syntax error: SITE UTIME <YYYYMMDDHHMMSS> <path>.");
         };

@@ -15,7 +15,7 @@ const LARGEST: u64 = i64::MAX as u64;
 
 impl Session {
     /// TYPE (RFC 959 section 3.1.1, RFC 1123 section 4.1.2.1).
-    pub(super) fn set_type(&mut self, argument: &[u8]) {
+    pub(crate) fn set_type(&mut self, argument: &[u8]) {
         let (filter, text) = match trim(argument).to_ascii_uppercase().as_slice() {
             b"A" | b"A N" | b"AN" => (Filter::Ascii, "Type set to ASCII."),
             b"I" | b"L 8" | b"L8" => (Filter::Identity, "Type set to binary."),
@@ -26,7 +26,7 @@ impl Session {
     }
 
     /// STRU (RFC 959 section 3.1.2).
-    pub(super) fn set_structure(&mut self, argument: &[u8]) {
+    pub(crate) fn set_structure(&mut self, argument: &[u8]) {
         match trim(argument).to_ascii_uppercase().as_slice() {
             b"F" => self.reply(200, "Structure set to file."),
             b"R" | b"P" => self.reply(504, "Unimplemented structure; F is supported."),
@@ -35,7 +35,7 @@ impl Session {
     }
 
     /// MODE (RFC 959 section 3.4, draft-preston-ftpext-deflate).
-    pub(super) fn set_mode(&mut self, argument: &[u8]) {
+    pub(crate) fn set_mode(&mut self, argument: &[u8]) {
         match trim(argument).to_ascii_uppercase().as_slice() {
             b"S" => {
                 self.parameters.deflate = false;
@@ -58,7 +58,7 @@ impl Session {
 
     /// REST (RFC 3659 section 5). The marker waits for the next transfer command; what comes in
     /// between (PASV, TYPE, SIZE ...) keeps it.
-    pub(super) fn restart(&mut self, argument: &[u8]) {
+    pub(crate) fn restart(&mut self, argument: &[u8]) {
         match number(trim(argument)).filter(|&offset| offset <= LARGEST) {
             Some(offset) => {
                 self.parameters.range =
@@ -71,7 +71,7 @@ impl Session {
 
     /// RANG (draft-bryan-ftp-range-08 section 3): the first and the last byte of what the next
     /// RETR, STOR or HASH covers; it waits for that one as REST does, and takes its place.
-    pub(super) fn rang(&mut self, argument: &[u8]) {
+    pub(crate) fn rang(&mut self, argument: &[u8]) {
         let mut words = trim(argument).splitn(2, |&byte| byte == b' ');
         let mut point = || number(words.next()?).filter(|&point| point <= LARGEST);
         match (point(), point()) {
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// ALLO (RFC 959 section 4.1.3): nothing needs to be allocated.
-    pub(super) fn allo(&mut self, argument: &[u8]) {
+    pub(crate) fn allo(&mut self, argument: &[u8]) {
         let words = || trim(argument).split(|&byte| byte == b' ').filter(|word| !word.is_empty());
         let is_size = |word: &[u8]| number(word).is_some_and(|size| size <= LARGEST);
         let mut two = words();
@@ -115,13 +115,13 @@ impl Session {
     }
 
     /// OPTS (RFC 2389 section 4).
-    pub(super) fn opts(&mut self, argument: &[u8]) {
+    pub(crate) fn opts(&mut self, argument: &[u8]) {
         let mut words = trim(argument).splitn(2, |&byte| byte == b' ');
         let command = words.next().unwrap_or_default().to_ascii_uppercase();
         let options = trim(words.next().unwrap_or_default());
         match command.as_slice() {
             b"MLST" => self.opts_mlst(options),
-            b"HASH" => self.opts_hash(options),
+            b"HASH" if self.config.digests => self.opts_hash(options),
             b"MODE" if self.config.mode_z => self.opts_mode(options),
             b"UTF8" if options.is_empty() || options.eq_ignore_ascii_case(b"ON") => {
                 self.reply(200, "UTF8 is always on.");
@@ -147,7 +147,7 @@ impl Session {
 
     /// LANG (RFC 2640 section 4): the language of replies. USER and AUTH do not undo it, since
     /// section 4.1 names HOST and REIN only.
-    pub(super) fn lang(&mut self, argument: &[u8]) {
+    pub(crate) fn lang(&mut self, argument: &[u8]) {
         let language = match trim(argument) {
             b"" => Ok(&ENGLISH),
             tag => Language::find(tag),

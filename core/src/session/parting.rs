@@ -41,7 +41,7 @@ impl Session {
     /// have been said; what was sent to be stored is another matter.
     pub(super) fn control_lost(&mut self, now: Now) {
         self.input = Input::Lost(self.last_word());
-        self.inbox.drop_lines();
+        self.inbox.drop_commands();
         self.replies.shut();
         match self.work {
             Work::Securing { .. } => self.abandon_handshake(now),
@@ -66,7 +66,7 @@ impl Session {
         while consumed < control.len() && self.wants_read() {
             consumed += self.inbox.feed(&control[consumed..]);
             self.input = Input::Lost(self.last_word());
-            self.inbox.drop_lines();
+            self.inbox.drop_commands();
         }
         consumed
     }
@@ -77,7 +77,7 @@ impl Session {
             Work::Securing { .. } => self.abandon_handshake(now),
             Work::Ending { .. } | Work::Ended => {}
             _ => {
-                self.inbox.drop_lines();
+                self.inbox.drop_commands();
                 self.dismiss(SERVER_FULL, now);
             }
         }

@@ -37,7 +37,7 @@ pub(crate) enum Protection {
 
 impl Session {
     /// AUTH. Nothing behind it is read before the handshake.
-    pub(super) fn auth(&mut self, argument: &[u8], now: Now) {
+    pub(crate) fn auth(&mut self, argument: &[u8], now: Now) {
         if let Security::Protected { .. } = self.security {
             return self.reply(503, "TLS is in use already.");
         }
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// PBSZ: TLS has no use for a buffer size (RFC 4217 section 9).
-    pub(super) fn pbsz(&mut self, argument: &[u8]) {
+    pub(crate) fn pbsz(&mut self, argument: &[u8]) {
         if self.security == Security::Clear {
             return self.reply(503, "PBSZ needs AUTH TLS first.");
         }
@@ -110,7 +110,7 @@ impl Session {
     }
 
     /// PROT.
-    pub(super) fn prot(&mut self, argument: &[u8]) {
+    pub(crate) fn prot(&mut self, argument: &[u8]) {
         if self.security == Security::Clear || self.protection == Protection::Unsized {
             return self.reply(503, "PROT needs AUTH TLS and PBSZ 0 first.");
         }
@@ -133,7 +133,7 @@ impl Session {
     }
 
     /// CCC (RFC 4217 section 5): safety for a NAT that has to read along.
-    pub(super) fn ccc(&mut self) {
+    pub(crate) fn ccc(&mut self) {
         let Security::Protected { .. } = self.security else {
             return self.reply(533, "The control connection is not protected.");
         };
@@ -146,12 +146,12 @@ impl Session {
     }
 
     /// ADAT: TLS brings its own handshake, so there is never an exchange of this kind.
-    pub(super) fn adat(&mut self) {
+    pub(crate) fn adat(&mut self) {
         self.reply(503, "No security data is wanted.");
     }
 
     /// MIC, CONF and ENC wrap commands for mechanisms that do not protect the connection itself.
-    pub(super) fn wrapped(&mut self) {
+    pub(crate) fn wrapped(&mut self) {
         match self.security {
             Security::Clear => self.reply(503, "No security mechanism with wrapped commands."),
             _ => self.reply(533, "TLS protects the connection, not single commands."),

@@ -10,6 +10,8 @@
 //! | `> event` | an event goes in, see `events` |
 //! | `@ +300s` | time passes, from deadline to deadline |
 //! | `S: text` | the reply lines that come of it |
+//! | `S~ text` | a whole reply comes of it, with this line in it |
+//! | `S! text` | and without this text in any of its lines; neighbours speak of the same reply |
 //! | `S< bytes` | reply bytes that are no line: Telnet |
 //! | `! action` | the actions that come of it, see `actions` |
 //! | `? unread 12` | so many bytes of the client are not taken yet |
@@ -53,9 +55,18 @@ pub(crate) struct Section {
 pub(crate) struct Step {
     pub(crate) line: usize,
     pub(crate) input: Input,
-    pub(crate) replies: Vec<u8>,
+    pub(crate) replies: Vec<Expected>,
     pub(crate) actions: Vec<String>,
     checks: Vec<String>,
+}
+
+/// What is to be read of the replies, one after the other.
+#[derive(Clone)]
+pub(crate) enum Expected {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// One reply, of which some lines are given.
+    Reply { with: Vec<String>, without: Vec<String> },
 }
 
 #[derive(Clone)]
@@ -123,8 +134,10 @@ impl Section {
             _ => {
                 let step = self.steps.last_mut().expect("never empty");
                 match mark {
-                    "S:" => step.replies.extend(with_end(rest)?),
-                    "S<" => step.replies.extend(unescape(rest)?),
+                    "S:" => step.expect(&with_end(rest)?),
+                    "S<" => step.expect(&unescape(rest)?),
+                    "S~" => step.expect_line().0.push(format!("S: {rest}")),
+                    "S!" => step.expect_line().1.push(rest.into()),
                     "!" => step.actions.push(rest.into()),
                     "?" => step.checks.push(rest.into()),
                     "" | "#" => {}
@@ -190,7 +203,10 @@ impl Section {
                 && last.checks.is_empty()
             {
                 before.extend_from_slice(bytes);
-                last.replies.extend_from_slice(&step.replies);
+                step.replies.iter().for_each(|expected| match expected {
+                    Expected::Bytes(bytes) => last.expect(bytes),
+                    reply @ Expected::Reply { .. } => last.replies.push(reply.clone()),
+                });
                 last.actions.extend_from_slice(&step.actions);
                 last.checks.extend_from_slice(&step.checks);
             } else {
@@ -204,6 +220,29 @@ impl Section {
 impl Step {
     fn new(line: usize, input: Input) -> Self {
         Self { line, input, replies: Vec::new(), actions: Vec::new(), checks: Vec::new() }
+    }
+
+    fn expect(&mut self, bytes: &[u8]) {
+        match self.replies.last_mut() {
+            Some(Expected::Bytes(before)) => before.extend_from_slice(bytes),
+            _ => self.replies.push(Expected::Bytes(bytes.to_vec())),
+        }
+    }
+
+    /// Returns the lists of lines that the last reply has and has not.
+    fn expect_line(&mut self) -> (&mut Vec<String>, &mut Vec<String>) {
+        if !matches!(self.replies.last(), Some(Expected::Reply { .. })) {
+            self.replies.push(Expected::Reply { with: Vec::new(), without: Vec::new() });
+        }
+        match self.replies.last_mut() {
+            Some(Expected::Reply { with, without }) => (with, without),
+            _ => unreachable!("pushed above"),
+        }
+    }
+
+    /// Returns `true` if a reply is given by some of its lines.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.replies.iter().any(|expected| matches!(expected, Expected::Reply { .. }))
     }
 
     /// Puts the input in, its bytes in portions whose sizes the caller chooses.
@@ -233,21 +272,53 @@ impl Step {
     /// Compares; the error shows what was expected and what came.
     pub(crate) fn compare(&self, outcome: &Outcome, harness: &Harness) -> Result<()> {
         let mut error = String::new();
-        if self.replies != outcome.replies {
-            difference(&mut error, &shown(&self.replies), &shown(&outcome.replies));
-        }
-        if self.actions != outcome.actions {
-            let shown = |actions: &[String]| -> Vec<String> {
-                actions.iter().map(|action| format!("! {action}")).collect()
-            };
-            difference(&mut error, &shown(&self.actions), &shown(&outcome.actions));
-        }
+        self.compare_replies(&shown(&outcome.replies), &mut error);
+        let shown = |actions: &[String]| -> Vec<String> {
+            actions.iter().map(|action| format!("! {action}")).collect()
+        };
+        difference(&mut error, &shown(&self.actions), &shown(&outcome.actions));
         for check in &self.checks {
             if let Err(found) = self.check(check, harness)? {
                 let _ = writeln!(error, "  expected: ? {check}\n      came: ? {found}");
             }
         }
         if error.is_empty() { Ok(()) } else { Err(error) }
+    }
+
+    fn compare_replies(&self, mut came: &[String], error: &mut String) {
+        for (index, expected) in self.replies.iter().enumerate() {
+            match expected {
+                Expected::Bytes(bytes) => {
+                    let expected = shown(bytes);
+                    let last = index + 1 == self.replies.len();
+                    let count = if last { came.len() } else { expected.len().min(came.len()) };
+                    if came[..count] != expected {
+                        return difference(error, &expected, &came[..count]);
+                    }
+                    came = &came[count..];
+                }
+                Expected::Reply { with, without } => {
+                    let is_last = |line: &String| {
+                        line.as_bytes().get(6) == Some(&b' ')
+                            && line[3..6].bytes().all(|byte| byte.is_ascii_digit())
+                    };
+                    let count = came.iter().position(is_last).map_or(came.len(), |at| at + 1);
+                    let reply = &came[..count];
+                    for line in with.iter().filter(|line| !reply.contains(line)) {
+                        let _ = writeln!(error, "  expected: S~{}", &line[2..]);
+                    }
+                    let has = |text: &str| reply.iter().any(|line| line[2..].contains(text));
+                    for text in without.iter().filter(|text| has(text)) {
+                        let _ = writeln!(error, "  expected: S! {text}");
+                    }
+                    if reply.is_empty() {
+                        let _ = writeln!(error, "      came: no reply");
+                    }
+                    came = &came[count..];
+                }
+            }
+        }
+        difference(error, &[], came);
     }
 
     /// The inner error is what is the case instead.
@@ -283,6 +354,9 @@ pub(crate) fn shown(replies: &[u8]) -> Vec<String> {
 }
 
 fn difference(error: &mut String, expected: &[String], came: &[String]) {
+    if expected == came {
+        return;
+    }
     let same = expected.iter().zip(came).take_while(|(expected, came)| expected == came).count();
     let or_nothing = |lines: &[String]| lines.get(same).cloned().unwrap_or("nothing more".into());
     let _ = writeln!(error, "  expected: {}", or_nothing(expected));
@@ -325,6 +399,7 @@ fn configure(config: &mut SessionConfig, name: &str, value: &str) -> Result<()> 
                 _ => return Err(format!("unknown word {value}")),
             }
         }
+        "digests" => config.digests = number(value)?,
         "mode_z" => config.mode_z = number(value)?,
         "list_utc_offset_minutes" => config.list_utc_offset_minutes = number(value)?,
         "tls" => config.tls = Some(tls_policy(value)?),

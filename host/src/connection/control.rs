@@ -4,12 +4,11 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustls::ServerConnection;
 use socket2::Socket;
 use wharf_core::{Event, Now, Session};
 
 use crate::server::admission::{Eviction, Permit};
-use crate::tls::client_certificate;
+use crate::tls::{ServerConnection, client_certificate};
 use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 use wharf_accounts::ClientCertificate;
 

@@ -64,6 +64,7 @@ pub(crate) enum Outcome {
     /// The transfer goes on.
     Pumped(Pumped),
     /// The digest goes on: the file comes back, a portion of it read.
+    #[cfg_attr(not(feature = "digests"), expect(dead_code, reason = "none is computed"))]
     Digested(Box<Reading>, Result<(), StorageError>),
     /// Nobody waits for it.
     Nothing,
@@ -82,6 +83,7 @@ impl Job {
     }
 
     /// Makes a job that takes in a portion of a file for a digest.
+    #[cfg(feature = "digests")]
     pub(crate) fn digest(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
         Self { lane: Lane::Digest, kind: Kind::QuestionOfFile, ..Self::new(work) }
     }

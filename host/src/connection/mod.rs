@@ -381,15 +381,16 @@ impl Connection {
                 self.control.check(&mut self.session, &self.permit, now);
                 self.session.handle(Event::ControlChecked { id }, now);
             }
-            Action::Digest { id, file, algorithm, start, end } => match self.files.take(file) {
-                Some(OpenFile::Read(file)) => {
-                    self.digest = Some(Digesting::new(id, file, algorithm, start..end));
-                }
-                _ => {
+            Action::Digest { id, file, algorithm, start, end } => {
+                self.digest = match self.files.take(file) {
+                    Some(OpenFile::Read(file)) => Digesting::begin(id, file, algorithm, start..end),
+                    _ => None,
+                };
+                if self.digest.is_none() {
                     let end = DigestEnd::Storage(StorageError::Other);
                     self.session.handle(Event::DigestEnded { id, end }, now);
                 }
-            },
+            }
             Action::StopDigest => {
                 if let Some(digest) = &mut self.digest {
                     digest.stop();

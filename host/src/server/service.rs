@@ -16,6 +16,7 @@ use crate::server::ports::OpenPorts;
 use crate::server::site::SiteHandler;
 use crate::tls::Tls;
 use crate::transfer::memory::TransferMemory;
+use crate::{DIGESTS, MODE_Z};
 
 /// How long failed logins of an address are added up.
 const FAILURES_WINDOW: Duration = Duration::from_secs(600);
@@ -113,8 +114,14 @@ impl Service {
         let (tls, policy) = settings.tls.unzip();
         let (host_names, hosts) = settings.hosts.into_iter().unzip();
         let (site_commands, site_handlers) = settings.site_commands.into_iter().unzip();
-        let session =
-            SessionConfig { tls: policy, hosts: host_names, site_commands, ..settings.session };
+        let session = SessionConfig {
+            mode_z: settings.session.mode_z && MODE_Z,
+            digests: settings.session.digests && DIGESTS,
+            tls: policy,
+            hosts: host_names,
+            site_commands,
+            ..settings.session
+        };
         Self {
             session: Arc::new(session),
             accounts,

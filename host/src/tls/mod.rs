@@ -28,8 +28,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+pub(crate) use rustls::ServerConnection;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ConfigBuilder, ServerConfig, ServerConnection, WantsVerifier};
+use rustls::{ConfigBuilder, ServerConfig, WantsVerifier};
 use wharf_core::Resumption;
 
 pub use certificate::Certificate;

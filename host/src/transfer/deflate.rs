@@ -1,10 +1,28 @@
 //! MODE Z: zlib streams (RFC 1950), in portions.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use wharf_core::{StorageError, TransferEnd};
+use wharf_core::{Mode, StorageError, TransferEnd};
 
 use super::source::Source;
 use crate::transfer::memory::DEFLATED_AT_ONCE;
+
+/// Returns `true` if transfers in this mode can be had.
+pub(super) fn is_built_in(_: Mode) -> bool {
+    true
+}
+
+/// Returns the source in the form of a mode.
+pub(super) fn deflate(source: Source, mode: Mode) -> Source {
+    match mode {
+        Mode::Stream => source,
+        Mode::Deflate { level } => Source::Deflated(Box::new(Deflated::new(source, level))),
+    }
+}
+
+/// Returns what takes the form of a mode away, where it has one.
+pub(super) fn inflate(mode: Mode) -> Option<Inflate> {
+    (mode != Mode::Stream).then(Inflate::new)
+}
 
 /// Something that fills buffers, as a zlib stream.
 pub(crate) struct Deflated {

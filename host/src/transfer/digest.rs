@@ -44,15 +44,15 @@ pub(crate) struct Reading {
 }
 
 impl Digesting {
-    pub(crate) fn new(
+    pub(crate) fn begin(
         id: RequestId,
         file: Box<dyn ReadFile>,
         algorithm: DigestAlgorithm,
         part: Range<u64>,
-    ) -> Self {
+    ) -> Option<Self> {
         let (hasher, start) = (Hasher::new(algorithm), part.start);
         let reading = Reading { file, hasher, start, left: part, buffer: Vec::new() };
-        Self { id, reading: Some(Box::new(reading)), over: None }
+        Some(Self { id, reading: Some(Box::new(reading)), over: None })
     }
 
     pub(crate) fn id(&self) -> RequestId {
@@ -167,7 +167,7 @@ mod tests {
     fn begin(content: &[u8], algorithm: DigestAlgorithm, part: Range<u64>) -> Digesting {
         let files = Memory::new().with_file("/file", content.to_vec());
         let file = files.open_read(&VirtualPath::root().join(b"file")).unwrap();
-        Digesting::new(RequestId(7), file, algorithm, part)
+        Digesting::begin(RequestId(7), file, algorithm, part).unwrap()
     }
 
     /// Goes on to the end; returns it, and how far it had come after each portion.

@@ -13,7 +13,15 @@
 //! | `rate_limiter` | how fast bytes may go |
 //! | `memory` | what all transfers together may take |
 
+#[cfg(feature = "mode-z")]
 mod deflate;
+#[cfg(not(feature = "mode-z"))]
+#[path = "deflate_absent.rs"]
+mod deflate;
+#[cfg(feature = "digests")]
+pub(crate) mod digest;
+#[cfg(not(feature = "digests"))]
+#[path = "digest_absent.rs"]
 pub(crate) mod digest;
 pub(crate) mod files;
 pub(crate) mod memory;

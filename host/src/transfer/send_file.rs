@@ -200,7 +200,7 @@ fn is_unsupported(error: &io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "directory"))]
 mod tests {
     use std::io::Read;
 

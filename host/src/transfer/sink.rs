@@ -7,7 +7,7 @@ use wharf_core::{Filter, Mode, TransferEnd, ascii};
 use crate::transfer::memory::DEFLATED_AT_ONCE;
 use wharf_storage::WriteFile;
 
-use super::deflate::Inflate;
+use super::deflate::{Inflate, inflate};
 
 /// Something that empties chunks. Its calls may block.
 pub(crate) struct Sink {
@@ -34,10 +34,10 @@ pub(crate) struct Chunk {
 
 impl Sink {
     pub(super) fn new(file: Box<dyn WriteFile>, filter: Filter, mode: Mode) -> Self {
-        let inflate = || (Inflate::new(), Vec::with_capacity(DEFLATED_AT_ONCE));
+        let inflate = inflate(mode);
         Self {
             file,
-            inflate: (mode != Mode::Stream).then(inflate),
+            inflate: inflate.map(|inflate| (inflate, Vec::with_capacity(DEFLATED_AT_ONCE))),
             ascii: (filter == Filter::Ascii).then(Default::default),
         }
     }

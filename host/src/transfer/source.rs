@@ -4,7 +4,7 @@ use wharf_core::{Allowance, Filter, LinesEnd, ListingFormat, Mode, StorageError,
 
 use wharf_storage::{Entries, ReadFile};
 
-use super::deflate::Deflated;
+use super::deflate::{Deflated, deflate};
 
 /// Something that fills buffers. Its calls may block.
 pub(crate) enum Source {
@@ -29,6 +29,7 @@ pub(crate) enum Source {
         format: ListingFormat,
     },
     /// Another source, as a zlib stream.
+    #[cfg_attr(not(feature = "mode-z"), expect(dead_code, reason = "no mode has it"))]
     Deflated(Box<Deflated>),
 }
 
@@ -72,10 +73,7 @@ impl Source {
 
     /// This source, in the form of a MODE.
     pub(super) fn in_mode(self, mode: Mode) -> Self {
-        match mode {
-            Mode::Stream => self,
-            Mode::Deflate { level } => Self::Deflated(Box::new(Deflated::new(self, level))),
-        }
+        deflate(self, mode)
     }
 
     /// Fills the empty buffer with about `most` bytes; returns whether there is more to come. An

@@ -1,23 +1,29 @@
 //! The bytes of one TCP connection, in clear or within TLS, and what the operating system last said
 //! of them.
 
+#[cfg(not(feature = "tls"))]
+mod absent;
 mod link;
+#[cfg(feature = "tls")]
 mod records;
+#[cfg(feature = "tls")]
 mod secured;
-#[cfg(test)]
+#[cfg(all(test, feature = "tls"))]
 mod tests;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
-use rustls::ServerConnection;
 use socket2::Socket;
 
-use link::Link;
-use secured::Secured;
+use crate::tls::ServerConnection;
 
-pub(crate) use secured::Progress;
+#[cfg(not(feature = "tls"))]
+use absent::Secured;
+use link::Link;
+#[cfg(feature = "tls")]
+use secured::Secured;
 
 /// One TCP connection's way in and out. It never owns the socket.
 ///
@@ -83,6 +89,24 @@ pub(crate) enum Flow {
     /// The connection is broken: by the network, by a peer that breaks TLS (the error is of the kind
     /// `InvalidData`), or by an end in order that came without close_notify (`UnexpectedEof`).
     Broken(io::Error),
+}
+
+/// How far a handshake, or an ending, has come.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    Done,
+    Blocked,
+    Broken(io::Error),
+}
+
+impl From<io::Result<()>> for Progress {
+    fn from(outcome: io::Result<()>) -> Self {
+        match outcome {
+            Ok(()) => Progress::Done,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Progress::Blocked,
+            Err(error) => Progress::Broken(error),
+        }
+    }
 }
 
 impl Wire {

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 
-use rustls::ServerConnection;
+use crate::tls::ServerConnection;
 
 use super::link::Link;
 use super::records::{Next, Records};
-use super::{Flow, Readiness};
+use super::{Flow, Progress, Readiness};
 
 /// How many records are looked at in a turn, in case none brings a byte.
 const RECORDS_AT_ONCE: usize = 16;
@@ -24,14 +24,6 @@ pub(super) struct Secured {
     closed: bool,
     /// TLS is to end and the connection to go on in clear.
     leaving: bool,
-}
-
-/// How far a handshake, or an ending, has come.
-#[derive(Debug)]
-pub(crate) enum Progress {
-    Done,
-    Blocked,
-    Broken(io::Error),
 }
 
 impl Secured {
@@ -206,15 +198,5 @@ impl Secured {
         }
         // An end without close_notify is for `read` to tell.
         self.connection.read_tls(&mut io::empty()).map(drop)
-    }
-}
-
-impl From<io::Result<()>> for Progress {
-    fn from(outcome: io::Result<()>) -> Self {
-        match outcome {
-            Ok(()) => Progress::Done,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Progress::Blocked,
-            Err(error) => Progress::Broken(error),
-        }
     }
 }

@@ -19,7 +19,7 @@ const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";
 
 impl Session {
     /// RETR.
-    pub(in crate::session) fn retr(&mut self, argument: &[u8]) {
+    pub(crate) fn retr(&mut self, argument: &[u8]) {
         let (filter, range) = self.take_parameters();
         let Some(path) = self.resolve_for_transfer(argument, Permissions::RETRIEVE) else { return };
         let (offset, end) = match range {
@@ -36,7 +36,7 @@ impl Session {
 
     /// STOR. Behind REST and RANG it changes a file that is there, and needs the permission to
     /// append. Who may only create finds no file there, neither now nor when it is whole.
-    pub(in crate::session) fn stor(&mut self, argument: &[u8]) {
+    pub(crate) fn stor(&mut self, argument: &[u8]) {
         let (filter, range) = self.take_parameters();
         let wanted = match range {
             Range::Whole => Permissions::CREATE,
@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// APPE: at the end, whatever REST said. A range it would have to obey; it takes none.
-    pub(in crate::session) fn appe(&mut self, argument: &[u8]) {
+    pub(crate) fn appe(&mut self, argument: &[u8]) {
         let (filter, range) = self.take_parameters();
         if let Range::Between { .. } = range {
             return self.fail_transfer(503, NO_RANGE);
@@ -74,7 +74,7 @@ impl Session {
     }
 
     /// STOU: the name given, if any, is a hint.
-    pub(in crate::session) fn stou(&mut self, argument: &[u8]) {
+    pub(crate) fn stou(&mut self, argument: &[u8]) {
         let (filter, range) = self.take_parameters();
         if let Range::Between { .. } = range {
             return self.fail_transfer(503, NO_RANGE);
@@ -125,7 +125,7 @@ impl Session {
     ///
     /// It is 226 also where there is nothing to abort: the client cannot know whether the transfer
     /// has ended before, and waits for the same reply in either case.
-    pub(in crate::session) fn abor(&mut self) {
+    pub(crate) fn abor(&mut self) {
         match &self.work {
             Work::Transferring(_) | Work::Digesting(_) => self.break_off(StopReason::Aborted),
             _ if self.missing_data().is_none() => {

@@ -8,14 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use rustls::ServerConnection;
 use socket2::Socket;
 use wharf_core::{Event, Instant, Mode, Now, Plan, PortLoss, RequestId, Session, TransferEnd};
 
 use crate::connection::job::Job;
 use crate::server::listener::{Accepted, Arrival, accept};
 use crate::server::ports::{OpenPort, OpenPorts};
-use crate::tls::DataOrigin;
+use crate::tls::{DataOrigin, ServerConnection};
 use crate::transfer::files::Files;
 use crate::transfer::memory::{Needs, TLS_PORTION, TransferMemory};
 use crate::transfer::pump::{Pump, PumpStep, Pumped};
