@@ -9,8 +9,7 @@ use crate::event::{DataProof, PortLoss, RequestId};
 use crate::reply::Text;
 use crate::time::Now;
 
-use super::security::Protection;
-use super::state::{Awaiting, Data, EarlyTls, NotAwaited, PassiveReply, Work};
+use super::state::{Awaiting, Data, EarlyTls, NotAwaited, PassiveReply, Protection, Work};
 use super::transfer::HANDSHAKE_FAILED;
 use super::{Session, number, trim};
 

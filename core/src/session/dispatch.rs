@@ -4,8 +4,7 @@ use crate::command::{Argument, Begins, Call, Command, Spec, Timing, TlsRule};
 use crate::reply::Text;
 use crate::time::Now;
 
-use super::security::{Protection, Security};
-use super::state::{Range, Work};
+use super::state::{Protection, Range, Security, Work};
 use super::stop::StopReason;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 

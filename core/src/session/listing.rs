@@ -17,7 +17,7 @@ use crate::time::Now;
 
 use super::Session;
 use super::failure::failure;
-use super::state::Continuation;
+use super::state::{Continuation, Found, Listing};
 
 /// How much STAT sends at the most: it waits in memory until the client reads it.
 const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
@@ -28,36 +28,6 @@ pub(super) const REST_UNREAD: &str = "The rest could not be read.";
 /// Longest pattern, in bytes: four times as long as the longest name. Each name costs work in
 /// proportion to it.
 const LONGEST_PATTERN: usize = 1024;
-
-/// What is listed, from the path name to the lines.
-#[derive(Debug)]
-pub(super) struct Listing {
-    /// The path name as the client gave it.
-    given: Vec<u8>,
-    path: VirtualPath,
-    /// The permissions in the directory above.
-    parent: Permissions,
-    /// What names in a listed directory are preceded by.
-    directory_prefix: Vec<u8>,
-    /// The option -d: the entry itself, not what is in it.
-    itself: bool,
-    format: ListingFormat,
-    found: Found,
-}
-
-#[derive(Debug)]
-enum Found {
-    /// The storage is asked what stands there.
-    Nothing,
-    /// A directory whose parent is being looked at, for MLSD.
-    Parent { head: Vec<u8> },
-    /// A directory, being opened; these lines go before its entries.
-    Directory { head: Vec<u8> },
-    /// A directory, open.
-    Open { head: Vec<u8>, directory: RequestId },
-    /// A single entry.
-    One { line: Vec<u8> },
-}
 
 impl Listing {
     /// What the storage is asked first.

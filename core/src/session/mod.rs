@@ -58,8 +58,10 @@ use crate::time::{Instant, Now};
 
 use inbox::Inbox;
 use journal::Journal;
-use security::{Protection, Security};
-use state::{Awaiting, Continuation, Data, Input, LastWord, Login, NotAwaited, Parameters, Work};
+use state::{
+    Awaiting, Continuation, Data, Input, LastWord, Login, NotAwaited, Parameters, Protection,
+    Security, Work,
+};
 use stop::StopReason;
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.

@@ -10,21 +10,10 @@ use crate::time::WallTime;
 use crate::timestamp::{parse_timestamp, timestamp};
 
 use super::Session;
-use super::state::Continuation;
+use super::state::{Changed, Continuation};
 
 /// The bits that clients may set. Those beyond make a program run as somebody else.
 const MODE_BITS: u32 = 0o777;
-
-/// Whose reply is to tell what has been changed.
-#[derive(Debug)]
-pub(crate) enum Changed {
-    /// MFMT and MFF: these facts, of what the client called so.
-    Facts { modified: bool, mode: bool, name: Vec<u8> },
-    /// SITE UTIME.
-    Time,
-    /// SITE CHMOD.
-    Mode,
-}
 
 /// The facts that are to be.
 #[derive(Clone, Copy, Default)]

@@ -7,8 +7,7 @@ use crate::event::RequestId;
 use crate::time::{Instant, Now};
 
 use super::listing::REST_UNREAD;
-use super::state::{Awaiting, Continuation, Data, Input, LastWord, Work};
-use super::transfer::Transfer;
+use super::state::{Awaiting, Continuation, Data, Input, LastWord, Transfer, Work};
 use super::{FAREWELL, SERVER_FULL, Session};
 
 /// How long an answer may take that only a client may hear who has closed its side: it may read

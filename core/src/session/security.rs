@@ -6,34 +6,8 @@ use crate::reply::Text;
 use crate::time::Now;
 use crate::tls::{Resumption, TlsRequired, UploadEnd};
 
-use super::state::{Parameters, Work};
+use super::state::{Parameters, Protection, Security, Work};
 use super::{FAREWELL, Session, number, trim};
-
-/// How the control connection travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Security {
-    /// In clear: TLS was never begun, or REIN has ended it.
-    Clear,
-    /// Within TLS.
-    Protected {
-        /// The client has shown a certificate.
-        certificate: bool,
-    },
-    /// In clear again after CCC; data connections may still be protected.
-    Cleared,
-}
-
-/// What protects the data connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Protection {
-    /// Nothing, and PROT needs PBSZ first.
-    #[default]
-    Unsized,
-    /// PROT C: nothing.
-    Clear,
-    /// PROT P: TLS.
-    Private,
-}
 
 impl Session {
     /// AUTH. Nothing behind it is read before the handshake.

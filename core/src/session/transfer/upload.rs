@@ -10,42 +10,18 @@ use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::session::Session;
 use crate::session::failure::store_failure;
-use crate::session::state::{LastWord, NotAwaited, Work};
+use crate::session::state::{LastWord, Naming, NotAwaited, Stage, Transfer, Upload, What, Work};
 use crate::session::stop::StopReason;
 use crate::storage::{Disposition, Opened, StorageAnswer, StorageError, StorageRequest, WriteMode};
 use crate::time::Now;
 
-use super::plan::{Next, What};
-use super::{Stage, Transfer};
+use super::plan::Next;
 
 /// How often STOU has a name invented until others must be at work on purpose.
 const NAMES: u8 = 8;
 
 /// The reply where they are, and where one takes the name behind a 150 that has told it.
 const NAME_TAKEN: (u16, &str) = (450, "Another file has come to stand under that name; try again.");
-
-/// A file to be received: where it goes, and how.
-#[derive(Debug)]
-pub(super) struct Upload {
-    /// Of STOU the directory, until a name has been invented.
-    path: VirtualPath,
-    mode: WriteMode,
-    filter: Filter,
-    /// How many bytes are to come, where a range says so.
-    length: Option<u64>,
-    naming: Option<Naming>,
-    /// A file stood there when this one was opened.
-    existed: bool,
-}
-
-/// What the name of STOU is made of.
-#[derive(Debug)]
-struct Naming {
-    directory: VirtualPath,
-    hint: Vec<u8>,
-    /// How many more names may be tried.
-    left: u8,
-}
 
 impl Naming {
     fn request(&self) -> StorageRequest {
