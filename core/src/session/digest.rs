@@ -16,10 +16,10 @@ use crate::reply::Text;
 use crate::storage::{StorageAnswer, StorageError, StorageRequest};
 use crate::time::{Instant, Now};
 
-use super::failure::failure;
+use super::failure::{Refusal, failure};
 use super::state::{DigestStage, Digesting, Form, NotAwaited, Part, Range, Work};
 use super::stop::{StopReason, Stopped};
-use super::{Session, number, trim};
+use super::{Session, StorageOutcome, number, trim};
 
 impl Digesting {
     /// Tells whether it goes on by itself, and can be asked about and stopped.
@@ -54,7 +54,7 @@ impl Digesting {
 
 impl Form {
     /// Says which bytes of a file of this size are meant, or why there are none such.
-    fn part(&self, size: u64) -> Result<Part, (u16, &'static str)> {
+    fn part(&self, size: u64) -> Result<Part, Refusal> {
         match self {
             // Of a range counts what there is of it, and the reply names that.
             Form::Hash { part: Some(part), .. } if part.start > 0 && part.start >= size => {
@@ -70,7 +70,7 @@ impl Form {
     }
 
     /// Says why the file could not be opened.
-    fn failure(&self, error: StorageError) -> (u16, &'static str) {
+    fn failure(&self, error: StorageError) -> Refusal {
         let (code, text) = failure(error);
         match (self, error) {
             // Section 3.5 of the draft.
@@ -128,11 +128,7 @@ impl Session {
     }
 
     /// The storage has opened the file, or has not.
-    pub(super) fn digest_opened(
-        &mut self,
-        file: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) {
+    pub(super) fn digest_opened(&mut self, file: RequestId, outcome: StorageOutcome) {
         let Work::Digesting(digesting) = &self.work else { return };
         let algorithm = digesting.algorithm;
         let part = match outcome {

@@ -170,9 +170,8 @@ impl Session {
     fn stat_directory(&self) -> Option<RequestId> {
         match &self.work {
             Work::Waiting {
-                awaiting: Awaiting::Storage(Continuation::StatLines { directory, .. }),
-                ..
-            } => Some(*directory),
+                awaiting: Awaiting::Storage(Continuation::StatLines(lines)), ..
+            } => Some(lines.directory),
             _ => None,
         }
     }

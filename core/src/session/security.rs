@@ -6,7 +6,7 @@ use crate::reply::Text;
 use crate::time::Now;
 use crate::tls::{Resumption, TlsRequired, UploadEnd};
 
-use super::state::{Parameters, Protection, Security, Work};
+use super::state::{Handshake, Parameters, Protection, Security, TlsCause, Work};
 use super::{FAREWELL, Session, number, trim};
 
 impl Session {
@@ -29,7 +29,7 @@ impl Session {
         self.protection = Protection::Unsized;
         self.security = Security::Clear;
         self.reply(234, "AUTH command successful; begin the TLS handshake.");
-        self.work = Work::Securing { started: false, opens: false };
+        self.work = Work::Securing { cause: TlsCause::Auth, handshake: Handshake::Withheld };
     }
 
     /// Goes on where TLS waits for the last reply to leave.
@@ -38,8 +38,8 @@ impl Session {
             return;
         }
         match self.work {
-            Work::Securing { started: false, opens } => {
-                self.work = Work::Securing { started: true, opens };
+            Work::Securing { cause, handshake: Handshake::Withheld } => {
+                self.work = Work::Securing { cause, handshake: Handshake::UnderWay };
                 self.actions.push_back(Action::StartTls { host: self.host });
             }
             Work::Clearing { to } => {
@@ -53,10 +53,10 @@ impl Session {
 
     /// The handshake is done.
     pub(super) fn tls_started(&mut self, certificate: bool, now: Now) {
-        let Work::Securing { started: true, opens } = self.work else { return };
+        let Work::Securing { cause, handshake: Handshake::UnderWay } = self.work else { return };
         self.security = Security::Protected { certificate };
         self.work = Work::Idle;
-        if opens {
+        if cause == TlsCause::Implicit {
             self.protection = Protection::Private;
             self.open(now);
         }

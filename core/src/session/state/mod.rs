@@ -69,9 +69,8 @@ pub(crate) enum Work {
     Idle,
     /// A command waits for the outcome of a request.
     Waiting { id: RequestId, awaiting: Awaiting },
-    /// AUTH has been answered, or the connection begins with TLS: 234 leaves, then the handshake is
-    /// `started`. The greeting comes behind it where it `opens` the session.
-    Securing { started: bool, opens: bool },
+    /// The control connection goes over to TLS.
+    Securing { cause: TlsCause, handshake: Handshake },
     /// TLS ends once the last reply has left.
     Clearing { to: Security },
     /// A failed login is answered late.
@@ -84,6 +83,24 @@ pub(crate) enum Work {
     Ending { until: Instant },
     /// Closed.
     Ended,
+}
+
+/// Why the control connection goes over to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsCause {
+    /// AUTH.
+    Auth,
+    /// The connection begins with TLS (implicit FTPS): the greeting follows it.
+    Implicit,
+}
+
+/// How far the handshake of the control connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    /// It is withheld until the reply to AUTH has left.
+    Withheld,
+    /// The driver does it.
+    UnderWay,
 }
 
 /// What a command waits for, and how it goes on then.
@@ -179,7 +196,17 @@ pub(crate) enum Continuation {
     /// STAT with a path, until the directory is open.
     StatLook(Listing),
     /// STAT with a path: the directory's lines, as they come.
-    StatLines { directory: RequestId, format: ListingFormat, allowance: Allowance },
+    StatLines(StatLines),
+}
+
+/// How STAT goes on with the lines of a directory.
+#[derive(Debug)]
+pub(crate) struct StatLines {
+    /// The directory that is open.
+    pub(crate) directory: RequestId,
+    pub(crate) format: ListingFormat,
+    /// How much more there is room for.
+    pub(crate) allowance: Allowance,
 }
 
 /// Whose reply is to tell what has been changed.

@@ -3,8 +3,7 @@
 use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
-use crate::session::failure::store_failure;
-use crate::session::listing::Refusal;
+use crate::session::failure::{Refusal, store_failure};
 use crate::session::state::{Listing, Range, Stage, Transfer, Upload, What, Work};
 use crate::session::stop::StopReason;
 use crate::session::{NO_RANGE_HERE, Session};

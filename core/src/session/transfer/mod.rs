@@ -20,14 +20,14 @@ use core::time::Duration;
 use crate::action::{Action, Mode};
 use crate::event::{DataProof, RequestId, TransferEnd};
 use crate::reply::Text;
-use crate::storage::{StorageAnswer, StorageError};
+use crate::storage::StorageError;
 use crate::time::{Instant, Now};
 use crate::tls::Resumption;
 
-use super::Session;
 use super::failure::{failure, store_failure};
 use super::state::{Data, EarlyTls, Input, NotAwaited, Protection, Stage, Transfer, Work};
 use super::stop::{StopReason, Stopped};
+use super::{Session, StorageOutcome};
 
 use plan::Next;
 
@@ -122,7 +122,7 @@ impl Session {
     pub(super) fn transfer_storage_answered(
         &mut self,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         now: Now,
     ) {
         let Work::Transferring(transfer) = &self.work else { return };
@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// The storage has answered while the file was prepared.
-    fn prepared(&mut self, id: RequestId, outcome: Result<StorageAnswer, StorageError>, now: Now) {
+    fn prepared(&mut self, id: RequestId, outcome: StorageOutcome, now: Now) {
         let Work::Transferring(transfer) = &mut self.work else { return };
         match transfer.what.answered(id, outcome) {
             Next::Ask(request) => {

@@ -3,7 +3,8 @@
 use crate::action::{Filter, Mode, Plan};
 use crate::event::RequestId;
 use crate::reply::Text;
-use crate::session::failure::failure;
+use crate::session::StorageOutcome;
+use crate::session::failure::{Refusal, failure};
 use crate::session::state::What;
 use crate::storage::{StorageAnswer, StorageError, StorageRequest};
 
@@ -22,18 +23,14 @@ pub(super) enum Next {
 }
 
 impl Next {
-    pub(super) fn fail((code, text): (u16, &'static str)) -> Self {
+    pub(super) fn fail((code, text): Refusal) -> Self {
         Self::Fail { opened: None, code, text }
     }
 }
 
 impl What {
     /// Takes the storage's answer to the request `id`.
-    pub(super) fn answered(
-        &mut self,
-        id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) -> Next {
+    pub(super) fn answered(&mut self, id: RequestId, outcome: StorageOutcome) -> Next {
         match (self, outcome) {
             (What::Retrieve { filter, offset, end, size }, Ok(StorageAnswer::Opened(opened))) => {
                 *size = opened.size;

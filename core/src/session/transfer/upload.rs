@@ -8,10 +8,10 @@ use crate::config::OnHangup;
 use crate::event::{RequestId, TransferEnd};
 use crate::path::VirtualPath;
 use crate::reply::Text;
-use crate::session::Session;
-use crate::session::failure::store_failure;
+use crate::session::failure::{Refusal, store_failure};
 use crate::session::state::{LastWord, Naming, NotAwaited, Stage, Transfer, Upload, What, Work};
 use crate::session::stop::StopReason;
+use crate::session::{Session, StorageOutcome};
 use crate::storage::{Disposition, Opened, StorageAnswer, StorageError, StorageRequest, WriteMode};
 use crate::time::Now;
 
@@ -57,7 +57,7 @@ impl Upload {
     }
 
     /// Takes an answer while there is no data connection: nothing has been created or changed.
-    pub(super) fn checked(&mut self, outcome: Result<StorageAnswer, StorageError>) -> Next {
+    pub(super) fn checked(&mut self, outcome: StorageOutcome) -> Next {
         match outcome {
             Ok(StorageAnswer::Name(name)) if self.take_name(&name) => {
                 Next::Ask(StorageRequest::CheckWrite(self.path.clone(), self.mode.clone()))
@@ -74,9 +74,9 @@ impl Upload {
     /// nothing comes of it.
     fn opened(
         &mut self,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         announced: bool,
-    ) -> Result<Option<StorageRequest>, (u16, &'static str)> {
+    ) -> Result<Option<StorageRequest>, Refusal> {
         match outcome {
             Ok(StorageAnswer::Opened(Opened { existed, .. })) => {
                 self.existed = existed;
@@ -116,7 +116,7 @@ impl Upload {
         Some(naming.request())
     }
 
-    fn failure(&self, error: StorageError) -> (u16, &'static str) {
+    fn failure(&self, error: StorageError) -> Refusal {
         match error {
             // The client has no part in it.
             StorageError::AlreadyExists if self.naming.is_some() => NAME_TAKEN,
@@ -188,7 +188,7 @@ impl Session {
     pub(super) fn upload_opened(
         &mut self,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         announced: bool,
         now: Now,
     ) {
@@ -230,11 +230,7 @@ impl Session {
 
     /// The file is on the disk, or cannot get there. What the client has said meanwhile is heard
     /// before it replaces another.
-    pub(super) fn upload_synced(
-        &mut self,
-        file: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) {
+    pub(super) fn upload_synced(&mut self, file: RequestId, outcome: StorageOutcome) {
         match outcome {
             Ok(_) => {
                 let request = self.next_id();
