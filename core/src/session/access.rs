@@ -164,6 +164,9 @@ impl Session {
         if why == Denial::CoolingDown {
             return self.end(421, COOLING_DOWN, now);
         }
+        if why == Denial::Failed {
+            return self.end(421, "The login could not be checked.", now);
+        }
         if self.failed_logins >= self.config.login_attempts {
             return self.end(421, "Too many failed logins.", now);
         }
@@ -183,6 +186,7 @@ impl Session {
             Denial::CoolingDown => self.log_cooling_down(),
             Denial::TooManySessions => journal.refused(format_args!("too many sessions as {user}")),
             Denial::Unavailable => journal.refused(format_args!("no accounts to ask for {user}")),
+            Denial::Failed => journal.refused(format_args!("the accounts failed for {user}")),
         }
     }
 
