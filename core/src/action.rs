@@ -125,7 +125,7 @@ pub enum Action {
         id: RequestId,
     },
     /// Compute the digest of a file, beside which everything else goes on; report
-    /// [`Event::Progress`](crate::Event::Progress), and at last
+    /// [`Event::DigestProgress`](crate::Event::DigestProgress), and at last
     /// [`Event::DigestEnded`](crate::Event::DigestEnded). The file is dropped then.
     Digest {
         /// The request.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use wharf_core::{
-    Action, Admission, Denial, Endpoint, Event, Grant, Instant, Now, Permissions, Session,
-    SessionConfig,
+    Action, Admission, Denial, Endpoint, Event, Grant, Instant, Now, Permissions, RequestId,
+    Session, SessionConfig,
 };
 
 thread_local! {
@@ -41,7 +41,7 @@ fn session(config: SessionConfig) -> Session {
     static KEEPER: Once = Once::new();
     KEEPER.call_once(|| {
         log::set_logger(&Keeper).unwrap();
-        log::set_max_level(LevelFilter::Info);
+        log::set_max_level(LevelFilter::Debug);
     });
     let address = |text: &str| text.parse().unwrap();
     let endpoint =
@@ -146,4 +146,31 @@ fn sessions_log_in_one_place_only() {
         }
     }
     assert!(seen > 15, "{seen}");
+}
+
+#[test]
+fn an_answer_that_nothing_waits_for_is_logged_and_ignored() {
+    let config = SessionConfig { log_lines_per_minute: 3, ..SessionConfig::default() };
+    let mut session = session(config);
+    send(&mut session, "USER joe", later(0));
+    send(&mut session, "PASS x", later(0));
+    let Some(Action::Authenticate { id, .. }) = session.poll() else { panic!("PASS asks") };
+    lines();
+    // The right id, but not what it was given for; then ids that stand for nothing.
+    session.handle(Event::Listening { id, port: Some(50000) }, later(0));
+    session.handle(Event::Progress { id: RequestId(17), bytes: 1 }, later(0));
+    session.handle(Event::DigestProgress { id: RequestId(18), bytes: 1 }, later(0));
+    let told: Vec<(Level, String, String)> = LINES.take();
+    let expected = [id.0, 17, 18]
+        .map(|id| (Level::Debug, format!("10.0.0.1: nothing waits for the answer #{id}")));
+    assert_eq!(
+        told.iter().map(|(level, _, text)| (*level, text.clone())).collect::<Vec<_>>(),
+        expected
+    );
+    for _ in 0..1000 {
+        session.handle(Event::Sent { id: RequestId(19) }, later(0));
+    }
+    assert_eq!(lines(), [""; 0]);
+    session.handle(Event::Authenticated { id, outcome: reader() }, later(1));
+    assert_eq!(session.transmit(), b"230 Login successful.\r\n");
 }

@@ -151,13 +151,14 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Authenticate { id, .. } => {
             let granted =
                 |rights: Permissions| Ok(Grant { rights: rights.into(), ..Grant::default() });
-            let outcome = match how % 7 {
+            let outcome = match how % 8 {
                 1 => Err(Denial::Refused),
                 2 => Err(Denial::Unavailable),
                 3 => granted(Permissions::READ_ONLY),
                 4 => Ok(Grant { tls: TlsRequired::All, ..Grant::default() }),
                 5 => Err(Denial::TooManySessions),
                 6 => Err(Denial::CoolingDown),
+                7 => Err(Denial::Failed),
                 _ => granted(Permissions::ALL),
             };
             Event::Authenticated { id: *id, outcome }
@@ -200,7 +201,7 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::CheckControl { id } => Event::ControlChecked { id: *id },
         Action::Digest { id, .. } => {
             let end = match how % 5 {
-                1 => return Some(Event::Progress { id: *id, bytes: how as u64 }),
+                1 => return Some(Event::DigestProgress { id: *id, bytes: how as u64 }),
                 2 => DigestEnd::Storage(StorageError::Other),
                 3 => DigestEnd::Stopped,
                 4 => DigestEnd::Complete(Vec::new()),
@@ -397,6 +398,7 @@ fn wild() -> impl Strategy<Value = Event> {
             3 => Event::Connected { id, established: how.is_multiple_of(2) },
             4 if number % 3 == 0 => Event::Sent { id },
             4 if number % 3 == 1 => Event::ControlChecked { id },
+            4 if number % 6 == 2 => Event::DigestProgress { id, bytes: number },
             4 => Event::Progress { id, bytes: number },
             5 if number % 2 == 0 => Event::DigestEnded { id, end: DigestEnd::Stopped },
             5 => Event::TransferEnded { id, bytes: number, end: TransferEnd::Complete },

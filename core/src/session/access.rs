@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::action::{Action, LoginMethod, Password};
-use crate::event::{Denial, Grant};
+use crate::event::{Denial, Grant, RequestId};
 use crate::language::ENGLISH;
 use crate::time::Now;
 
-use super::security::{Protection, Security};
-use super::state::{Login, Parameters, Range, Then, Work};
+use super::state::{
+    Awaiting, Login, LoginStep, NotAwaited, Parameters, Protection, Range, Security, Work,
+};
 use super::{COOLING_DOWN, LOG_IN_FIRST, Session, trim};
 
 /// The text of 530 where an account has all its sessions.
@@ -61,11 +62,7 @@ impl Session {
         }
         let user = name.to_vec();
         if self.security == (Security::Protected { certificate: true }) {
-            self.authenticate(
-                user.clone(),
-                LoginMethod::Certificate,
-                Then::LogInByCertificate { user },
-            );
+            self.authenticate(user, LoginMethod::Certificate);
         } else {
             self.ask_for_password(user);
         }
@@ -76,14 +73,32 @@ impl Session {
         self.reply(331, "Password required.");
     }
 
-    fn authenticate(&mut self, user: Vec<u8>, method: LoginMethod, then: Then) {
-        let id = self.next_id();
-        self.actions.push_back(Action::Authenticate { id, user, method, host: self.host });
-        self.work = Work::Waiting(id, then);
+    fn authenticate(&mut self, user: Vec<u8>, method: LoginMethod) {
+        let by = match method {
+            LoginMethod::Password(_) => LoginStep::Password,
+            LoginMethod::Certificate => LoginStep::Certificate,
+        };
+        let (id, host) = (self.next_id(), self.host);
+        self.work = Work::Waiting { id, awaiting: Awaiting::Accounts { user: user.clone(), by } };
+        self.actions.push_back(Action::Authenticate { id, user, method, host });
+    }
+
+    /// The accounts have answered the request `id`.
+    pub(super) fn authenticated(
+        &mut self,
+        id: RequestId,
+        outcome: Result<Grant, Denial>,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
+        match self.take_awaiting(id, Awaiting::accounts)? {
+            (user, LoginStep::Password) => self.logged_in(user, outcome, now),
+            (user, LoginStep::Certificate) => self.identified(user, outcome),
+        }
+        Ok(())
     }
 
     /// The accounts have said whether the certificate stands for the password.
-    pub(super) fn identified(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>) {
+    fn identified(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>) {
         match outcome {
             Ok(grant) => {
                 self.journal.ordinary(format_args!("login as {} by certificate", ForLog(&user)));
@@ -111,7 +126,7 @@ impl Session {
             }
             Login::Named { user } => {
                 let method = LoginMethod::Password(Password(password.to_vec()));
-                self.authenticate(user.clone(), method, Then::LogIn { user });
+                self.authenticate(user, method);
             }
             already @ Login::In { .. } => {
                 self.login = already;
@@ -121,7 +136,7 @@ impl Session {
     }
 
     /// The accounts have spoken.
-    pub(super) fn logged_in(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>, now: Now) {
+    fn logged_in(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>, now: Now) {
         match outcome {
             // Only who knows the password learns of this.
             Ok(grant) if self.is_too_open_for(grant.tls) => {
@@ -149,6 +164,9 @@ impl Session {
         if why == Denial::CoolingDown {
             return self.end(421, COOLING_DOWN, now);
         }
+        if why == Denial::Failed {
+            return self.end(421, "The login could not be checked.", now);
+        }
         if self.failed_logins >= self.config.login_attempts {
             return self.end(421, "Too many failed logins.", now);
         }
@@ -168,6 +186,7 @@ impl Session {
             Denial::CoolingDown => self.log_cooling_down(),
             Denial::TooManySessions => journal.refused(format_args!("too many sessions as {user}")),
             Denial::Unavailable => journal.refused(format_args!("no accounts to ask for {user}")),
+            Denial::Failed => journal.refused(format_args!("the accounts failed for {user}")),
         }
     }
 

@@ -9,8 +9,8 @@ use crate::event::{DataProof, PortLoss, RequestId};
 use crate::reply::Text;
 use crate::time::Now;
 
-use super::security::Protection;
-use super::state::{Data, EarlyTls, Then, Work};
+use super::failure::Refusal;
+use super::state::{Awaiting, Data, EarlyTls, NotAwaited, PassiveReply, Protection, Work};
 use super::transfer::HANDSHAKE_FAILED;
 use super::{Session, number, trim};
 
@@ -64,7 +64,7 @@ impl Session {
         } else if self.endpoint.local().is_ipv6() {
             self.reply(522, "PASV cannot name an IPv6 address; use EPSV.");
         } else {
-            self.listen(Then::Passive);
+            self.listen(PassiveReply::Address);
         }
     }
 
@@ -81,7 +81,7 @@ impl Session {
                 self.reply(501, "Invalid EPSV argument: 1, 2 or ALL is wanted.");
             }
             Some(family) if family != self.own_family() => self.reply(522, self.other_family()),
-            _ => self.listen(Then::ExtendedPassive),
+            _ => self.listen(PassiveReply::PortOnly),
         }
     }
 
@@ -97,20 +97,37 @@ impl Session {
         }
     }
 
-    fn listen(&mut self, then: Then) {
+    fn listen(&mut self, reply: PassiveReply) {
         let id = self.next_id();
         self.actions.push_back(Action::Listen { id });
-        self.work = Work::Waiting(id, then);
+        self.work = Work::Waiting { id, awaiting: Awaiting::Port(reply) };
     }
 
     /// The passive port is open, or none was free.
-    pub(super) fn listening(&mut self, then: Then, id: RequestId, port: Option<u16>, now: Now) {
+    pub(super) fn listening(
+        &mut self,
+        id: RequestId,
+        port: Option<u16>,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
+        let command = self.take_awaiting(id, Awaiting::port)?;
+        self.enter_passive_mode(command, id, port, now);
+        Ok(())
+    }
+
+    fn enter_passive_mode(
+        &mut self,
+        command: PassiveReply,
+        id: RequestId,
+        port: Option<u16>,
+        now: Now,
+    ) {
         let Some(port) = port else {
             return self.reply(425, "No passive port is free; try later.");
         };
         let until = now.instant + self.config.data_timeout;
         self.data = Data::Listening { port: id, until };
-        if let Then::ExtendedPassive = then {
+        if command == PassiveReply::PortOnly {
             let text = Text::from("Entering Extended Passive Mode (|||{}|).");
             return self.reply(229, text.with(port));
         }
@@ -125,44 +142,56 @@ impl Session {
     }
 
     /// Somebody connected to the passive port: only the client itself is let in.
-    pub(super) fn data_arrived(&mut self, id: RequestId, peer: IpAddr, now: Now) {
-        let Data::Listening { port, until } = self.data else { return };
-        if port != id {
-            return;
-        }
+    pub(super) fn data_arrived(
+        &mut self,
+        id: RequestId,
+        peer: IpAddr,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
+        let (port, until) = match self.data {
+            Data::Listening { port, until } if port == id => (port, until),
+            _ => return Err(NotAwaited(id)),
+        };
         if !self.may_be_data(peer.to_canonical()) {
             self.journal.refused(format_args!("data connection from {peer} dropped"));
             self.actions.push_back(Action::RefuseData);
-            return;
+            return Ok(());
         }
         self.actions.push_back(Action::AcceptData);
         self.data = Data::Arrived { port, until, early: EarlyTls::NotBegun };
         self.data_established(now);
+        Ok(())
     }
 
     /// The client has sent something over the connection to the passive port, or closed it. Where no
     /// command has come, it begins TLS of its own accord, and may wait for that.
-    pub(super) fn data_readable(&mut self, id: RequestId) {
-        let Data::Arrived { port, early: early @ EarlyTls::NotBegun, .. } = &mut self.data else {
-            return;
+    pub(super) fn data_readable(&mut self, id: RequestId) -> Result<(), NotAwaited> {
+        let early = match &mut self.data {
+            Data::Arrived { port, early: early @ EarlyTls::NotBegun, .. } if *port == id => early,
+            _ => return Err(NotAwaited(id)),
         };
         let claimed = matches!(self.work, Work::Transferring(_));
-        if *port != id || claimed || self.protection != Protection::Private {
-            return;
+        if claimed || self.protection != Protection::Private {
+            return Ok(());
         }
         self.last_id += 1;
         let request = RequestId(self.last_id);
         *early = EarlyTls::Securing(request);
         // Whether the client is going to read them is not known yet.
         self.actions.push_back(Action::ProtectData { id: request, tickets: false });
+        Ok(())
     }
 
     /// TLS that began before a command came is done, or has failed. The next command is told.
-    pub(super) fn early_protected(&mut self, id: RequestId, proof: Option<DataProof>) {
-        let Data::Arrived { early, .. } = &mut self.data else { return };
-        if *early != EarlyTls::Securing(id) {
-            return;
-        }
+    pub(super) fn early_protected(
+        &mut self,
+        id: RequestId,
+        proof: Option<DataProof>,
+    ) -> Result<(), NotAwaited> {
+        let early = match &mut self.data {
+            Data::Arrived { early, .. } if *early == EarlyTls::Securing(id) => early,
+            _ => return Err(NotAwaited(id)),
+        };
         match proof {
             Some(proof) => *early = EarlyTls::Secured(proof),
             None => {
@@ -170,6 +199,7 @@ impl Session {
                 self.data = Data::Lost(522, HANDSHAKE_FAILED);
             }
         }
+        Ok(())
     }
 
     /// PROT C has come: a connection that is within TLS cannot go on in clear.
@@ -182,9 +212,9 @@ impl Session {
     }
 
     /// The passive port is gone without having served.
-    pub(super) fn port_lost(&mut self, id: RequestId, why: PortLoss) {
+    pub(super) fn port_lost(&mut self, id: RequestId, why: PortLoss) -> Result<(), NotAwaited> {
         if !matches!(self.data, Data::Listening { port, .. } if port == id) {
-            return;
+            return Err(NotAwaited(id));
         }
         let text = match why {
             PortLoss::Failed => "The passive port failed; try again.",
@@ -199,6 +229,7 @@ impl Session {
         {
             self.fail_transfer(425, text);
         }
+        Ok(())
     }
 
     /// No command has used the passive port, or the connection to it, for too long.
@@ -212,7 +243,7 @@ impl Session {
     }
 
     /// Returns the reply to a command that needs a data connection where none can come.
-    pub(super) fn missing_data(&self) -> Option<(u16, &'static str)> {
+    pub(super) fn missing_data(&self) -> Option<Refusal> {
         match self.data {
             Data::None => Some((425, NO_DATA)),
             Data::Lost(code, text) => Some((code, text)),

@@ -69,7 +69,7 @@ impl Session {
                 let shutdown = shutdown.map(|at| (at, Deadline::Shutdown));
                 shutdown.or_else(|| self.answer_deadline().map(|at| (at, Deadline::Answer)))
             }
-            Work::Waiting(..) => self.answer_deadline().map(|at| (at, Deadline::Answer)),
+            Work::Waiting { .. } => self.answer_deadline().map(|at| (at, Deadline::Answer)),
             Work::Ending { until } => Some((*until, Deadline::Farewell)),
             Work::Securing { .. } => Some((self.login_deadline, Deadline::Handshake)),
             Work::Clearing { .. } => {

@@ -15,22 +15,22 @@ use crate::storage::{Kind, Metadata, StorageAnswer, StorageError, StorageRequest
 use crate::time::Now;
 use crate::timestamp::timestamp;
 
-use super::Session;
 use super::failure::{failure, store_failure};
-use super::state::Then;
+use super::state::Continuation;
+use super::{Session, StorageOutcome};
 
 impl Session {
     /// CWD.
     pub(crate) fn cwd(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::CHANGE_DIRECTORY) {
-            self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
+            self.ask(StorageRequest::Metadata(path.clone()), Continuation::ChangeDirectory(path));
         }
     }
 
     /// CDUP: the root is its own parent.
     pub(crate) fn cdup(&mut self) {
         let Some(path) = self.resolve(b"..", Permissions::CHANGE_DIRECTORY) else { return };
-        self.ask(StorageRequest::Metadata(path.clone()), Then::ChangeDirectory(path));
+        self.ask(StorageRequest::Metadata(path.clone()), Continuation::ChangeDirectory(path));
     }
 
     /// PWD.
@@ -44,7 +44,7 @@ impl Session {
     pub(crate) fn mkd(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::MAKE_DIRECTORY) else { return };
         let text = Text::from("\"{}\" directory created.").with_path(path.as_bytes());
-        let done = Then::Reply(257, text);
+        let done = Continuation::Reply(257, text);
         self.ask(StorageRequest::CreateDirectory(path), done);
     }
 
@@ -54,14 +54,17 @@ impl Session {
         if path.is_root() {
             return self.reply(550, "Can't remove root directory.");
         }
-        let done = Then::Reply(250, "Directory removed.".into());
+        let done = Continuation::Reply(250, "Directory removed.".into());
         self.ask(StorageRequest::RemoveDirectory(path), done);
     }
 
     /// DELE.
     pub(crate) fn dele(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::DELETE) else { return };
-        self.ask(StorageRequest::RemoveFile(path), Then::Reply(250, "File removed.".into()));
+        self.ask(
+            StorageRequest::RemoveFile(path),
+            Continuation::Reply(250, "File removed.".into()),
+        );
     }
 
     /// RNFR.
@@ -73,7 +76,7 @@ impl Session {
         if self.grant().is_some_and(|grant| grant.rights.are_bound_to(&path)) {
             return self.reply(550, "Permission denied.");
         }
-        self.ask(StorageRequest::LinkMetadata(path.clone()), Then::RenameFrom(path));
+        self.ask(StorageRequest::LinkMetadata(path.clone()), Continuation::RenameFrom(path));
     }
 
     /// RNTO: only directly behind RNFR.
@@ -87,7 +90,7 @@ impl Session {
         }
         // Without either, what stands there is not this account's to destroy.
         let replace = self.may(Permissions::DELETE, &to) || self.may(Permissions::STORE, &to);
-        self.ask(StorageRequest::Rename { from, to, replace }, Then::RenameTo);
+        self.ask(StorageRequest::Rename { from, to, replace }, Continuation::RenameTo);
     }
 
     /// SIZE (RFC 3659 section 4). In TYPE A it would have to convert the whole file to tell.
@@ -96,50 +99,50 @@ impl Session {
             return self.reply(550, "SIZE not allowed in ASCII mode; send TYPE I first.");
         }
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
-            self.ask(StorageRequest::Metadata(path.clone()), Then::Size(path));
+            self.ask(StorageRequest::Metadata(path.clone()), Continuation::Size(path));
         }
     }
 
     /// MDTM (RFC 3659 section 3).
     pub(crate) fn mdtm(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
-            self.ask(StorageRequest::Metadata(path.clone()), Then::ModificationTime(path));
+            self.ask(StorageRequest::Metadata(path.clone()), Continuation::ModificationTime(path));
         }
     }
 
     /// AVBL (draft-peterson-streamlined-ftp-command-extensions).
     pub(crate) fn avbl(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
-            self.ask(StorageRequest::SpaceLeft(path), Then::Space);
+            self.ask(StorageRequest::SpaceLeft(path), Continuation::Space);
         }
     }
 
     /// MLST (RFC 3659 section 7).
     pub(crate) fn mlst(&mut self, argument: &[u8]) {
         if let Some(path) = self.resolve(argument, Permissions::LIST) {
-            self.ask(StorageRequest::Metadata(path.clone()), Then::Facts(path));
+            self.ask(StorageRequest::Metadata(path.clone()), Continuation::Facts(path));
         }
     }
 
     /// The storage has answered the request that a command waited for.
     pub(super) fn storage_answered(
         &mut self,
-        then: Then,
-        outcome: Result<StorageAnswer, StorageError>,
+        then: Continuation,
+        outcome: StorageOutcome,
         id: RequestId,
     ) {
         let (answer, then) = match (outcome, then) {
-            (outcome, Then::StatLook(listing)) => return self.stat_answered(listing, id, outcome),
-            (outcome, Then::StatLines { directory, format, allowance }) => {
-                return self.stat_lines(directory, format, allowance, outcome);
+            (outcome, Continuation::StatLook(listing)) => {
+                return self.stat_answered(listing, id, outcome);
             }
+            (outcome, Continuation::StatLines(lines)) => return self.stat_lines(lines, outcome),
             (Ok(answer), then) => (answer, then),
-            (Err(error), Then::RenameTo) => {
+            (Err(error), Continuation::RenameTo) => {
                 let (code, text) = store_failure(error);
                 return self.reply(code, text);
             }
             // A client may stop asking then.
-            (Err(error @ StorageError::Unsupported), Then::Changed(_)) => {
+            (Err(error @ StorageError::Unsupported), Continuation::Changed(_)) => {
                 return self.reply(502, failure(error).1);
             }
             (Err(error), _) => {
@@ -148,39 +151,39 @@ impl Session {
             }
         };
         match (then, answer) {
-            (Then::ChangeDirectory(path), StorageAnswer::Metadata(metadata)) => {
+            (Continuation::ChangeDirectory(path), StorageAnswer::Metadata(metadata)) => {
                 self.change_directory(path, &metadata);
             }
-            (Then::Size(path), StorageAnswer::Metadata(metadata)) => {
+            (Continuation::Size(path), StorageAnswer::Metadata(metadata)) => {
                 if self.is_retrievable(&path, &metadata) {
                     self.reply(213, Text::verbatim(format!("{}", metadata.size)));
                 }
             }
-            (Then::ModificationTime(path), StorageAnswer::Metadata(metadata)) => {
+            (Continuation::ModificationTime(path), StorageAnswer::Metadata(metadata)) => {
                 if self.is_retrievable(&path, &metadata) {
                     let mut time = Vec::new();
                     timestamp(metadata.modified, &mut time);
                     self.reply(213, Text::verbatim(time));
                 }
             }
-            (Then::Facts(path), StorageAnswer::Metadata(metadata)) => {
+            (Continuation::Facts(path), StorageAnswer::Metadata(metadata)) => {
                 self.show_facts(&path, &metadata);
             }
-            (Then::RenameFrom(path), _) => {
+            (Continuation::RenameFrom(path), _) => {
                 self.parameters.rename_from = Some(path);
                 self.reply(350, "Ready for the new name.");
             }
-            (Then::Changed(changed), StorageAnswer::Metadata(metadata)) => {
+            (Continuation::Changed(changed), StorageAnswer::Metadata(metadata)) => {
                 self.facts_changed(&changed, &metadata);
             }
-            (Then::Space, StorageAnswer::Space(Some(bytes))) => {
+            (Continuation::Space, StorageAnswer::Space(Some(bytes))) => {
                 self.reply(213, Text::verbatim(format!("{bytes}")));
             }
-            (Then::Space, StorageAnswer::Space(None)) => {
+            (Continuation::Space, StorageAnswer::Space(None)) => {
                 self.reply(550, "How much space is left is not known here.");
             }
-            (Then::RenameTo, _) => self.reply(250, "Renamed."),
-            (Then::Reply(code, text), _) => self.reply(code, text),
+            (Continuation::RenameTo, _) => self.reply(250, "Renamed."),
+            (Continuation::Reply(code, text), _) => self.reply(code, text),
             _ => self.reply(451, "The storage gave an answer to another question."),
         }
     }

@@ -6,11 +6,10 @@ use alloc::vec::Vec;
 
 use crate::action::{Action, Filter, Mode};
 use crate::command::{COMMANDS, Call, FEATURES, LONGEST_WORD, SITE_COMMANDS, Spec};
-use crate::event::SiteReply;
+use crate::event::{RequestId, SiteReply};
 use crate::reply::Text;
 
-use super::security::{Protection, Security};
-use super::state::{Data, Login, Then, Work};
+use super::state::{Awaiting, Data, Login, NotAwaited, Protection, Security, Work};
 use super::{LOG_IN_FIRST, Session, trim};
 
 impl Session {
@@ -78,7 +77,7 @@ impl Session {
             let directory = self.parameters.directory.clone();
             let id = self.next_id();
             self.actions.push_back(Action::Site { id, command, argument, user, directory });
-            self.work = Work::Waiting(id, Then::Site);
+            self.work = Work::Waiting { id, awaiting: Awaiting::Site };
         } else if let Some(spec) = Spec::find_in(SITE_COMMANDS, word) {
             match self.admit(spec, (!rest.is_empty()).then_some(rest)) {
                 Ok(()) => (spec.run)(self, Call { argument: rest, ..call }),
@@ -128,11 +127,17 @@ impl Session {
     }
 
     /// The embedding program has answered its SITE command.
-    pub(super) fn site_answered(&mut self, reply: &SiteReply) {
+    pub(super) fn site_answered(
+        &mut self,
+        id: RequestId,
+        reply: &SiteReply,
+    ) -> Result<(), NotAwaited> {
+        self.take_awaiting(id, Awaiting::site)?;
         match reply.code {
             200..=599 => self.replies.lines(reply.code, &reply.text),
             _ => self.reply(451, "The SITE command gave an invalid reply."),
         }
+        Ok(())
     }
 
     /// SYST (RFC 959 section 4.1.3).

@@ -20,6 +20,7 @@ pub(super) struct Journal {
     logins: LogLimiter,
     refusals: LogLimiter,
     ordinary: LogLimiter,
+    ignored: LogLimiter,
 }
 
 impl Journal {
@@ -30,6 +31,7 @@ impl Journal {
             logins: LogLimiter::new(per_minute),
             refusals: LogLimiter::new(per_minute),
             ordinary: LogLimiter::new(per_minute.saturating_mul(ORDINARY)),
+            ignored: LogLimiter::new(per_minute),
         }
     }
 
@@ -59,6 +61,15 @@ impl Journal {
             say(SESSIONS, Level::Info, self.peer, left_out, text);
         }
     }
+
+    /// Logs what the driver said and nothing waits for: mostly an answer that has been given up, but
+    /// a mistake in a new driver shows here too.
+    pub(super) fn ignored(&mut self, text: fmt::Arguments<'_>) {
+        if log::log_enabled!(target: SESSIONS, Level::Debug) {
+            let left_out = self.ignored.admit(self.now);
+            say(SESSIONS, Level::Debug, self.peer, left_out, text);
+        }
+    }
 }
 
 impl Drop for Journal {
@@ -68,6 +79,7 @@ impl Drop for Journal {
             (LOGINS, Level::Warn, &mut self.logins),
             (SESSIONS, Level::Warn, &mut self.refusals),
             (SESSIONS, Level::Info, &mut self.ordinary),
+            (SESSIONS, Level::Debug, &mut self.ignored),
         ];
         for (target, level, pace) in counts {
             say_left_out(target, level, self.peer, pace.take_left_out());

@@ -42,6 +42,7 @@ mod state;
 mod stop;
 mod transfer;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -52,13 +53,15 @@ use crate::event::{Event, Grant, RequestId};
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::{Replies, Text};
-use crate::storage::{StorageError, StorageRequest};
+use crate::storage::{StorageAnswer, StorageError, StorageRequest};
 use crate::time::{Instant, Now};
 
 use inbox::Inbox;
 use journal::Journal;
-use security::{Protection, Security};
-use state::{Data, Input, LastWord, Login, Parameters, Then, Work};
+use state::{
+    Awaiting, Continuation, Data, Handshake, Input, LastWord, Login, NotAwaited, Parameters,
+    Protection, Security, TlsCause, Work,
+};
 use stop::StopReason;
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
@@ -78,6 +81,9 @@ const SERVER_FULL: &str = "Too many sessions on this server; try later.";
 
 /// How long the last reply may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What came of a storage request.
+type StorageOutcome = Result<StorageAnswer, StorageError>;
 
 /// One FTP session, as a pure state machine.
 ///
@@ -145,7 +151,8 @@ impl Session {
             shutdown: None,
         };
         if endpoint.implicit_tls() {
-            session.work = Work::Securing { started: false, opens: true };
+            session.work =
+                Work::Securing { cause: TlsCause::Implicit, handshake: Handshake::Withheld };
             if endpoint.admission() != Admission::Welcome {
                 // Who is to hear no more than 421 gets no more time than that takes.
                 session.login_deadline = now.instant + FAREWELL;
@@ -196,6 +203,24 @@ impl Session {
     pub fn handle(&mut self, event: Event, now: Now) {
         self.journal.set_time(now.instant);
         let was_busy = !matches!(self.work, Work::Idle);
+        let is_progress = matches!(event, Event::Progress { .. } | Event::DigestProgress { .. });
+        if let Err(NotAwaited(id)) = self.take(event, now) {
+            self.journal.ignored(format_args!("nothing waits for the answer #{}", id.0));
+        }
+        if is_progress {
+            // So frequent, and nothing that a command could wait for.
+            return;
+        }
+        // While it waited for the server, the client was not idle.
+        if was_busy && matches!(self.work, Work::Idle) {
+            self.active = now.instant;
+        }
+        self.outlive_client();
+        self.advance(now);
+    }
+
+    /// Gives an event to what waits for it.
+    fn take(&mut self, event: Event, now: Now) -> Result<(), NotAwaited> {
         match event {
             Event::Timeout => self.check_deadlines(now),
             Event::ControlEnding => self.control_ending(now),
@@ -206,53 +231,45 @@ impl Session {
                 self.shutdown.get_or_insert(deadline);
             }
             Event::TlsStarted { certificate } => self.tls_started(certificate, now),
-            Event::DataProtected { id, proof } => self.data_protected(id, proof, now),
-            Event::Authenticated { id, outcome } => {
-                match self.take_waiting(id, Then::waits_for_accounts) {
-                    Some(Then::LogIn { user }) => self.logged_in(user, outcome, now),
-                    Some(Then::LogInByCertificate { user }) => self.identified(user, outcome),
-                    _ => {}
-                }
-            }
-            Event::Storage { id, outcome } => {
-                if let Some(then) = self.take_waiting(id, Then::waits_for_storage) {
-                    self.storage_answered(then, outcome, id);
-                } else if let Work::Digesting(_) = self.work {
-                    self.digest_opened(id, outcome);
-                } else {
-                    self.transfer_storage_answered(id, outcome, now);
-                }
-            }
-            Event::Site { id, reply } => {
-                if self.take_waiting(id, |then| matches!(then, Then::Site)).is_some() {
-                    self.site_answered(&reply);
-                }
-            }
-            Event::Listening { id, port } => {
-                if let Some(then) = self.take_waiting(id, Then::waits_for_port) {
-                    self.listening(then, id, port, now);
-                }
-            }
-            Event::DataArrived { id, peer } => self.data_arrived(id, peer, now),
-            Event::DataReadable { id } => self.data_readable(id),
-            Event::PortLost { id, why } => self.port_lost(id, why),
-            Event::Connected { id, established } => self.connected(id, established, now),
-            // So frequent, and nothing that a command could wait for.
-            Event::Progress { id, bytes } => {
-                self.transfer_progressed(id, bytes, now);
-                return self.digest_progressed(id, bytes, now);
-            }
-            Event::Sent { id } => self.transfer_sent(id, now),
-            Event::TransferEnded { id, bytes, end } => self.transfer_ended(id, bytes, end),
-            Event::ControlChecked { id } => self.control_checked(id),
-            Event::DigestEnded { id, end } => self.digest_ended(id, end),
+            Event::DataProtected { id, proof } => return self.data_protected(id, proof, now),
+            Event::Authenticated { id, outcome } => return self.authenticated(id, outcome, now),
+            Event::Storage { id, outcome } => return self.stored(id, outcome, now),
+            Event::Site { id, reply } => return self.site_answered(id, &reply),
+            Event::Listening { id, port } => return self.listening(id, port, now),
+            Event::DataArrived { id, peer } => return self.data_arrived(id, peer, now),
+            Event::DataReadable { id } => return self.data_readable(id),
+            Event::PortLost { id, why } => return self.port_lost(id, why),
+            Event::Connected { id, established } => return self.connected(id, established, now),
+            Event::Progress { id, bytes } => return self.transfer_progressed(id, bytes, now),
+            Event::Sent { id } => return self.transfer_sent(id, now),
+            Event::TransferEnded { id, bytes, end } => return self.transfer_ended(id, bytes, end),
+            Event::ControlChecked { id } => return self.control_checked(id),
+            Event::DigestProgress { id, bytes } => return self.digest_progressed(id, bytes, now),
+            Event::DigestEnded { id, end } => return self.digest_ended(id, end),
         }
-        // While it waited for the server, the client was not idle.
-        if was_busy && matches!(self.work, Work::Idle) {
-            self.active = now.instant;
+        Ok(())
+    }
+
+    /// The storage has answered the request `id`: of a command, a transfer or a digest.
+    fn stored(
+        &mut self,
+        id: RequestId,
+        outcome: StorageOutcome,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
+        match &self.work {
+            Work::Transferring(transfer) if transfer.awaits_storage() == Some(id) => {
+                self.transfer_storage_answered(id, outcome, now);
+            }
+            Work::Digesting(digesting) if digesting.awaits_storage() == Some(id) => {
+                self.digest_opened(id, outcome);
+            }
+            _ => {
+                let then = self.take_awaiting(id, Awaiting::storage)?;
+                self.storage_answered(then, outcome, id);
+            }
         }
-        self.outlive_client();
-        self.advance(now);
+        Ok(())
     }
 
     /// Returns the reply bytes to send.
@@ -322,9 +339,9 @@ impl Session {
     }
 
     /// Asks for a file operation and lets the command wait for its outcome.
-    fn ask(&mut self, request: StorageRequest, then: Then) {
+    fn ask(&mut self, request: StorageRequest, then: Continuation) {
         let id = self.request(request);
-        self.work = Work::Waiting(id, then);
+        self.work = Work::Waiting { id, awaiting: Awaiting::Storage(then) };
     }
 
     /// Asks for a file operation.
@@ -334,16 +351,22 @@ impl Session {
         id
     }
 
-    /// Returns what waits for an outcome of this sort of the request `id`, and goes idle; `None`
-    /// when nothing does.
-    fn take_waiting(&mut self, id: RequestId, waits: impl FnOnce(&Then) -> bool) -> Option<Then> {
-        match core::mem::replace(&mut self.work, Work::Idle) {
-            Work::Waiting(waiting, then) if waiting == id && waits(&then) => Some(then),
-            other => {
-                self.work = other;
-                None
-            }
-        }
+    /// Returns what waits for the answer `id`, if it is of the sort that `pick` takes, and goes
+    /// idle.
+    fn take_awaiting<T>(
+        &mut self,
+        id: RequestId,
+        pick: impl FnOnce(Awaiting) -> Result<T, Box<Awaiting>>,
+    ) -> Result<T, NotAwaited> {
+        let work = match core::mem::replace(&mut self.work, Work::Idle) {
+            Work::Waiting { id: waiting, awaiting } if waiting == id => match pick(awaiting) {
+                Ok(awaited) => return Ok(awaited),
+                Err(awaiting) => Work::Waiting { id, awaiting: *awaiting },
+            },
+            other => other,
+        };
+        self.work = work;
+        Err(NotAwaited(id))
     }
 
     /// Resolves a path name for a command that needs a permission there, or answers why it cannot

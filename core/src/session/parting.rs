@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use crate::action::Action;
+use crate::event::RequestId;
 use crate::time::{Instant, Now};
 
 use super::listing::REST_UNREAD;
-use super::state::{Data, Input, LastWord, Then, Work};
-use super::transfer::Transfer;
+use super::state::{Awaiting, Continuation, Data, Input, LastWord, Transfer, Work};
 use super::{FAREWELL, SERVER_FULL, Session};
 
 /// How long an answer may take that only a client may hear who has closed its side: it may read
@@ -96,7 +96,7 @@ impl Session {
             self.release_transfer();
             self.close_data();
         }
-        if let Work::Waiting(_, Then::StatLines { directory, .. }) = self.work {
+        if let Some(directory) = self.stat_directory() {
             self.actions.push_back(Action::Release(directory));
         }
         self.work = Work::Ending { until: now.instant + FAREWELL };
@@ -124,8 +124,10 @@ impl Session {
     pub(super) fn answer_deadline(&self) -> Option<Instant> {
         let waits = match &self.work {
             // Where the embedding program is at work, it knows best.
-            Work::Waiting(_, Then::Site) => return self.half_closed(self.config.idle_timeout),
-            Work::Waiting(..) | Work::Digesting(_) => true,
+            Work::Waiting { awaiting: Awaiting::Site, .. } => {
+                return self.half_closed(self.config.idle_timeout);
+            }
+            Work::Waiting { .. } | Work::Digesting(_) => true,
             Work::Transferring(transfer) => {
                 transfer.waits_for_storage() || transfer.is_ending_upload() && !self.vacated
             }
@@ -156,7 +158,7 @@ impl Session {
 
     /// Says why the session ends, after the end of a reply that has begun.
     fn dismiss(&mut self, why: &'static str, now: Now) {
-        if let Work::Waiting(_, Then::StatLines { .. }) = self.work {
+        if self.stat_directory().is_some() {
             self.reply(212, REST_UNREAD);
         }
         self.reply(421, why);
@@ -164,7 +166,17 @@ impl Session {
         self.leave(now);
     }
 
-    /// Tells whether the driver moves bytes: until it has come to an end, their connection is its.
+    /// The directory whose lines STAT waits for.
+    fn stat_directory(&self) -> Option<RequestId> {
+        match &self.work {
+            Work::Waiting {
+                awaiting: Awaiting::Storage(Continuation::StatLines(lines)), ..
+            } => Some(lines.directory),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the driver moves bytes: until it has come to an end, their connection is its.
     fn is_in_motion(&self) -> bool {
         matches!(&self.work, Work::Transferring(transfer) if transfer.is_in_motion())
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wharf_core::{
-    Access, Action, DataProof, Denial, DigestEnd, Entry, Event, Grant, Kind, Metadata, Opened,
-    Permissions, RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd,
-    VirtualPath, WallTime,
+    Action, DataProof, Denial, DigestEnd, Entry, Event, Grant, Kind, Metadata, Opened, Permissions,
+    RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd, VirtualPath,
+    WallTime,
 };
 
 use super::harness::{Harness, lines_of};
@@ -150,7 +150,7 @@ impl Canned {
                 Event::TransferEnded { id: *id, bytes: 12, end: TransferEnd::Complete }
             }
             Action::Digest { id, .. } => {
-                self.harness.handle(Event::Progress { id: *id, bytes: 5 });
+                self.harness.handle(Event::DigestProgress { id: *id, bytes: 5 });
                 Event::DigestEnded { id: *id, end: DigestEnd::Complete(vec![0x1f, 0xff]) }
             }
             Action::StopDigest => {
@@ -212,15 +212,7 @@ fn metadata_of(path: &VirtualPath) -> StorageAnswer {
 
 /// What a file or directory of 12 bytes is like.
 pub(crate) fn metadata(kind: Kind) -> Metadata {
-    Metadata {
-        kind,
-        size: 12,
-        modified: WallTime::default(),
-        mode: 0o755,
-        links: 1,
-        owner: 0,
-        group: 0,
-        unique: None,
-        access: Access::ALL,
-    }
+    let mut metadata = Metadata::new(kind, 12, WallTime::default());
+    metadata.mode = 0o755;
+    metadata
 }

@@ -74,7 +74,13 @@ impl Harness {
         }
     }
 
-    pub(crate) fn handle(&mut self, event: Event) {
+    pub(crate) fn handle(&mut self, mut event: Event) {
+        // Both are `progress` in a transcript.
+        if let Event::Progress { id, bytes } = event
+            && let Some(Action::Digest { .. }) = self.ledger.waiting.get(&id.0)
+        {
+            event = Event::DigestProgress { id, bytes };
+        }
         if self.strict {
             self.ledger.event(&event);
         }

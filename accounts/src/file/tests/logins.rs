@@ -239,25 +239,6 @@ fn hosts_have_accounts_of_their_own() {
 }
 
 #[test]
-fn the_documented_example_is_right() {
-    let page = include_str!("../../../../docs/accounts.md");
-    let (_, rest) = page.split_once("```toml\n").unwrap();
-    let (example, _) = rest.split_once("```").unwrap();
-    let place = Place::new(example);
-    for folder in ["scans", "hosts/files"] {
-        fs::create_dir_all(place.base().join(folder)).unwrap();
-    }
-    for name in ["files.crt", "files.key"] {
-        fs::write(place.folder.path().join(name), "").unwrap();
-    }
-    let accounts = place.load();
-    assert_eq!(accounts.summary(), "3 users, 1 host, anonymous read-only");
-    let account = login(&accounts, "anna", "harbour").unwrap();
-    assert_eq!(account.grant.rights.anywhere(), Permissions::ALL);
-    assert_eq!(login(&*accounts.hosts()[0].accounts, "anna", "harbour").err(), None);
-}
-
-#[test]
 fn secrets_are_not_shown() {
     let place = Place::new(&user("anna", "right", ""));
     let accounts = place.load();

@@ -20,61 +20,22 @@ use core::time::Duration;
 use crate::action::{Action, Mode};
 use crate::event::{DataProof, RequestId, TransferEnd};
 use crate::reply::Text;
-use crate::storage::{StorageAnswer, StorageError};
+use crate::storage::StorageError;
 use crate::time::{Instant, Now};
 use crate::tls::Resumption;
 
-use super::Session;
 use super::failure::{failure, store_failure};
-use super::security::Protection;
-use super::state::{Data, EarlyTls, Input, Work};
+use super::state::{Data, EarlyTls, Input, NotAwaited, Protection, Stage, Transfer, Work};
 use super::stop::{StopReason, Stopped};
+use super::{Session, StorageOutcome};
 
-use plan::{Next, What};
+use plan::Next;
 
 /// The text of 522 where the data connection's handshake fails.
 pub(super) const HANDSHAKE_FAILED: &str = "TLS handshake failed on the data connection.";
 
 /// How long 226 waits for the client to close the data connection, once all has been sent.
 const CLOSING: Duration = Duration::from_millis(200);
-
-/// A data transfer under way.
-#[derive(Debug)]
-pub(crate) struct Transfer {
-    /// Names it towards the driver.
-    id: RequestId,
-    what: What,
-    stage: Stage,
-    /// Bytes over the data connection.
-    bytes: u64,
-    /// Why it was told to stop.
-    stop: Option<StopReason>,
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// The storage is asked.
-    Preparing(RequestId),
-    /// All is ready but for the data connection. The file to be sent is open under this id, where
-    /// there is one.
-    Connecting { file: Option<RequestId>, until: Instant },
-    /// The data connection's TLS handshake goes on.
-    Securing { request: RequestId, file: Option<RequestId>, until: Instant },
-    /// The file to be received is opened; behind the 150 where that is `announced`.
-    Opening { request: RequestId, announced: bool },
-    /// Bytes move; every progress puts the deadline off.
-    Moving { file: Option<RequestId>, until: Instant },
-    /// All bytes have been handed over; the client is to close the data connection too.
-    Closing { until: Instant },
-    /// The driver has been told to stop.
-    Stopping { file: Option<RequestId> },
-    /// All has been received, and is made to last.
-    Syncing { request: RequestId, file: RequestId },
-    /// The control connection is looked at once more.
-    Checking { request: RequestId, file: RequestId },
-    /// The uploaded file is put in its place, or away.
-    Finishing { request: RequestId, end: TransferEnd },
-}
 
 impl Transfer {
     /// Tells whether 150 has been sent and the transfer goes on by itself.
@@ -139,6 +100,17 @@ impl Transfer {
         matches!(self.stage, Stage::Moving { .. } | Stage::Closing { .. } | Stage::Stopping { .. })
     }
 
+    /// Returns the storage request that it waits for.
+    pub(super) fn awaits_storage(&self) -> Option<RequestId> {
+        match self.stage {
+            Stage::Preparing(request)
+            | Stage::Opening { request, .. }
+            | Stage::Syncing { request, .. }
+            | Stage::Finishing { request, .. } => Some(request),
+            _ => None,
+        }
+    }
+
     /// A line for STAT.
     pub(super) fn status(&self, mode: Mode) -> Text {
         self.what.status(self.bytes, mode)
@@ -146,21 +118,21 @@ impl Transfer {
 }
 
 impl Session {
-    /// The storage has answered one of the transfer's requests.
+    /// The storage has answered the transfer's request.
     pub(super) fn transfer_storage_answered(
         &mut self,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         now: Now,
     ) {
         let Work::Transferring(transfer) = &self.work else { return };
         match transfer.stage {
-            Stage::Preparing(request) if request == id => self.prepared(id, outcome, now),
-            Stage::Opening { request, announced } if request == id => {
+            Stage::Preparing(_) => self.prepared(id, outcome, now),
+            Stage::Opening { announced, .. } => {
                 self.upload_opened(id, outcome, announced, now);
             }
-            Stage::Syncing { request, file } if request == id => self.upload_synced(file, outcome),
-            Stage::Finishing { request, end } if request == id => {
+            Stage::Syncing { file, .. } => self.upload_synced(file, outcome),
+            Stage::Finishing { end, .. } => {
                 let failed = outcome.err().filter(|_| end == TransferEnd::Complete);
                 self.conclude(failed.map_or(end, TransferEnd::Storage));
             }
@@ -169,7 +141,7 @@ impl Session {
     }
 
     /// The storage has answered while the file was prepared.
-    fn prepared(&mut self, id: RequestId, outcome: Result<StorageAnswer, StorageError>, now: Now) {
+    fn prepared(&mut self, id: RequestId, outcome: StorageOutcome, now: Now) {
         let Work::Transferring(transfer) = &mut self.work else { return };
         match transfer.what.answered(id, outcome) {
             Next::Ask(request) => {
@@ -204,9 +176,14 @@ impl Session {
     }
 
     /// The connection that PORT or EPRT named stands, or cannot be.
-    pub(super) fn connected(&mut self, id: RequestId, established: bool, now: Now) {
+    pub(super) fn connected(
+        &mut self,
+        id: RequestId,
+        established: bool,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
         if self.data != Data::Connecting(id) {
-            return;
+            return Err(NotAwaited(id));
         }
         if established {
             self.data = Data::Connected;
@@ -214,6 +191,7 @@ impl Session {
         } else {
             self.fail_transfer(425, "Can't open data connection.");
         }
+        Ok(())
     }
 
     /// If the data connection stands and a transfer waits for it, the bytes begin to move, or what
@@ -261,7 +239,12 @@ impl Session {
     }
 
     /// The TLS handshake on the data connection is done, or has failed.
-    pub(super) fn data_protected(&mut self, id: RequestId, proof: Option<DataProof>, now: Now) {
+    pub(super) fn data_protected(
+        &mut self,
+        id: RequestId,
+        proof: Option<DataProof>,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
         let Work::Transferring(Transfer {
             what, stage: Stage::Securing { request, file, .. }, ..
         }) = &self.work
@@ -269,7 +252,7 @@ impl Session {
             return self.early_protected(id, proof);
         };
         if *request != id {
-            return;
+            return Err(NotAwaited(id));
         }
         let (sends, file) = (what.sends(), *file);
         match proof.ok_or(HANDSHAKE_FAILED).and_then(|proof| self.judge_proof(proof)) {
@@ -277,6 +260,7 @@ impl Session {
             Ok(()) if sends => self.start_moving(file, now),
             Ok(()) => self.open_upload(true),
         }
+        Ok(())
     }
 
     /// Decides whether who is there, by what the handshake has shown, is the client.
@@ -307,26 +291,41 @@ impl Session {
         self.actions.push_back(Action::Transfer { id, plan, mode, rate });
     }
 
-    pub(super) fn transfer_progressed(&mut self, id: RequestId, bytes: u64, now: Now) {
-        let Work::Transferring(transfer) = &mut self.work else { return };
-        if let Stage::Moving { until, .. } = &mut transfer.stage
-            && transfer.id == id
-        {
+    pub(super) fn transfer_progressed(
+        &mut self,
+        id: RequestId,
+        bytes: u64,
+        now: Now,
+    ) -> Result<(), NotAwaited> {
+        // What a lost client has sent is read to its end, but not without end.
+        let is_lost = matches!(self.input, Input::Lost(_));
+        let put_off = now.instant + self.config.data_timeout;
+        let transfer = self.moving(id)?;
+        if let Stage::Moving { until, .. } = &mut transfer.stage {
             transfer.bytes = bytes;
-            // What a lost client has sent is read to its end, but not without end.
-            if !matches!(self.input, Input::Lost(_)) {
-                *until = now.instant + self.config.data_timeout;
+            *until = if is_lost { *until } else { put_off };
+        }
+        Ok(())
+    }
+
+    /// Returns the transfer that the driver carries out under this id.
+    fn moving(&mut self, id: RequestId) -> Result<&mut Transfer, NotAwaited> {
+        match &mut self.work {
+            Work::Transferring(transfer) if transfer.id == id && transfer.is_in_motion() => {
+                Ok(transfer)
             }
+            _ => Err(NotAwaited(id)),
         }
     }
 
     /// All has been sent. 226 waits a little for the client to close its side: then it has read
     /// everything, and not only been sent it. Some clients lose a 226 that comes with the 150.
-    pub(super) fn transfer_sent(&mut self, id: RequestId, now: Now) {
-        let Work::Transferring(transfer) = &mut self.work else { return };
-        if transfer.id == id && matches!(transfer.stage, Stage::Moving { .. }) {
+    pub(super) fn transfer_sent(&mut self, id: RequestId, now: Now) -> Result<(), NotAwaited> {
+        let transfer = self.moving(id)?;
+        if let Stage::Moving { .. } = transfer.stage {
             transfer.stage = Stage::Closing { until: now.instant + CLOSING };
         }
+        Ok(())
     }
 
     /// Breaks the transfer off, if it has not come to its end by itself.
@@ -353,22 +352,25 @@ impl Session {
     }
 
     /// The driver has moved the last byte, or will move no more.
-    pub(super) fn transfer_ended(&mut self, id: RequestId, bytes: u64, end: TransferEnd) {
-        let Work::Transferring(transfer) = &mut self.work else { return };
+    pub(super) fn transfer_ended(
+        &mut self,
+        id: RequestId,
+        bytes: u64,
+        end: TransferEnd,
+    ) -> Result<(), NotAwaited> {
+        let transfer = self.moving(id)?;
         let file = match transfer.stage {
             Stage::Moving { file, .. } | Stage::Stopping { file } => file,
-            Stage::Closing { .. } => None,
-            _ => return,
+            _ => None,
         };
-        if transfer.id != id {
-            return;
-        }
         transfer.bytes = bytes;
+        let upload = file.filter(|_| !transfer.what.sends());
         self.data = Data::None;
-        match file {
-            Some(file) if !transfer.what.sends() => self.upload_ended(file, end),
-            _ => self.conclude(end),
+        match upload {
+            Some(file) => self.upload_ended(file, end),
+            None => self.conclude(end),
         }
+        Ok(())
     }
 
     /// The last reply of a transfer.
