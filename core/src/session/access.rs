@@ -9,8 +9,9 @@ use crate::event::{Denial, Grant, RequestId};
 use crate::language::ENGLISH;
 use crate::time::Now;
 
-use super::security::{Protection, Security};
-use super::state::{Awaiting, Login, LoginStep, NotAwaited, Parameters, Range, Work};
+use super::state::{
+    Awaiting, Login, LoginStep, NotAwaited, Parameters, Protection, Range, Security, Work,
+};
 use super::{COOLING_DOWN, LOG_IN_FIRST, Session, trim};
 
 /// The text of 530 where an account has all its sessions.
