@@ -66,7 +66,7 @@ pub(crate) struct Ready {
     /// SHA-256 of the certificate.
     pub(crate) fingerprint: String,
     /// It was made up.
-    pub(crate) made_up: bool,
+    pub(crate) self_signed: bool,
 }
 
 impl TlsOptions {
@@ -77,7 +77,7 @@ impl TlsOptions {
         listen: &[SocketAddr],
         hosts: &[FileHost],
     ) -> Result<Option<Ready>, String> {
-        let (certificate, made_up) = match (&self.tls_cert, &self.tls_key) {
+        let (certificate, self_signed) = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => {
                 (Certificate::from_files(cert, key).map_err(|error| error.to_string())?, false)
             }
@@ -99,7 +99,7 @@ impl TlsOptions {
                 false => ClientCertificates::Optional(roots),
             });
         }
-        Ok(Some(Ready { tls, fingerprint, made_up }))
+        Ok(Some(Ready { tls, fingerprint, self_signed }))
     }
 
     /// Returns what has to be protected, all options taken together.

@@ -7,25 +7,25 @@ use wharf::TlsRequired;
 use crate::login::Login;
 use crate::options::Options;
 
-/// Tells what is served to whom, and how to reach it. `made_up` is the fingerprint of a certificate
+/// Tells what is served to whom, and how to reach it. `self_signed` is the fingerprint of a certificate
 /// that nobody knows yet.
 pub(crate) fn text(
     options: &Options,
     login: &Login,
     (addresses, implicit): (&[SocketAddr], &[SocketAddr]),
-    made_up: Option<&str>,
+    self_signed: Option<&str>,
 ) -> String {
     let mut text = served(options, login);
     if let Login::User { password, generated: true, .. } = login {
         text += &format!("  Password: {password}   (shown only now)\n");
     }
-    if let Some(fingerprint) = made_up {
+    if let Some(fingerprint) = self_signed {
         text += &format!("  Certificate, made up just now, SHA-256:\n    {fingerprint}\n");
     }
     text += "\nConnect with an FTP client, or try:\n";
-    let has_tls = made_up.is_some() || options.tls.tls_cert.is_some();
+    let has_tls = self_signed.is_some() || options.tls.tls_cert.is_some();
     // Nobody has signed what was made up.
-    let insecure = if made_up.is_some() { " --insecure" } else { "" };
+    let insecure = if self_signed.is_some() { " --insecure" } else { "" };
     let user = match login {
         Login::Anonymous => String::new(),
         Login::User { name, .. } => format!(" --user {name}"),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::login::{self, Login};
 use crate::options::Options;
 use crate::tls::Ready;
-use crate::{care, fail, journal, print, raise_file_limit};
+use crate::{fail, logger, print, raise_file_limit, warnings};
 
 /// Exit code for a server that could not be started.
 const WRONG: u8 = 1;
@@ -22,13 +22,13 @@ struct Findings {
 /// Checks the folder, who may log in, and the certificates. All that is wrong is told, not only
 /// what comes first. Whether the addresses are free is not looked at: the server may be running.
 pub(crate) fn check(options: &Options) -> ExitCode {
-    journal::start(options);
+    logger::start(options);
     raise_file_limit();
     let mut findings = Findings::default();
     let login = check_logins(options, &mut findings);
     check_tls(options, login.as_ref(), &mut findings);
     if let (Some(login), Ok(directory)) = (&login, login::open(options)) {
-        care::of_files(options, &directory, login);
+        warnings::exposed_files(options, &directory, login);
     }
     check_user(options, login.as_ref(), &mut findings);
     for line in &findings.good {
@@ -74,7 +74,7 @@ fn check_user(options: &Options, login: Option<&Login>, findings: &mut Findings)
     let Some(run_as) = &options.run_as else { return };
     match (run_as.find(), login) {
         (Ok(identity), Some(login)) if identity.assume().is_ok() => {
-            care::of_missing_rights(options, login, &format!("user {run_as}"));
+            warnings::missing_rights(options, login, &format!("user {run_as}"));
         }
         (Ok(_), _) => {}
         (Err(mistake), _) => findings.mistakes.push(mistake),
@@ -91,7 +91,7 @@ fn check_tls(options: &Options, login: Option<&Login>, findings: &mut Findings) 
         findings.mistakes.extend(login.in_vain(tls.is_some(), has_client_ca));
     }
     match tls {
-        Ok(Some(Ready { made_up: true, .. })) => {
+        Ok(Some(Ready { self_signed: true, .. })) => {
             findings.good.push("TLS, with a certificate that is made up at every start".into());
         }
         Ok(Some(Ready { fingerprint, .. })) => {

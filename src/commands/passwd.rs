@@ -28,10 +28,10 @@ fn read_password() -> io::Result<Vec<u8>> {
     if !isatty(io::stdin()) {
         return read_line();
     }
-    let silence = Silence::begin()?;
+    let no_echo = NoEcho::begin()?;
     let first = ask("Password: ")?;
     let second = ask("Once more: ")?;
-    drop(silence);
+    drop(no_echo);
     if first == second { Ok(first) } else { Err(io::Error::other("the two are not the same")) }
 }
 
@@ -58,16 +58,16 @@ fn read_line() -> io::Result<Vec<u8>> {
 }
 
 /// A terminal that does not show what is typed, until this is dropped or a signal ends the program.
-struct Silence {
+struct NoEcho {
     before: Termios,
     signals: Handle,
 }
 
-impl Silence {
+impl NoEcho {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP])?;
-        let silence = Self { before: before.clone(), signals: signals.handle() };
+        let no_echo = Self { before: before.clone(), signals: signals.handle() };
         let mut quiet = before.clone();
         quiet.local_modes -= LocalModes::ECHO;
         tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
@@ -79,11 +79,11 @@ impl Silence {
                 std::process::exit(128 + signal);
             }
         })?;
-        Ok(silence)
+        Ok(no_echo)
     }
 }
 
-impl Drop for Silence {
+impl Drop for NoEcho {
     fn drop(&mut self) {
         show(&self.before);
         self.signals.close();

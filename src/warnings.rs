@@ -10,7 +10,7 @@ use crate::login::Login;
 use crate::options::Options;
 
 /// Warns of a program that runs as root for no purpose.
-pub(crate) fn of_root(options: &Options) {
+pub(crate) fn running_as_root(options: &Options) {
     if !rustix::process::geteuid().is_root() || options.run_as.is_some() {
         return;
     }
@@ -24,7 +24,7 @@ pub(crate) fn of_root(options: &Options) {
 
 /// Warns of files that others can get at, or clients by FTP. Those of certificates and accounts are
 /// looked at by those who read them.
-pub(crate) fn of_files(options: &Options, directory: &Directory, login: &Login) {
+pub(crate) fn exposed_files(options: &Options, directory: &Directory, login: &Login) {
     if let Some(file) = &options.password_file {
         exposures(file, Content::Secret).iter().for_each(|exposure| log::warn!("{exposure}"));
     }
@@ -41,7 +41,7 @@ pub(crate) fn of_files(options: &Options, directory: &Directory, login: &Login) 
 }
 
 /// Warns of what the user that serves cannot do, and root could.
-pub(crate) fn of_missing_rights(options: &Options, login: &Login, user: &str) {
+pub(crate) fn missing_rights(options: &Options, login: &Login, user: &str) {
     let lacks = |path: &Path, wanted| access(path, wanted).is_err();
     let mut read_again = secrets(options, login);
     read_again.extend(options.tls.tls_cert.clone());

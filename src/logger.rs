@@ -14,9 +14,9 @@ use crate::output::STDERR;
 /// Longest text of a line, in bytes.
 const LONGEST: usize = 2048;
 
-static JOURNAL: OnceLock<Journal> = OnceLock::new();
+static LOGGER: OnceLock<Logger> = OnceLock::new();
 
-struct Journal {
+struct Logger {
     format: env_logger::Logger,
     bound: Mutex<LogBound>,
     start: Instant,
@@ -32,9 +32,9 @@ pub(crate) fn start(options: &Options) {
     let pipe = env_logger::Target::Pipe(Box::new(Lines));
     let format = env_logger::Builder::new().filter_level(level).target(pipe).build();
     let bound = Mutex::new(LogBound::new(options.log_lines));
-    let journal = JOURNAL.get_or_init(|| Journal { format, bound, start: Instant::now() });
-    if log::set_logger(journal).is_ok() {
-        log::set_max_level(journal.format.filter());
+    let logger = LOGGER.get_or_init(|| Logger { format, bound, start: Instant::now() });
+    if log::set_logger(logger).is_ok() {
+        log::set_max_level(logger.format.filter());
     }
     // The usual hook waits for whatever reads standard error.
     panic::set_hook(Box::new(|panic| log::error!(target: "wharf::panic", "{panic}")));
@@ -54,26 +54,26 @@ pub(crate) fn finish(bound: Option<Duration>) {
 /// Says how many lines are missing: those for which there was no room, and those that were too
 /// many.
 fn say_left_out() {
-    let Some(journal) = JOURNAL.get() else { return };
+    let Some(logger) = LOGGER.get() else { return };
     let dropped = STDERR.take_dropped();
     if dropped > 0 {
         let text = "lines dropped: standard error is read too slowly";
-        journal.say(Level::Warn, format_args!("{dropped} {text}"));
+        logger.say(Level::Warn, format_args!("{dropped} {text}"));
     }
-    let left_out = journal.bound.lock().unwrap_or_else(PoisonError::into_inner).take_left_out();
+    let left_out = logger.bound.lock().unwrap_or_else(PoisonError::into_inner).take_left_out();
     if let Some(left_out) = left_out {
-        journal.say(Level::Warn, format_args!("{left_out}"));
+        logger.say(Level::Warn, format_args!("{left_out}"));
     }
 }
 
-impl Journal {
+impl Logger {
     /// Writes a line about the log itself.
     fn say(&self, level: Level, text: std::fmt::Arguments<'_>) {
         self.format.log(&Record::builder().target("wharf::log").level(level).args(text).build());
     }
 }
 
-impl Log for Journal {
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.format.enabled(metadata)
     }
