@@ -11,7 +11,7 @@ use crate::log_bound::LogBound;
 use crate::options::Options;
 use crate::output::STDERR;
 
-/// Longest text of a line, in bytes.
+/// The longest text of a line, in bytes.
 const LONGEST: usize = 2048;
 
 static LOGGER: OnceLock<Logger> = OnceLock::new();
@@ -22,7 +22,7 @@ struct Logger {
     start: Instant,
 }
 
-/// Takes the log of the whole program. Its lines wait until [`write`] is called, or [`finish`].
+/// Installs the logger of the program. Lines wait until [`write`] or [`finish`] is called.
 pub(crate) fn start(options: &Options) {
     let level = match options.verbose {
         0 => LevelFilter::Warn,
@@ -36,23 +36,23 @@ pub(crate) fn start(options: &Options) {
     if log::set_logger(logger).is_ok() {
         log::set_max_level(logger.format.filter());
     }
-    // The usual hook waits for whatever reads standard error.
+    // The default hook waits for the reader of standard error.
     panic::set_hook(Box::new(|panic| log::error!(target: "wharf::panic", "{panic}")));
 }
 
-/// Starts to write.
+/// Starts the thread that writes.
 pub(crate) fn write() -> io::Result<()> {
     STDERR.start(say_left_out)
 }
 
-/// Writes what is still to be written, for so long at most.
+/// Writes the lines that are left, for `bound` at most.
 pub(crate) fn finish(bound: Option<Duration>) {
     say_left_out();
     STDERR.finish(bound);
 }
 
-/// Says how many lines are missing: those for which there was no room, and those that were too
-/// many.
+/// Logs how many lines are missing: dropped because standard error was read too slowly, or left
+/// out because there were too many.
 fn say_left_out() {
     let Some(logger) = LOGGER.get() else { return };
     let dropped = STDERR.take_dropped();
@@ -97,15 +97,15 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// Escapes what could be taken for the end of the line, or steer a terminal, and cuts off what is
-/// too long.
+/// Escapes characters that could end the line or control a terminal, and cuts off what is too
+/// long.
 fn on_one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if line.len() >= LONGEST {
             return line + "...";
         }
-        // The two are line ends to those who go by Unicode.
+        // Unicode's line and paragraph separators: some readers end a line there.
         if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
             line.extend(character.escape_default());
         } else {
@@ -115,7 +115,7 @@ fn on_one_line(text: &str) -> String {
     line
 }
 
-/// Where formatted lines go, each in one piece.
+/// Writes formatted lines to standard error, each in one piece.
 struct Lines;
 
 impl Write for Lines {

@@ -35,7 +35,7 @@ use tls::Ready;
 /// Exit code for a mistake on the command line.
 const USAGE: u8 = 2;
 
-/// How long the end waits until what was said has been read.
+/// How long the program waits at its end for readers of its output.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     code
 }
 
-/// Writes what is still to be written; a reader that does not read holds it up for so long at most.
+/// Writes the output that is left; a reader that does not read delays that by `timeout` at most.
 fn finish(timeout: Option<Duration>) {
     let start = std::time::Instant::now();
     STDOUT.finish(timeout);
@@ -84,7 +84,7 @@ fn run(options: &Options) -> ExitCode {
         Ok(tls) => tls,
         Err(mistake) => return fail(USAGE, &mistake),
     };
-    if let Some(mistake) = login.in_vain(tls.is_some(), options.tls.tls_client_ca.is_some()) {
+    if let Some(mistake) = login.unmet_needs(tls.is_some(), options.tls.tls_client_ca.is_some()) {
         return fail(USAGE, &mistake);
     }
     let identity = match options.run_as.as_ref().map(RunAs::find).transpose() {
@@ -155,7 +155,7 @@ fn serve(
     warnings::running_as_root(options);
     warnings::exposed_files(options, &directory, &login);
     if let (Some(identity), Some(run_as)) = (identity, &options.run_as) {
-        // Before the first thread: each has its own rights.
+        // Before the first thread: capabilities are each thread's own.
         let become_it = identity.assume();
         become_it.map_err(|mistake| io::Error::other(format!("--run-as {run_as}: {mistake}")))?;
         warnings::missing_rights(options, &login, &format!("user {run_as}"));
@@ -176,7 +176,7 @@ fn serve(
     Ok(())
 }
 
-/// Lets in whom the accounts file names, those of its virtual hosts at their hosts.
+/// Sets up the accounts of the file, and of each virtual host in it.
 fn with_accounts(server: ServerBuilder, accounts: &AccountsFile) -> ServerBuilder {
     let hosts = accounts.hosts().into_iter();
     hosts
@@ -184,8 +184,8 @@ fn with_accounts(server: ServerBuilder, accounts: &AccountsFile) -> ServerBuilde
         .accounts(accounts.clone())
 }
 
-/// Returns what reads the accounts again, on a thread of its own: a disk that does not answer must
-/// not keep the program from being stopped.
+/// Returns a function that reads the accounts again, on a thread of its own: a disk that does not
+/// answer must not keep the program from being stopped.
 fn reload(
     options: Options,
     directory: Directory,

@@ -1,4 +1,4 @@
-//! `wharf check`: says whether a server could be started like this, and starts nothing.
+//! `wharf check`: checks the options and the accounts file, and starts nothing.
 
 use std::process::ExitCode;
 
@@ -13,14 +13,14 @@ const WRONG: u8 = 1;
 /// What was found, line by line.
 #[derive(Default)]
 struct Findings {
-    /// What there is.
+    /// What is right.
     good: Vec<String>,
-    /// What has to be mended.
+    /// What has to be changed.
     mistakes: Vec<String>,
 }
 
-/// Checks the folder, who may log in, and the certificates. All that is wrong is told, not only
-/// what comes first. Whether the addresses are free is not looked at: the server may be running.
+/// Checks the folder, who may log in, and the certificates. Reports all
+/// mistakes, not only the first. Addresses may be in use: the server may be running.
 pub(crate) fn check(options: &Options) -> ExitCode {
     logger::start(options);
     raise_file_limit();
@@ -68,8 +68,8 @@ fn check_logins(options: &Options, findings: &mut Findings) -> Option<Login> {
     Some(login)
 }
 
-/// Checks the user that is to serve. Root can try what that user will lack, as the last thing that
-/// it does.
+/// Checks the user to serve as. Run as root, becomes that user to find out what it may not do; so
+/// this comes last.
 fn check_user(options: &Options, login: Option<&Login>, findings: &mut Findings) {
     let Some(run_as) = &options.run_as else { return };
     match (run_as.find(), login) {
@@ -81,14 +81,14 @@ fn check_user(options: &Options, login: Option<&Login>, findings: &mut Findings)
     }
 }
 
-/// Checks the certificates that the options and the accounts file name, and whether those are there
+/// Checks the certificates that the options and the accounts file name, and that there are those
 /// that accounts need.
 fn check_tls(options: &Options, login: Option<&Login>, findings: &mut Findings) {
     let hosts = login.map(Login::hosts).unwrap_or_default();
     let tls = options.tls.load(&options.listen, &hosts);
     if let (Ok(tls), Some(login)) = (&tls, login) {
         let has_client_ca = options.tls.tls_client_ca.is_some();
-        findings.mistakes.extend(login.in_vain(tls.is_some(), has_client_ca));
+        findings.mistakes.extend(login.unmet_needs(tls.is_some(), has_client_ca));
     }
     match tls {
         Ok(Some(Ready { self_signed: true, .. })) => {

@@ -11,13 +11,13 @@ use wharf::hash_password;
 
 use crate::fail;
 
-/// Longest line that is read; [`hash_password`] says what of it is too long for a password.
+/// The longest line that is read; [`hash_password`] has the limit of a password.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Reads a password and prints its hash.
 pub(crate) fn passwd() -> ExitCode {
     let hash = read_password().and_then(|password| hash_password(&password));
-    // Unlike other output, this is what the program was started for.
+    // That the hash could not be written is an error, unlike with other output.
     match hash.and_then(|hash| writeln!(io::stdout(), "{hash}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &format!("passwd: {error}")),
@@ -71,7 +71,7 @@ impl NoEcho {
         let mut quiet = before.clone();
         quiet.local_modes -= LocalModes::ECHO;
         tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
-        // A signal that has come meanwhile waits for this.
+        // A signal that came since then waits for this thread.
         thread::Builder::new().name("wharf-signals".into()).spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 show(&before);

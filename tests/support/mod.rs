@@ -50,7 +50,7 @@ macro_rules! for_each_driver {
 }
 pub(crate) use for_each_driver;
 
-/// A server on a free port that gives these files to anybody. Dropped, it stops almost at once.
+/// A server on a free port that gives these files to any client. Dropped, it stops almost at once.
 pub(crate) fn server(backend: Backend, storage: impl Storage + 'static) -> ServerBuilder {
     Server::builder()
         .backend(backend)
