@@ -1,29 +1,40 @@
-//! A program that brings its own accounts: each user is shown a tree of its own, in memory.
+//! A program that brings its own accounts: each user has a tree of its own, in memory, that stays
+//! between logins.
 //!
 //! `cargo run --example accounts`, then `curl --user anna:harbour ftp://…/hello.txt`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wharf::{Account, Accounts, Attempt, Credential, Denial, Memory, Permissions, Server};
 
-/// Lets in whoever knows the word, under any name.
-struct Word(&'static str);
+/// Takes any name with the one password, and makes a home for each at its first login.
+struct Homes {
+    password: &'static str,
+    homes: Mutex<HashMap<Vec<u8>, Memory>>,
+}
 
-impl Accounts for Word {
+impl Accounts for Homes {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
         match attempt.credential {
-            Credential::Password(given) if given.0 == self.0.as_bytes() => {
-                let text = format!("Hello, {}.\n", attempt.user.escape_ascii());
-                let files = Memory::new().with_file("/hello.txt", text);
-                Ok(Account::new(Arc::new(files), Permissions::READ_ONLY))
-            }
-            _ => Err(Denial::Refused),
+            Credential::Password(given) if given.0 == self.password.as_bytes() => {}
+            // Also what is no password: the certificate of a TLS handshake.
+            _ => return Err(Denial::Refused),
         }
+        // A panic in another login leaves the map whole.
+        let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
+        let home = homes.entry(attempt.user.to_vec()).or_insert_with(|| {
+            let text = format!("Hello, {}.\n", attempt.user.escape_ascii());
+            Memory::new().with_capacity_bytes(1_000_000).with_file("/hello.txt", text)
+        });
+        // A clone is a handle on the same tree.
+        Ok(Account::new(Arc::new(home.clone()), Permissions::ALL))
     }
 }
 
 fn main() -> std::io::Result<()> {
-    let server = Server::builder().accounts(Word("harbour")).spawn()?;
+    let accounts = Homes { password: "harbour", homes: Mutex::default() };
+    let server = Server::builder().accounts(accounts).spawn()?;
     println!("{}/hello.txt", server.url());
     server.wait()
 }

@@ -28,10 +28,11 @@ pub use backend::Backend;
 pub use builder::{Bound, ServerBuilder};
 pub use server::Server;
 pub use wharf_host::proto::{
-    self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password,
+    self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password, PathError,
     Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
     VirtualPath, WallTime, WriteMode,
 };
+pub use wharf_host::storage::{storage_error, wall_time};
 #[cfg(feature = "tls")]
 pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{

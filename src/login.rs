@@ -11,7 +11,7 @@ pub(crate) fn open(options: &Options) -> Result<Directory, String> {
     let folder = &options.directory;
     Directory::open(folder)
         .map(|directory| directory.durability(options.durability))
-        .map_err(|error| format!("cannot serve the folder {}: {error}", folder.display()))
+        .map_err(|error| error.to_string())
 }
 
 /// Which users may log in.

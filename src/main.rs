@@ -163,7 +163,7 @@ fn serve(
     logger::write().and_then(|()| STDOUT.start(|| ())).map_err(no_thread)?;
     let handle = bound.spawn()?;
     let addresses = (handle.addresses(), handle.implicit_addresses());
-    print(&welcome::text(options, &login, addresses, self_signed.as_deref()));
+    let welcome = welcome::text(options, &login, addresses, self_signed.as_deref());
     let stop = handle.stop();
     let login = Arc::new(login);
     let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
@@ -171,6 +171,8 @@ fn serve(
     let thread = thread::Builder::new().name("wharf-signals".into());
     let reload = reload(options.clone(), directory, login, remains);
     thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
+    // All that it needs is there.
+    print(&welcome);
     handle.wait()?;
     print("Stopped.\n");
     Ok(())

@@ -1,6 +1,45 @@
-//! Who may come in: the [`Accounts`] trait, the accounts that need no file, and those of a file.
+//! Who may log in to [wharf](https://docs.rs/wharf), the FTP server, and what an account sees.
+//!
+//! | | |
+//! |---|---|
+//! | [`Accounts`] | checks a login; the trait for your own |
+//! | [`Attempt`], [`Credential`] | what a client shows: a name, and a password or a certificate |
+//! | [`Account`] | what a login gives: a storage, rights, limits |
+//! | [`SimpleAccounts`] | anonymous, and single users with a password each |
+//! | `AccountsFile`, `hash_password` | a TOML file with Argon2id hashes, read anew without a restart |
+//! | [`ClientCertificate`] | a certificate of the TLS handshake |
+//!
+//! ```
+//! use std::sync::Arc;
+//! use wharf_accounts::{Account, Accounts, Attempt, Credential, Denial, Password, Permissions};
+//! use wharf_storage::Memory;
+//!
+//! /// Lets in the members of a club, by the password of the day.
+//! struct Club {
+//!     files: Memory,
+//!     password_of_the_day: Password,
+//! }
+//!
+//! impl Accounts for Club {
+//!     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
+//!         match attempt.credential {
+//!             Credential::Password(given) if *given == self.password_of_the_day => {
+//!                 Ok(Account::new(Arc::new(self.files.clone()), Permissions::READ_ONLY))
+//!             }
+//!             _ => Err(Denial::Refused),
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! - `file` (default): `AccountsFile` and `hash_password`. Brings argon2, toml, and
+//!   `wharf-storage/directory` for the folders that the file names.
+//! - `fingerprints`: `ClientCertificate::fingerprint`. Brings sha2.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod certificate;
@@ -13,13 +52,13 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use wharf_core::{Denial, Grant, Password, Rates, Rights, TlsRequired};
 use wharf_storage::Storage;
 
 pub use certificate::ClientCertificate;
 #[cfg(feature = "file")]
 pub use file::{AccountsError, AccountsFile, FileHost, hash_password};
 pub use simple::SimpleAccounts;
+pub use wharf_core::{Denial, Grant, Password, Permissions, Rates, Rights, TlsRequired};
 
 /// What a successful login gives to a session.
 pub struct Account {
@@ -78,6 +117,7 @@ pub struct Attempt<'a> {
 
 /// What shows that a name is the client's.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Credential<'a> {
     /// The argument of PASS.
     Password(&'a Password),
@@ -86,8 +126,8 @@ pub enum Credential<'a> {
     Certificate(&'a ClientCertificate),
 }
 
-/// Decides who may come in. Calls may block: drivers run them where that harms nobody, and few at a
-/// time.
+/// Decides who may log in. Calls may block: drivers run them where no other session waits for them,
+/// and few at a time.
 pub trait Accounts: Send + Sync {
     /// Checks a name and what shows that it is the client's.
     ///
@@ -102,6 +142,11 @@ impl<A: Accounts + ?Sized> Accounts for Arc<A> {
     }
 }
 
+impl<A: Accounts + ?Sized> Accounts for Box<A> {
+    fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
+        (**self).login(attempt)
+    }
+}
 /// The README, so that its code is compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

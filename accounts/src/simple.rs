@@ -1,5 +1,6 @@
 //! The accounts that need no file.
 
+use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -8,11 +9,11 @@ use wharf_core::{Denial, Password, Permissions};
 use super::{Account, Accounts, Attempt, Credential};
 use wharf_storage::Storage;
 
-/// The accounts that need no file: anonymous, and the odd user given on the command line.
+/// The accounts that need no file: anonymous, and single users with a password each.
 ///
-/// Everybody sees the same storage. Passwords are held in the clear, so this is not the place for
-/// the users of a busy server. Without [`anonymous`](Self::anonymous) or [`user`](Self::user)
-/// nobody comes in.
+/// All of them see the same storage. Passwords are held in the clear, so this is not the place for
+/// the users of a busy server. Without [`anonymous`](Self::anonymous) or [`user`](Self::user) every
+/// login is refused.
 #[derive(Clone)]
 pub struct SimpleAccounts {
     storage: Arc<dyn Storage>,
@@ -20,7 +21,7 @@ pub struct SimpleAccounts {
     users: Vec<User>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct User {
     name: Vec<u8>,
     password: Password,
@@ -28,7 +29,7 @@ struct User {
 }
 
 impl SimpleAccounts {
-    /// Makes accounts that lead to `storage`; nobody has one yet.
+    /// Makes accounts that lead to `storage`; there are none yet.
     pub fn new(storage: Arc<dyn Storage>) -> Self {
         Self { storage, anonymous: None, users: Vec::new() }
     }
@@ -51,6 +52,15 @@ impl SimpleAccounts {
         let (name, password) = (name.into(), Password(password.into()));
         self.users.push(User { name, password, permissions });
         self
+    }
+}
+
+impl fmt::Debug for SimpleAccounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimpleAccounts")
+            .field("anonymous", &self.anonymous)
+            .field("users", &self.users)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,17 +114,24 @@ mod tests {
         account.map(|account| account.grant.rights.anywhere())
     }
 
-    fn nobody() -> SimpleAccounts {
+    fn none() -> SimpleAccounts {
         SimpleAccounts::new(Arc::new(Memory::new()))
     }
 
     #[test]
+    fn debug_shows_no_password() {
+        let accounts = none().user("ann", "harbour", Permissions::ALL);
+        let text = format!("{accounts:?}");
+        assert!(text.starts_with("SimpleAccounts") && !text.contains("harbour"), "{text}");
+    }
+
+    #[test]
     fn anonymous_has_two_names_and_any_password() {
-        let accounts = nobody().anonymous(Permissions::READ_ONLY);
+        let accounts = none().anonymous(Permissions::READ_ONLY);
         for name in ["anonymous", "ftp", "Anonymous", "FTP"] {
             assert_eq!(login(&accounts, name, "me@example"), Ok(Permissions::READ_ONLY));
             assert_eq!(login(&accounts, name, ""), Ok(Permissions::READ_ONLY));
-            assert_eq!(login(&nobody(), name, ""), Err(Denial::Refused));
+            assert_eq!(login(&none(), name, ""), Err(Denial::Refused));
         }
         assert_eq!(login(&accounts, "anonymou", ""), Err(Denial::Refused));
         assert_eq!(login(&accounts, "", ""), Err(Denial::Refused));
@@ -122,7 +139,7 @@ mod tests {
 
     #[test]
     fn users_need_their_own_password() {
-        let accounts = nobody()
+        let accounts = none()
             .user("ann", "secret", Permissions::ALL)
             .user("ben", "abab", Permissions::READ_ONLY)
             .user("cat", "", Permissions::NONE);
@@ -151,7 +168,7 @@ mod tests {
     #[test]
     fn a_user_named_anonymous_comes_before_the_anonymous() {
         let accounts =
-            nobody().anonymous(Permissions::READ_ONLY).user("ftp", "secret", Permissions::ALL);
+            none().anonymous(Permissions::READ_ONLY).user("ftp", "secret", Permissions::ALL);
         assert_eq!(login(&accounts, "ftp", "secret"), Ok(Permissions::ALL));
         assert_eq!(login(&accounts, "ftp", "guess"), Ok(Permissions::READ_ONLY));
     }

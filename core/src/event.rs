@@ -1,6 +1,8 @@
 //! What goes into a [`Session`](crate::Session) besides control bytes.
 
 use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
 use core::net::IpAddr;
 use core::num::NonZeroU64;
 
@@ -193,16 +195,33 @@ pub struct Rates {
 
 /// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Denial {
     /// Unknown user or wrong password: nobody outside learns which.
     Refused,
     /// The accounts could not be asked.
     Unavailable,
+    /// The accounts failed where they should not have: they panicked. The session ends.
+    Failed,
     /// All is right, but the account has as many sessions as it may have.
     TooManySessions,
     /// Too many logins have failed from the client's address; nothing was looked at.
     CoolingDown,
 }
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "unknown user or wrong password",
+            Self::Unavailable => "accounts unavailable",
+            Self::TooManySessions => "too many sessions of the account",
+            Self::CoolingDown => "too many failed logins",
+            Self::Failed => "the accounts have failed",
+        })
+    }
+}
+
+impl Error for Denial {}
 
 /// What the TLS handshake of a data connection says about who is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +245,13 @@ pub struct SiteReply {
     pub code: u16,
     /// The text.
     pub text: Vec<u8>,
+}
+
+impl SiteReply {
+    /// Makes a reply: `SiteReply::new(200, "Done.")`.
+    pub fn new(code: u16, text: impl Into<Vec<u8>>) -> Self {
+        Self { code, text: text.into() }
+    }
 }
 
 /// How a transfer ended.

@@ -1,21 +1,34 @@
 //! Path names as clients see them (RFC 3659 section 6, TVFS).
 
 use alloc::vec::Vec;
+use core::error::Error;
 use core::fmt;
+use core::str::FromStr;
 
 /// An absolute, normalised path in the tree that a session sees.
 ///
 /// It begins with `/`, has no empty, `.` or `..` component, and no trailing `/` but for the root
 /// itself. Components are bytes, not text: names that are not valid UTF-8 travel unchanged. It
 /// cannot point outside the tree, because it has no means of saying so.
+///
+/// A string becomes one as if a client at the root had sent it, the leading `/` or not:
+///
+/// ```
+/// use wharf_core::VirtualPath;
+///
+/// let path: VirtualPath = "/reports/2024/../2025".parse()?;
+/// assert_eq!(path.as_bytes(), b"/reports/2025");
+/// # Ok::<(), wharf_core::PathError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualPath(Vec<u8>);
 
 /// Longest path, in bytes, that [`VirtualPath::resolve`] builds (Linux's own PATH_MAX).
 pub const LONGEST_PATH: usize = 4096;
 
-/// Says why a path name cannot be resolved.
+/// Why a path name cannot be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PathError {
     /// The result would be longer than [`LONGEST_PATH`].
     TooLong,
@@ -52,7 +65,12 @@ impl VirtualPath {
 
     /// Returns the path of the entry `name` in this directory.
     ///
-    /// `name` comes from a directory listing: one component, never empty, `.` or `..`.
+    /// `name` comes from a directory listing: one component, never empty, `.` or `..`. What may be
+    /// anything is for [`resolve`](Self::resolve).
+    ///
+    /// # Panics
+    ///
+    /// Panics, with debug assertions alone, if `name` is no such component.
     pub fn join(&self, name: &[u8]) -> Self {
         debug_assert!(!name.is_empty() && name != b"." && name != b".." && !name.contains(&b'/'));
         let mut path = self.clone();
@@ -71,12 +89,12 @@ impl VirtualPath {
         self.components().next_back()
     }
 
-    /// Tells whether this is `/`.
+    /// Returns `true` if this is `/`.
     pub fn is_root(&self) -> bool {
         self.0.len() == 1
     }
 
-    /// Tells whether this is `folder`, or something beneath it.
+    /// Returns `true` if this is `folder`, or something beneath it.
     pub fn is_within(&self, folder: &Self) -> bool {
         match self.0.strip_prefix(folder.0.as_slice()) {
             Some(rest) => folder.is_root() || rest.is_empty() || rest[0] == b'/',
@@ -101,6 +119,33 @@ impl VirtualPath {
         self.0.extend_from_slice(name);
     }
 }
+
+impl FromStr for VirtualPath {
+    type Err = PathError;
+
+    fn from_str(given: &str) -> Result<Self, PathError> {
+        Self::root().resolve(given.as_bytes())
+    }
+}
+
+impl TryFrom<&str> for VirtualPath {
+    type Error = PathError;
+
+    fn try_from(given: &str) -> Result<Self, PathError> {
+        given.parse()
+    }
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "path longer than {LONGEST_PATH} bytes"),
+            Self::Nul => f.write_str("NUL byte in a path"),
+        }
+    }
+}
+
+impl Error for PathError {}
 
 impl fmt::Debug for VirtualPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,6 +184,14 @@ mod tests {
         assert_eq!(VirtualPath::root().resolve(b"a\0b"), Err(PathError::Nul));
         let long = alloc::vec![b'a'; LONGEST_PATH + 1];
         assert_eq!(VirtualPath::root().resolve(&long), Err(PathError::TooLong));
+    }
+
+    #[test]
+    fn strings_become_paths() {
+        assert_eq!("a//b/".parse().map(|path: VirtualPath| path.0), Ok(b"/a/b".to_vec()));
+        assert_eq!(VirtualPath::try_from("/../a").map(|path| path.0), Ok(b"/a".to_vec()));
+        let error = "a\0b".parse::<VirtualPath>().unwrap_err();
+        assert_eq!(alloc::format!("{error}"), "NUL byte in a path");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
 
 use crate::listing::{Allowance, Lines, ListingFormat};
 use crate::path::VirtualPath;
@@ -43,12 +45,26 @@ pub struct Access {
 impl Access {
     /// Everything that can be done.
     pub const ALL: Self = Self { read: true, write: true, remove: true, enter: true };
+    /// Reading alone: nothing can be changed.
+    pub const READ: Self = Self { read: true, write: false, remove: false, enter: true };
     /// Nothing.
     pub const NONE: Self = Self { read: false, write: false, remove: false, enter: false };
 }
 
 /// What is known of a file or directory.
+///
+/// [`file`](Self::file) and [`directory`](Self::directory) make one of what is usual; what differs is
+/// set in the fields.
+///
+/// ```
+/// use wharf_core::{Metadata, WallTime};
+///
+/// let mut report = Metadata::file(1200, WallTime::from_seconds(1_732_174_800)).read_only();
+/// report.owner = 1000;
+/// assert_eq!(report.mode, 0o444);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Metadata {
     /// What it is.
     pub kind: Kind,
@@ -68,6 +84,38 @@ pub struct Metadata {
     pub unique: Option<(u64, u64)>,
     /// What the process may do with it.
     pub access: Access,
+}
+
+impl Metadata {
+    /// Describes what can be read and changed, has the mode that is usual for its kind, one link,
+    /// and belongs to root.
+    pub const fn new(kind: Kind, size: u64, modified: WallTime) -> Self {
+        let mode = match kind {
+            Kind::File | Kind::Other => 0o644,
+            Kind::Directory => 0o755,
+            Kind::Symlink { .. } => 0o777,
+        };
+        let access = Access::ALL;
+        Self { kind, size, modified, mode, links: 1, owner: 0, group: 0, unique: None, access }
+    }
+
+    /// Describes a file of `size` bytes; see [`new`](Self::new).
+    pub const fn file(size: u64, modified: WallTime) -> Self {
+        Self::new(Kind::File, size, modified)
+    }
+
+    /// Describes a directory, last changed at the Unix epoch; see [`new`](Self::new).
+    pub const fn directory() -> Self {
+        Self::new(Kind::Directory, 0, WallTime::from_seconds(0))
+    }
+
+    /// Takes away what lets it be changed, from its mode and its access.
+    pub const fn read_only(mut self) -> Self {
+        self.mode &= !0o222;
+        self.access.write = false;
+        self.access.remove = false;
+        self
+    }
 }
 
 /// A name in a directory, and what is known of it.
@@ -238,6 +286,7 @@ pub struct Opened {
 
 /// The bad outcome of a [`StorageRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StorageError {
     /// There is nothing under that name, or a directory on the way is missing.
     NotFound,
@@ -275,3 +324,29 @@ pub enum StorageError {
     /// Anything else; the host has logged what.
     Other,
 }
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "no such file or directory",
+            Self::PermissionDenied => "permission denied",
+            Self::AlreadyExists => "something stands there already",
+            Self::NotADirectory => "not a directory",
+            Self::IsADirectory => "is a directory",
+            Self::NotRegular => "not a regular file",
+            Self::NotEmpty => "directory not empty",
+            Self::BadName => "name not allowed",
+            Self::BadOffset => "offset beyond the end of the file",
+            Self::NoSpace => "no space left",
+            Self::QuotaExceeded => "quota exceeded",
+            Self::ReadOnly => "read-only storage",
+            Self::CrossesDevices => "cannot move across file systems",
+            Self::Displaced => "file removed or replaced while it was written",
+            Self::Busy => "short of resources",
+            Self::Unsupported => "not supported",
+            Self::Other => "input/output error",
+        })
+    }
+}
+
+impl Error for StorageError {}

@@ -35,7 +35,7 @@ mod transfer;
 mod wire;
 mod workers;
 
-pub use connection::job::{Done, Job, Lane};
+pub use connection::job::{Done, Job};
 pub use connection::{Connection, DataSocket, Turn};
 pub use server::{
     Accepted, AdmissionControl, Arrival, Clock, EXHAUSTION_PAUSE, Failures, Listener, OpenPorts,
@@ -57,4 +57,4 @@ pub use wharf_storage::{
 #[cfg(feature = "directory")]
 pub use wharf_storage::{Directory, Durability};
 pub use wire::Readiness;
-pub use workers::Workers;
+pub use workers::{Lane, Workers};

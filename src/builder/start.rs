@@ -91,6 +91,7 @@ impl ServerBuilder {
         let accounts = self.take_accounts()?;
         self.set_up_tls()?;
         self.session.mode_z &= wharf_host::MODE_Z;
+        self.session.digests &= wharf_host::DIGESTS;
         if self.listen.is_empty() && self.listen_implicit.is_empty() {
             self.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         }

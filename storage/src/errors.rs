@@ -1,5 +1,6 @@
 //! How the operating system's errors become those of the storage.
 
+use std::borrow::Borrow;
 use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
@@ -9,7 +10,23 @@ use wharf_core::StorageError;
 ///
 /// An attempt to leave the tree comes as [`StorageError::PermissionDenied`]: cap-std reports it as
 /// an error of that kind that has no number.
-pub fn storage_error(error: &io::Error) -> StorageError {
+///
+/// It takes the error itself or a reference:
+///
+/// ```
+/// use std::fs;
+/// use wharf_storage::{Metadata, StorageError, storage_error, wall_time};
+///
+/// fn describe(path: &str) -> Result<Metadata, StorageError> {
+///     let file = fs::metadata(path).map_err(storage_error)?;
+///     let modified = file.modified().map_err(storage_error)?;
+///     Ok(Metadata::file(file.len(), wall_time(modified)))
+/// }
+///
+/// assert_eq!(describe("/no/such/file"), Err(StorageError::NotFound));
+/// ```
+pub fn storage_error(error: impl Borrow<io::Error>) -> StorageError {
+    let error = error.borrow();
     if let Some(known) = Errno::from_io_error(error).and_then(by_number) {
         return known;
     }
@@ -31,7 +48,7 @@ pub fn storage_error(error: &io::Error) -> StorageError {
 /// Does the same for an error number.
 #[cfg(feature = "directory")]
 pub(crate) fn errno(error: Errno) -> StorageError {
-    storage_error(&error.into())
+    storage_error(io::Error::from(error))
 }
 
 fn by_number(error: Errno) -> Option<StorageError> {
@@ -43,7 +60,7 @@ fn by_number(error: Errno) -> Option<StorageError> {
         Errno::EXIST => StorageError::AlreadyExists,
         Errno::NOTDIR => StorageError::NotADirectory,
         Errno::ISDIR => StorageError::IsADirectory,
-        // What opening a socket, or a FIFO that nobody reads, gives.
+        // What opening a socket, or a FIFO without a reader, gives.
         Errno::NXIO | Errno::NODEV => StorageError::NotRegular,
         Errno::NOTEMPTY => StorageError::NotEmpty,
         Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ => StorageError::BadName,
@@ -80,7 +97,7 @@ mod tests {
             (Errno::NAMETOOLONG, StorageError::BadName),
             (Errno::IO, StorageError::Other),
         ] {
-            assert_eq!(storage_error(&number.into()), expected, "{number:?}");
+            assert_eq!(storage_error(io::Error::from(number)), expected, "{number:?}");
         }
     }
 

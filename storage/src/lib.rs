@@ -1,6 +1,66 @@
-//! Where the files are: the [`Storage`] trait, and the two storages that wharf brings.
+//! Where the files of [wharf](https://docs.rs/wharf), the FTP server, are.
+//!
+//! | | |
+//! |---|---|
+//! | [`Storage`] | a tree of files and directories, as a session sees it; the trait for your own |
+//! | [`Entries`], [`ReadFile`], [`WriteFile`] | what a storage opens |
+//! | [`Directory`] | a folder of the local file system, which neither `..` nor a symbolic link leaves |
+//! | [`Memory`] | a tree in memory, for tests and for programs without a disk |
+//! | [`storage_error`], [`wall_time`] | the errors and times of `std` in the words of a storage |
+//! | [`exposures`] | what other users of the computer can do to a file that the server relies on |
+//!
+//! A storage need not be files at all. This one writes its only file when it is asked for:
+//!
+//! ```
+//! use wharf_storage::{
+//!     Entries, Entry, Metadata, ReadFile, Storage, StorageError, VirtualPath, WallTime,
+//! };
+//!
+//! struct Depths(Vec<u32>);
+//!
+//! impl Depths {
+//!     fn render(&self) -> Vec<u8> {
+//!         self.0.iter().map(|metres| format!("{metres} m\n")).collect::<String>().into()
+//!     }
+//! }
+//!
+//! impl Storage for Depths {
+//!     fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+//!         match path.as_bytes() {
+//!             b"/" => Ok(Metadata::directory().read_only()),
+//!             b"/depths.txt" => {
+//!                 let size = self.render().len() as u64;
+//!                 Ok(Metadata::file(size, WallTime::default()).read_only())
+//!             }
+//!             _ => Err(StorageError::NotFound),
+//!         }
+//!     }
+//!
+//!     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
+//!         let (name, path) = (b"depths.txt", path.join(b"depths.txt"));
+//!         let metadata = self.metadata(&path)?;
+//!         Ok(vec![Entry { name: name.to_vec(), metadata }].into())
+//!     }
+//!
+//!     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
+//!         self.metadata(path)?;
+//!         Ok(self.render().into())
+//!     }
+//! }
+//!
+//! let (depths, path) = (Depths(vec![12, 7]), "/depths.txt".parse()?);
+//! assert_eq!(depths.metadata(&path).map(|file| file.size), Ok(9));
+//! assert_eq!(depths.remove_file(&path), Err(StorageError::ReadOnly));
+//! # Ok::<(), wharf_storage::PathError>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `directory` (default): [`Directory`]. Without it cap-std and nix are not built, and the crate
+//!   serves programs that bring their own storage.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "directory")]
@@ -10,11 +70,11 @@ mod exposure;
 mod log_limited;
 mod memory;
 mod names;
+mod pointers;
+mod ready;
 
 use std::fs::File;
 use std::time::SystemTime;
-
-use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 #[cfg(feature = "directory")]
 pub use directory::{Directory, Durability};
@@ -25,36 +85,51 @@ pub use log::Level;
 #[doc(hidden)]
 pub use log_limited::LogSite;
 pub use memory::Memory;
+pub use wharf_core::{
+    Access, Disposition, Entry, Kind, Metadata, PathError, StorageError, VirtualPath, WallTime,
+    WriteMode,
+};
 
 /// A tree of files and directories, as a session sees it.
 ///
-/// Calls may block: drivers run them where that harms nobody. Paths are absolute within the tree.
-/// Storages outside [`Directory`] need not have anything to do with a local disk.
+/// Calls may block: drivers run them where no other session waits for them. Paths are absolute within
+/// the tree. A storage need not have anything to do with a local disk.
+///
+/// Three methods make a read-only view: [`metadata`](Self::metadata),
+/// [`open_directory`](Self::open_directory) and [`open_read`](Self::open_read). What changes the tree
+/// is refused unless implemented; a storage that takes uploads implements both
+/// [`check_write`](Self::check_write) and [`open_write`](Self::open_write).
 pub trait Storage: Send + Sync {
-    /// Tells what stands at `path`, a symbolic link followed.
+    /// Describes what stands at `path`, a symbolic link followed.
     fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError>;
 
-    /// Tells what stands at `path` without following a symbolic link in its last component.
-    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError>;
+    /// Describes what stands at `path` without following a symbolic link in its last component.
+    /// [`metadata`](Self::metadata) unless implemented, which is right where there are no links.
+    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+        self.metadata(path)
+    }
 
-    /// Opens a directory for listing.
+    /// Opens a directory for listing. A `Vec` of entries becomes one with `into()`.
     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError>;
 
-    /// Opens a regular file for reading.
+    /// Opens a regular file for reading. A `Vec` of bytes becomes one with `into()`.
     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError>;
 
     /// Checks whether `path` could be opened for writing in this mode, as far as that shows without
     /// creating or changing anything. Asked before there is a data connection, so that a client is
-    /// refused early; [`open_write`](Self::open_write) has the last word. All is well unless
-    /// implemented.
+    /// refused early; [`open_write`](Self::open_write) has the last word.
+    /// [`StorageError::ReadOnly`] unless implemented, as with `open_write`; a storage that checks
+    /// nothing early returns `Ok(())`.
     fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
         let _ = (path, mode);
-        Ok(())
+        Err(StorageError::ReadOnly)
     }
 
     /// Invents the name of a file that does not exist yet in `directory`, and that begins with
     /// `hint`, which may be empty (RFC 959 STOU). It creates nothing: the file is opened with
-    /// [`WriteMode::Create`], and where another has taken the name by then, asked for anew.
+    /// [`WriteMode::Create`], and where another has taken the name by then, asked for anew. Unless
+    /// implemented, it tries `hint`, then `hint` with a random ending, until
+    /// [`link_metadata`](Self::link_metadata) finds nothing.
     fn unique_name(&self, directory: &VirtualPath, hint: &[u8]) -> Result<Vec<u8>, StorageError> {
         names::invent(hint, |name| match self.link_metadata(&directory.join(name)) {
             Ok(_) => Ok(false),
@@ -64,32 +139,50 @@ pub trait Storage: Send + Sync {
     }
 
     /// Opens a file for writing; see [`WriteMode`]. Called once there is a data connection.
+    /// [`StorageError::ReadOnly`] unless implemented.
     fn open_write(
         &self,
         path: &VirtualPath,
         mode: &WriteMode,
-    ) -> Result<Box<dyn WriteFile>, StorageError>;
+    ) -> Result<Box<dyn WriteFile>, StorageError> {
+        let _ = (path, mode);
+        Err(StorageError::ReadOnly)
+    }
 
     /// Creates a directory. This, and each change below, once it has succeeded survives whatever the
     /// storage promises to survive: with [`Directory`], a power cut, unless told otherwise
-    /// ([`Durability`]).
-    fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
+    /// ([`Durability`]). [`StorageError::ReadOnly`] unless implemented.
+    fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        let _ = path;
+        Err(StorageError::ReadOnly)
+    }
 
-    /// Removes a file or a symbolic link.
-    fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError>;
+    /// Removes a file or a symbolic link. [`StorageError::ReadOnly`] unless implemented.
+    fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        let _ = path;
+        Err(StorageError::ReadOnly)
+    }
 
     /// Removes an empty directory; what the storage hides from clients is not in the way.
-    fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError>;
+    /// [`StorageError::ReadOnly`] unless implemented.
+    fn remove_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        let _ = path;
+        Err(StorageError::ReadOnly)
+    }
 
     /// Renames `from` to `to`. A file that stands there is replaced where `replace` is set, and is
     /// [`StorageError::AlreadyExists`] where it is not; one that comes to stand there meanwhile is
-    /// not lost either. Another name of the same file is no obstacle.
+    /// not lost either. Another name of the same file is no obstacle. [`StorageError::ReadOnly`]
+    /// unless implemented.
     fn rename(
         &self,
         from: &VirtualPath,
         to: &VirtualPath,
         replace: bool,
-    ) -> Result<(), StorageError>;
+    ) -> Result<(), StorageError> {
+        let _ = (from, to, replace);
+        Err(StorageError::ReadOnly)
+    }
 
     /// Sets when the content of what stands at `path` last changed, a symbolic link followed.
     /// [`StorageError::Unsupported`] unless implemented.
@@ -115,7 +208,7 @@ pub trait Storage: Send + Sync {
 
 /// The entries of an open directory, each once, in the storage's own order; never `.` or `..`.
 pub trait Entries: Send {
-    /// Returns the next entry, or `None` behind the last.
+    /// Returns the next entry, or `None` after the last.
     fn next(&mut self) -> Result<Option<Entry>, StorageError>;
 }
 
@@ -140,10 +233,10 @@ pub trait ReadFile: Send {
 /// one stays unless it was published. Where the space did not suffice, what was written takes no more
 /// room than was taken before.
 pub trait WriteFile: Send {
-    /// Tells whether a file stood under the name before.
+    /// Returns `true` if a file stood under the name before.
     fn existed(&self) -> bool;
 
-    /// Writes all of `bytes` behind what was written before.
+    /// Writes all of `bytes` after what was written before.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
 
     /// Brings all that was written to where the storage promises to keep it (a disk, a bucket),

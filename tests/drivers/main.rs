@@ -14,6 +14,7 @@ mod memory;
 mod mode_z;
 mod no_data;
 mod overtaking;
+mod panics;
 mod passive;
 mod ports;
 mod rates;

@@ -150,6 +150,10 @@ impl WriteFile for Hole {
 }
 
 impl Storage for Bottomless {
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        self.0.check_write(path, mode)
+    }
+
     fn open_write(
         &self,
         path: &VirtualPath,

@@ -109,7 +109,7 @@ impl Accounts for ByCertificate {
                 Ok(Account::new(Arc::new(files()), Permissions::ALL))
             }
             Credential::Certificate(_) => Err(Denial::Refused),
-            Credential::Password(_) => self.others.login(attempt),
+            _ => self.others.login(attempt),
         }
     }
 }

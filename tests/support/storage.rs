@@ -173,6 +173,10 @@ impl Storage for Faulty {
         Ok(Box::new(Open { inner, trap, dropped: Some(Call::DropRead) }))
     }
 
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        self.files.check_write(path, mode)
+    }
+
     fn open_write(
         &self,
         path: &VirtualPath,

@@ -96,10 +96,8 @@ impl AccountsFile {
     /// Each folder is opened once, and stays open; a link beneath `base` does not lead out of it.
     pub fn load(path: impl Into<PathBuf>, base: &Path) -> Result<Self, AccountsError> {
         let path = path.into();
-        let directory = Directory::open(base).map_err(|error| {
-            let what = format!("cannot open the folder {}: {error}", base.display());
-            AccountsError::whole(&path, what)
-        })?;
+        let directory =
+            Directory::open(base).map_err(|error| AccountsError::whole(&path, error))?;
         Self::load_beneath(path, directory)
     }
 

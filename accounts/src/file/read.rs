@@ -295,8 +295,7 @@ impl Reader<'_> {
                 Some(directory)
             }
             Err(error) => {
-                let mistake = format!("cannot open the folder {root:?}: {error}");
-                self.mistake(owner, "root", &given.span(), mistake);
+                self.mistake(owner, "root", &given.span(), error);
                 None
             }
         }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wharf_core::{
-    Access, Action, DataProof, Denial, DigestEnd, Entry, Event, Grant, Kind, Metadata, Opened,
-    Permissions, RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd,
-    VirtualPath, WallTime,
+    Action, DataProof, Denial, DigestEnd, Entry, Event, Grant, Kind, Metadata, Opened, Permissions,
+    RequestId, SiteReply, StorageAnswer, StorageError, StorageRequest, TransferEnd, VirtualPath,
+    WallTime,
 };
 
 use super::harness::{Harness, lines_of};
@@ -212,15 +212,7 @@ fn metadata_of(path: &VirtualPath) -> StorageAnswer {
 
 /// What a file or directory of 12 bytes is like.
 pub(crate) fn metadata(kind: Kind) -> Metadata {
-    Metadata {
-        kind,
-        size: 12,
-        modified: WallTime::default(),
-        mode: 0o755,
-        links: 1,
-        owner: 0,
-        group: 0,
-        unique: None,
-        access: Access::ALL,
-    }
+    let mut metadata = Metadata::new(kind, 12, WallTime::default());
+    metadata.mode = 0o755;
+    metadata
 }

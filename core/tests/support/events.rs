@@ -6,7 +6,7 @@
 //! | `control-ending`, `control-closed`, `control-lost`, `evicted` | the control connection |
 //! | `shutdown +30s` | the server stops, transfers within that time |
 //! | `tls-started`, `tls-started certificate` | TLS on the control connection |
-//! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable` | a login |
+//! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable`, `… #1 broken` | a login |
 //! | `authenticated #1 elr tls=all download=5 upload=5 /in:elw` | a login with more to it |
 //! | `done #2`, `failed #2 not-found` | a storage request |
 //! | `metadata #2 file size=12` | what stands there |
@@ -88,6 +88,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
             let outcome = match rest {
                 "refused" => Err(Denial::Refused),
                 "unavailable" => Err(Denial::Unavailable),
+                "broken" => Err(Denial::Failed),
                 "too-many" => Err(Denial::TooManySessions),
                 "cooling-down" => Err(Denial::CoolingDown),
                 granted => Ok(grant(granted)?),
@@ -263,24 +264,14 @@ fn entries(mut text: &str) -> Result<Vec<Entry>> {
 /// Reads `file`, `directory`, `link` or `other`, and facts such as `size=12` behind it.
 fn metadata(text: &str) -> Result<Metadata> {
     let (kind, facts) = split(text);
-    let (kind, mode) = match kind {
-        "file" => (Kind::File, 0o644),
-        "directory" => (Kind::Directory, 0o755),
-        "link" => (Kind::Symlink { target: None, leads_to: None }, 0o777),
-        "other" => (Kind::Other, 0o644),
+    let kind = match kind {
+        "file" => Kind::File,
+        "directory" => Kind::Directory,
+        "link" => Kind::Symlink { target: None, leads_to: None },
+        "other" => Kind::Other,
         _ => return Err(format!("unknown kind {kind:?}")),
     };
-    let mut metadata = Metadata {
-        kind,
-        size: 0,
-        modified: WallTime::default(),
-        mode,
-        links: 1,
-        owner: 0,
-        group: 0,
-        unique: None,
-        access: Access::ALL,
-    };
+    let mut metadata = Metadata::new(kind, 0, WallTime::default());
     for fact in facts.split_whitespace() {
         let (name, value) = fact.split_once('=').ok_or_else(|| format!("bad fact {fact:?}"))?;
         set_fact(&mut metadata, name, value)?;

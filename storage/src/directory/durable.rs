@@ -32,8 +32,8 @@ impl Durability {
             // Each close of a descriptor makes a network file system write what it holds back, and
             // says what came of it. The file itself stays open: it holds a lock.
             Self::None => {
-                let twin = file.try_clone().map_err(|e| storage_error(&e))?;
-                nix::unistd::close(twin).map_err(|error| storage_error(&error.into()))
+                let twin = file.try_clone().map_err(storage_error)?;
+                nix::unistd::close(twin).map_err(|error| storage_error(io::Error::from(error)))
             }
         }
     }
@@ -48,7 +48,7 @@ impl Durability {
             Ok(readable) => tolerant(File::from(readable).sync_all()),
             // A directory that may be changed but not read, such as a drop box.
             Err(Errno::ACCESS) => sync_file_system(dir, name),
-            Err(error) => Err(storage_error(&error.into())),
+            Err(error) => Err(storage_error(io::Error::from(error))),
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) fn set_modified(spot: &Spot, stat: &Stat, to: WallTime) -> Result<(),
     let times = Timestamps { last_access: accessed, last_modification: modified };
     rustix::fs::utimensat(&spot.dir, &spot.name, &times, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(errno)?;
-    let is = spot.stat().map_err(|e| storage_error(&e))?.mtime();
+    let is = spot.stat().map_err(storage_error)?.mtime();
     if is.abs_diff(to.seconds) <= COARSEST_SECONDS {
         Ok(())
     } else {
@@ -39,7 +39,7 @@ pub(super) fn set_mode(spot: &Spot, stat: &Stat, mode: u32) -> Result<(), Storag
     // A directory keeps the bit that hands its group down to what is created in it.
     let kept = if stat.is_dir() { stat.mode() & 0o7000 } else { 0 };
     let permissions = Permissions::from_std(fs::Permissions::from_mode(mode & 0o777 | kept));
-    spot.dir.set_permissions(&spot.name, permissions).map_err(|e| storage_error(&e))?;
-    let is = spot.stat().map_err(|e| storage_error(&e))?.mode();
+    spot.dir.set_permissions(&spot.name, permissions).map_err(storage_error)?;
+    let is = spot.stat().map_err(storage_error)?.mode();
     if is & 0o777 == mode & 0o777 { Ok(()) } else { Err(StorageError::Unsupported) }
 }

@@ -37,12 +37,12 @@ impl Listing {
     pub(super) fn new(tree: Directory, path: VirtualPath, dir: Dir) -> Result<Self, StorageError> {
         // Where names can be read but nothing can be looked at, an empty listing would be a lie.
         rustix::fs::statat(&dir, ".", AtFlags::SYMLINK_NOFOLLOW).map_err(errno)?;
-        let mut rest = dir.entries().map_err(|e| storage_error(&e))?;
+        let mut rest = dir.entries().map_err(storage_error)?;
         let mut sorted = Names::default();
         while !sorted.is_full()
             && let Some(entry) = rest.next()
         {
-            sorted.add(entry.map_err(|e| storage_error(&e))?.file_name().as_bytes());
+            sorted.add(entry.map_err(storage_error)?.file_name().as_bytes());
         }
         sorted.sort();
         let removable = metadata::can_change(&dir, OsStr::new("."));
@@ -54,7 +54,7 @@ impl Listing {
             return Ok(Some(OsStr::from_bytes(name).to_owned()));
         }
         match self.rest.next() {
-            Some(entry) => Ok(Some(entry.map_err(|e| storage_error(&e))?.file_name())),
+            Some(entry) => Ok(Some(entry.map_err(storage_error)?.file_name())),
             None => Ok(None),
         }
     }

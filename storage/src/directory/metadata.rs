@@ -21,7 +21,7 @@ const ENTER_AND_CHANGE: Check = Check::WRITE_OK.union(Check::EXEC_OK);
 pub(super) fn followed(tree: &Directory, path: &VirtualPath) -> Result<Metadata, StorageError> {
     let link = tree.locate(path)?;
     let removable = !path.is_root() && can_change(&link.dir, OsStr::new("."));
-    let stat = link.stat().map_err(|e| storage_error(&e))?;
+    let stat = link.stat().map_err(storage_error)?;
     let (Spot { dir, name }, stat) =
         if stat.is_symlink() { tree.follow(path)? } else { (link, stat) };
     Ok(describe(&stat, kind(&stat), access(&dir, &name, &stat, removable)))
@@ -154,15 +154,12 @@ fn modified(stat: &Stat) -> WallTime {
 }
 
 fn describe(stat: &Stat, kind: Kind, access: Access) -> Metadata {
-    Metadata {
-        kind,
-        size: stat.len(),
-        modified: modified(stat),
-        mode: stat.mode() & 0o7777,
-        links: stat.nlink(),
-        owner: stat.uid(),
-        group: stat.gid(),
-        unique: Some((stat.dev(), stat.ino())),
-        access,
-    }
+    let mut metadata = Metadata::new(kind, stat.len(), modified(stat));
+    metadata.mode = stat.mode() & 0o7777;
+    metadata.links = stat.nlink();
+    metadata.owner = stat.uid();
+    metadata.group = stat.gid();
+    metadata.unique = Some((stat.dev(), stat.ino()));
+    metadata.access = access;
+    metadata
 }

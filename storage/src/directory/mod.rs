@@ -51,7 +51,7 @@ struct Spot {
 
 impl Spot {
     fn at(dir: &Dir, name: &OsStr) -> Result<Self, StorageError> {
-        let dir = dir.try_clone().map_err(|e| storage_error(&e))?;
+        let dir = dir.try_clone().map_err(storage_error)?;
         Ok(Self { dir, name: name.to_owned() })
     }
 
@@ -89,10 +89,19 @@ impl Spot {
 impl Directory {
     /// Opens the folder at `path`, relative to the process's working directory.
     ///
-    /// The folder stays the same one should it be renamed later. The error is the operating
-    /// system's: the path does not exist, is not a directory, or may not be entered.
+    /// The folder stays the same one should it be renamed later.
+    ///
+    /// # Errors
+    ///
+    /// The path does not exist, is not a directory, or may not be entered. The error has the kind of
+    /// the operating system's, and names the folder.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        let root = Dir::open_ambient_dir(path, ambient_authority())?;
+        let path = path.as_ref();
+        let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(|error| {
+            // What a relative path is relative to is worth knowing then.
+            let absolute = std::path::absolute(path);
+            not_opened(absolute.as_deref().unwrap_or(path), &error)
+        })?;
         Ok(Self { root: Arc::new(root), durability: Durability::default() })
     }
 
@@ -104,10 +113,12 @@ impl Directory {
 
     /// Opens a folder beneath this one, by a relative path.
     ///
-    /// Neither `..` nor a symbolic link on the way leads out of this folder: that is an error. The
-    /// folder that comes of it is a tree of its own, which nothing leads out of either.
+    /// Neither `..` nor a symbolic link on the way leads out of this folder: that is an error, which
+    /// names the path as [`open`](Self::open) does. The folder that comes of it is a tree of its own,
+    /// which nothing leads out of either.
     pub fn open_beneath(&self, path: impl AsRef<Path>) -> io::Result<Self> {
-        let root = self.root.open_dir(path)?;
+        let path = path.as_ref();
+        let root = self.root.open_dir(path).map_err(|error| not_opened(path, &error))?;
         Ok(Self { root: Arc::new(root), durability: self.durability })
     }
 
@@ -141,7 +152,7 @@ impl Directory {
         let parent = path.parent();
         let dir = if parent.is_root() { self.root.try_clone() } else { self.open_dir(&parent) };
         let name = OsStr::from_bytes(path.file_name().unwrap_or(b".")).to_owned();
-        Ok(Spot { dir: dir.map_err(|e| storage_error(&e))?, name })
+        Ok(Spot { dir: dir.map_err(storage_error)?, name })
     }
 
     /// Does the same for a name that is to come into being.
@@ -156,7 +167,7 @@ impl Directory {
     /// name something that is gone, or a link again; then it is done anew, a few times.
     fn follow(&self, path: &VirtualPath) -> Result<(Spot, Stat), StorageError> {
         for _ in 0..4 {
-            let real = self.root.canonicalize(relative(path)).map_err(|e| storage_error(&e))?;
+            let real = self.root.canonicalize(relative(path)).map_err(storage_error)?;
             let name = real.file_name().unwrap_or(OsStr::new("."));
             if is_reserved(name.as_bytes()) {
                 break;
@@ -165,7 +176,7 @@ impl Directory {
                 Some(parent) if parent != Path::new("") => self.root.open_dir(parent),
                 _ => self.root.try_clone(),
             };
-            let spot = Spot { dir: dir.map_err(|e| storage_error(&e))?, name: name.to_owned() };
+            let spot = Spot { dir: dir.map_err(storage_error)?, name: name.to_owned() };
             match spot.stat() {
                 Ok(stat) if !stat.is_symlink() => return Ok((spot, stat)),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -180,7 +191,7 @@ impl Directory {
     /// Finds `path`, and what it leads to if it is a link.
     fn locate_followed(&self, path: &VirtualPath) -> Result<(Spot, Stat), StorageError> {
         let spot = self.locate(path)?;
-        let stat = spot.stat().map_err(|e| storage_error(&e))?;
+        let stat = spot.stat().map_err(storage_error)?;
         if stat.is_symlink() { self.follow(path) } else { Ok((spot, stat)) }
     }
 
@@ -198,13 +209,12 @@ impl Storage for Directory {
         let spot = self.locate(path)?;
         // The root cannot be removed, whoever may write in the directory that holds it.
         let removable = !path.is_root() && metadata::can_change(&spot.dir, OsStr::new("."));
-        metadata::unfollowed(self, path, &spot.dir, &spot.name, removable)
-            .map_err(|e| storage_error(&e))
+        metadata::unfollowed(self, path, &spot.dir, &spot.name, removable).map_err(storage_error)
     }
 
     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
         check_path(path)?;
-        let dir = self.open_dir(path).map_err(|e| storage_error(&e))?;
+        let dir = self.open_dir(path).map_err(storage_error)?;
         Ok(Box::new(listing::Listing::new(self.clone(), path.clone(), dir)?))
     }
 
@@ -238,7 +248,7 @@ impl Storage for Directory {
 
     fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError> {
         let spot = self.locate(path)?;
-        if spot.stat().map_err(|e| storage_error(&e))?.is_dir() {
+        if spot.stat().map_err(storage_error)?.is_dir() {
             return Err(StorageError::IsADirectory);
         }
         rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::empty())
@@ -300,10 +310,23 @@ impl Storage for Directory {
     fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError> {
         let (spot, stat) = self.locate_followed(path)?;
         let below = if stat.is_dir() { spot.dir.open_dir(&spot.name) } else { Ok(spot.dir) };
-        let below = below.map_err(|e| storage_error(&e))?;
+        let below = below.map_err(storage_error)?;
         let space = rustix::fs::fstatvfs(&below).map_err(errno)?;
         Ok(Some(space.f_bavail.saturating_mul(space.f_frsize)))
     }
+}
+
+/// Says which folder could not be opened, why, and what would be right.
+fn not_opened(path: &Path, error: &io::Error) -> io::Error {
+    let right = match error.kind() {
+        io::ErrorKind::NotFound => "; it has to be there",
+        io::ErrorKind::NotADirectory => "; it has to be a directory",
+        io::ErrorKind::PermissionDenied if error.raw_os_error().is_some() => {
+            "; the user that this process runs as needs the rights to read and enter it"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("cannot open the folder {path:?}: {error}{right}"))
 }
 
 /// The same path as cap-std wants it: relative, and never empty.

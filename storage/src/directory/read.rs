@@ -24,7 +24,7 @@ impl Reader {
     pub(super) fn open(spot: &Spot) -> Result<Self, StorageError> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = open_regular(spot, flags)?;
-        let size = file.metadata().map_err(|e| storage_error(&e))?.len();
+        let size = file.metadata().map_err(storage_error)?.len();
         // Only advice: the file is as good without it.
         #[cfg(target_os = "linux")]
         let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
@@ -41,7 +41,7 @@ impl ReadFile for Reader {
         loop {
             match self.file.read_at(buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result.map_err(|e| storage_error(&e)),
+                result => return result.map_err(storage_error),
             }
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn open_regular(spot: &Spot, flags: OFlags) -> Result<File, StorageEr
     let file = rustix::fs::openat(&spot.dir, &spot.name, flags, Mode::from_raw_mode(0o666))
         .map_err(errno)?;
     let file = File::from(file);
-    let kind = file.metadata().map_err(|e| storage_error(&e))?.file_type();
+    let kind = file.metadata().map_err(storage_error)?.file_type();
     if kind.is_dir() {
         Err(StorageError::IsADirectory)
     } else if !kind.is_file() {

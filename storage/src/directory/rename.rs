@@ -18,7 +18,7 @@ use super::{Spot, metadata, storage_error};
 /// Another name of the same file is no obstacle: on a file system that ignores case it may be the
 /// very name.
 pub(super) fn rename(old: &Spot, new: &Spot, replace: bool) -> Result<(), StorageError> {
-    let moved = old.stat().map_err(|e| storage_error(&e))?;
+    let moved = old.stat().map_err(storage_error)?;
     let there = new.stat().ok();
     if there.is_some() && is_other_case(old, new) {
         return to_other_case(old, new).map_err(|error| old.taking_away(error));

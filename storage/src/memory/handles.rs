@@ -1,51 +1,12 @@
-//! Open files and directories of a tree in memory.
+//! Files of a tree in memory that are open for writing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::vec;
 
-use wharf_core::{Disposition, Entry, StorageError, VirtualPath};
+use wharf_core::{Disposition, StorageError, VirtualPath};
 
 use super::file::{SharedFile, lock_file};
 use super::tree::Tree;
-use crate::{Entries, ReadFile, WriteFile};
-
-/// The entries that a directory had when it was opened.
-pub(super) struct Listing(vec::IntoIter<Entry>);
-
-impl Listing {
-    pub(super) fn new(entries: Vec<Entry>) -> Self {
-        Self(entries.into_iter())
-    }
-}
-
-impl Entries for Listing {
-    fn next(&mut self) -> Result<Option<Entry>, StorageError> {
-        Ok(self.0.next())
-    }
-}
-
-/// The content that a file had when it was opened.
-pub(super) struct Snapshot(Arc<Vec<u8>>);
-
-impl Snapshot {
-    pub(super) fn new(content: Arc<Vec<u8>>) -> Self {
-        Self(content)
-    }
-}
-
-impl ReadFile for Snapshot {
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, StorageError> {
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let rest = self.0.get(offset..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-}
+use crate::WriteFile;
 
 /// Where a file is written.
 pub(super) struct Place {

@@ -6,14 +6,27 @@ mod tree;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
+use wharf_core::{Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 use self::file::{SharedFile, lock_file};
-use self::handles::{Aside, Listing, Place, Snapshot, Writer};
+use self::handles::{Aside, Place, Writer};
 use self::tree::{Node, Tree};
 use super::{Entries, ReadFile, Storage, WriteFile};
 
 /// A tree of files in memory, for tests and for programs that have no disk to offer.
+///
+/// A test fills it, keeps a clone, and looks at it afterwards. Paths here are strings; the leading
+/// `/` may be left out.
+///
+/// ```
+/// use wharf_storage::Memory;
+///
+/// let files = Memory::new().with_file("/in/a.txt", "hello").with_directory("/out");
+/// let seen = files.clone(); // the same tree; `files` goes to the server
+/// assert_eq!(seen.list("/").unwrap(), ["in", "out"]);
+/// assert_eq!(seen.read("/in/a.txt").unwrap(), b"hello");
+/// assert!(seen.remove("/in") && !seen.contains("/in/a.txt"));
+/// ```
 ///
 /// It begins with an empty root. Cloning gives another handle on the same tree. Modes are obeyed
 /// as if the process owned every file and were not root; there are no symbolic links. A file
@@ -30,7 +43,7 @@ impl Memory {
         Self::default()
     }
 
-    /// Limits how many bytes all files hold together; whatever exceeds it is
+    /// Limits how many bytes all files hold together; what exceeds it is
     /// [`StorageError::QuotaExceeded`]. Names and directories cost nothing.
     pub fn with_capacity_bytes(self, limit: u64) -> Self {
         self.lock().space().limit(limit);
@@ -38,8 +51,22 @@ impl Memory {
     }
 
     /// Adds a file; see [`write`](Self::write).
+    ///
+    /// # Panics
+    ///
+    /// Panics where `write` does.
     pub fn with_file(self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.write(path, content);
+        self
+    }
+
+    /// Adds a directory; see [`make_directory`](Self::make_directory).
+    ///
+    /// # Panics
+    ///
+    /// Panics where `make_directory` does.
+    pub fn with_directory(self, path: &str) -> Self {
+        self.make_directory(path);
         self
     }
 
@@ -50,7 +77,7 @@ impl Memory {
     /// Panics where that is not possible: the path is the root or a directory, leads through a
     /// file, or the capacity is too small.
     pub fn write(&self, path: &str, content: impl Into<Vec<u8>>) {
-        let path = resolve(path).unwrap_or_else(|| panic!("{path:?} is not a path"));
+        let path = resolve(path).unwrap_or_else(|error| panic!("cannot write {path:?}: {error}"));
         let mut tree = self.lock();
         let file = tree.nameless_file(None);
         let written = lock_file(&file).write(0, &content.into());
@@ -58,16 +85,55 @@ impl Memory {
             .and_then(|()| tree.create_parents(&path))
             .and_then(|()| tree.attach_file(&path, file));
         if let Err(error) = result {
-            panic!("cannot write {path}: {error:?}");
+            panic!("cannot write {path}: {error}");
+        }
+    }
+
+    /// Makes a directory and those on the way to it; one that is there stays as it is.
+    ///
+    /// # Panics
+    ///
+    /// Panics where that is not possible: the path is a file, leads through one, or has a name that is
+    /// too long.
+    pub fn make_directory(&self, path: &str) {
+        let made = resolve(path).and_then(|path| {
+            let mut tree = self.lock();
+            tree.create_parents(&path)?;
+            match tree.find_directory(&path).map(drop) {
+                Err(StorageError::NotFound) => tree.create_directory(&path),
+                outcome => outcome,
+            }
+        });
+        if let Err(error) = made {
+            panic!("cannot make the directory {path:?}: {error}");
         }
     }
 
     /// Returns the content of a file, or `None` where no file is.
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
-        match self.lock().find(&resolve(path)?).ok()? {
+        match self.lock().find(&resolve(path).ok()?).ok()? {
             Node::File(file) => Some(lock_file(file).content().to_vec()),
             Node::Directory(_) => None,
         }
+    }
+
+    /// Returns the names in a directory, sorted by their bytes, or `None` where no directory is. What
+    /// is not UTF-8 in a name is shown as U+FFFD.
+    pub fn list(&self, path: &str) -> Option<Vec<String>> {
+        let entries = self.lock().entries(&resolve(path).ok()?).ok()?;
+        let name = |entry: Entry| String::from_utf8_lossy(&entry.name).into_owned();
+        Some(entries.into_iter().map(name).collect())
+    }
+
+    /// Returns `true` if a file or a directory stands at `path`.
+    pub fn contains(&self, path: &str) -> bool {
+        resolve(path).is_ok_and(|path| self.lock().exists(&path))
+    }
+
+    /// Removes a file, or a directory with all that is in it; returns `true` if something was
+    /// removed. The root stays, and so does what a mode protects.
+    pub fn remove(&self, path: &str) -> bool {
+        resolve(path).is_ok_and(|path| self.lock().detach(&path).is_ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, Tree> {
@@ -114,12 +180,8 @@ impl Storage for Memory {
         self.lock().metadata(path)
     }
 
-    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
-        self.lock().metadata(path)
-    }
-
     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
-        Ok(Box::new(Listing::new(self.lock().entries(path)?)))
+        Ok(self.lock().entries(path)?.into())
     }
 
     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
@@ -128,7 +190,7 @@ impl Storage for Memory {
         if !file.attributes.allows(0o400) {
             return Err(StorageError::PermissionDenied);
         }
-        Ok(Box::new(Snapshot::new(file.share())))
+        Ok(file.share().into())
     }
 
     fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
@@ -213,8 +275,8 @@ impl Storage for Memory {
     }
 }
 
-fn resolve(path: &str) -> Option<VirtualPath> {
-    VirtualPath::root().resolve(path.as_bytes()).ok()
+fn resolve(path: &str) -> Result<VirtualPath, StorageError> {
+    path.parse().map_err(|_| StorageError::BadName)
 }
 
 #[cfg(test)]
@@ -229,6 +291,34 @@ mod tests {
         assert_eq!(memory.read("c").as_deref(), Some(&b"y"[..]));
         assert_eq!(memory.read("/a"), None);
         assert_eq!(memory.read("/d"), None);
+    }
+
+    #[test]
+    fn directories_are_made_listed_and_removed() {
+        let memory = Memory::new().with_directory("/a/b").with_file("/a/c", "x");
+        memory.make_directory("/a");
+        memory.make_directory("/");
+        assert_eq!(memory.list("a"), Some(vec!["b".into(), "c".into()]));
+        assert_eq!(memory.list("/a/b"), Some(Vec::new()));
+        assert_eq!((memory.list("/a/c"), memory.list("/d"), memory.list("\0")), (None, None, None));
+        assert!(memory.contains("/") && memory.contains("/a/b") && memory.contains("a/c"));
+        assert!(!memory.contains("/a/d") && !memory.contains("\0"));
+        assert!(memory.remove("/a/c") && !memory.remove("/a/c"));
+        assert!(memory.remove("/a") && !memory.contains("/a/b"));
+        assert!(!memory.remove("/") && !memory.remove("\0"));
+        assert_eq!(memory.list("/"), Some(Vec::new()));
+    }
+
+    #[test]
+    #[should_panic = "cannot make the directory \"/a/b\": not a directory"]
+    fn a_directory_through_a_file() {
+        Memory::new().with_file("/a", "").make_directory("/a/b");
+    }
+
+    #[test]
+    #[should_panic = "cannot make the directory \"/a\": not a directory"]
+    fn a_directory_where_a_file_is() {
+        Memory::new().with_file("/a", "").make_directory("/a");
     }
 
     #[test]

@@ -286,15 +286,9 @@ fn describe(node: &Node, remove: bool) -> Metadata {
         remove,
         enter: enter != 0 && attributes.allows(enter),
     };
-    Metadata {
-        kind,
-        size,
-        modified: attributes.modified,
-        mode: attributes.mode,
-        links: 1,
-        owner: 0,
-        group: 0,
-        unique: Some((0, attributes.number)),
-        access,
-    }
+    let mut metadata = Metadata::new(kind, size, attributes.modified);
+    metadata.mode = attributes.mode;
+    metadata.unique = Some((0, attributes.number));
+    metadata.access = access;
+    metadata
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -361,4 +362,28 @@ fn memory_can_be_full() {
     write(&memory, "/f", &WriteMode::ResumeAt(0), "abc", Publish).unwrap();
     write(&memory, "/f", &IN_PLACE, "1", Publish).unwrap();
     assert_eq!(memory.space_left(&path("/")), Ok(Some(9)));
+}
+
+#[test]
+fn a_folder_that_cannot_be_opened_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let (none, file) = (place.path().join("none"), place.path().join("file"));
+    fs::write(&file, "").unwrap();
+    let error = Directory::open(&none).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("cannot open the folder {none:?}: ")), "{text}");
+    assert!(text.ends_with("; it has to be there"), "{text}");
+    let text = Directory::open(&file).unwrap_err().to_string();
+    assert!(text.contains("/file\": ") && text.ends_with("; it has to be a directory"), "{text}");
+    // A relative path is shown with what it is relative to.
+    let here = std::env::current_dir().unwrap().join("no such folder");
+    let text = Directory::open("no such folder").unwrap_err().to_string();
+    assert!(text.contains(&format!("{here:?}")), "{text}");
+    let root = Directory::open(place.path()).unwrap();
+    let text = root.open_beneath("none").unwrap_err().to_string();
+    assert!(text.starts_with("cannot open the folder \"none\": "), "{text}");
+    let error = root.open_beneath("..").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(error.to_string().starts_with("cannot open the folder \"..\": "), "{error}");
 }

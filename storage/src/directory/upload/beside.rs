@@ -155,16 +155,16 @@ impl Beside {
     /// Writes the content, which is whole by now, over that of the file that stands there.
     fn copy(&mut self, spot: &Spot) -> Result<(), StorageError> {
         let mut old = open_regular(spot, OFlags::WRONLY)?;
-        let before = old.metadata().map_err(|e| storage_error(&e))?.len();
+        let before = old.metadata().map_err(storage_error)?.len();
         let new = &mut self.temporary.file;
-        let length = new.metadata().map_err(|e| storage_error(&e))?.len();
-        new.rewind().map_err(|e| storage_error(&e))?;
+        let length = new.metadata().map_err(storage_error)?.len();
+        new.rewind().map_err(storage_error)?;
         // A disk that becomes full is to say so before anything is overwritten.
         reserve(&old, length).inspect_err(|_| {
             let _ = old.set_len(before);
         })?;
         let copied = io::copy(new, &mut old).and_then(|_| old.set_len(length));
-        copied.map_err(|e| storage_error(&e))?;
+        copied.map_err(storage_error)?;
         self.durability.sync_file(&old)
     }
 }
@@ -177,7 +177,7 @@ impl WriteFile for Beside {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         self.is_empty &= bytes.is_empty();
         self.is_synced = false;
-        let written = self.temporary.file.write_all(bytes).map_err(|e| storage_error(&e));
+        let written = self.temporary.file.write_all(bytes).map_err(storage_error);
         self.note(written)
     }
 

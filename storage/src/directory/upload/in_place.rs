@@ -47,7 +47,7 @@ impl InPlace {
         durability: Durability,
     ) -> Result<Self, StorageError> {
         let (file, is_new) = open(&spot, mode)?;
-        let before = file.metadata().map_err(|e| storage_error(&e))?.len();
+        let before = file.metadata().map_err(storage_error)?.len();
         let position = match *mode {
             WriteMode::Append { .. } => None,
             WriteMode::ResumeAt(offset) if offset > before => return Err(StorageError::BadOffset),
@@ -73,7 +73,7 @@ impl InPlace {
             WriteMode::ResumeAt(offset) => opened.file.seek(SeekFrom::Start(offset)).map(drop),
             _ => Ok(()),
         };
-        outcome.map_err(|e| storage_error(&e))?;
+        outcome.map_err(storage_error)?;
         Ok(opened)
     }
 
@@ -147,7 +147,7 @@ impl WriteFile for InPlace {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         self.is_synced = false;
-        let written = self.write_all(bytes).map_err(|e| storage_error(&e));
+        let written = self.write_all(bytes).map_err(storage_error);
         self.note(written)
     }
 
