@@ -115,7 +115,6 @@ fn serve(
         .tls_upload_end(options.tls.tls_upload_end)
         .allow_ccc(options.tls.allow_ccc)
         .backend(options.backend)
-        .storage(directory.clone())
         .passive_ports(options.passive_ports.unwrap_or(PassivePorts::ANY))
         .max_sessions(options.max_sessions as usize)
         .max_sessions_per_address(options.max_sessions_per_address as usize)
@@ -147,8 +146,10 @@ fn serve(
         server = server.tls(ready.tls);
     }
     server = match &login {
-        Login::Anonymous => server.anonymous(permissions),
-        Login::User { name, password, .. } => server.user(name, password, permissions),
+        Login::Anonymous => server.storage(directory.clone()).anonymous(permissions),
+        Login::User { name, password, .. } => {
+            server.storage(directory.clone()).user(name, password, permissions)
+        }
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
     let bound = server.bind()?;
