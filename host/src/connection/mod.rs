@@ -24,8 +24,9 @@ use wharf_core::{
 use crate::connection::job::{Done, Job, Outcome, no_site_reply};
 use crate::server::Service;
 use crate::server::admission::{Eviction, Permit};
-use crate::server::listener::Arrival;
+use crate::server::listener::{Arrival, network_address};
 use crate::server::site::SiteRequest;
+use crate::server::stop::StopWhenDropped;
 use crate::tls::Owner;
 use crate::transfer::digest::{DigestStep, Digesting};
 use crate::transfer::files::{Files, OpenFile, StorageDone};
@@ -67,6 +68,8 @@ pub struct Connection {
     /// What the workers know of this session.
     job_owner: Arc<JobOwner>,
     implicit_tls: bool,
+    /// Stops the server when its last connection is gone.
+    _stops: Option<Arc<StopWhenDropped>>,
 }
 
 /// How soon a client that died is missed while its commands are left unread during a transfer.
@@ -97,14 +100,14 @@ pub enum Turn {
 impl Connection {
     /// Takes a client that has been accepted; `None` where it is not even to be told why not.
     pub fn open(service: &Arc<Service>, arrival: Arrival) -> Option<Self> {
-        let Arrival { socket, peer, implicit_tls } = arrival;
+        let Arrival { socket, peer, implicit_tls, stops } = arrival;
         let now = service.clock.now();
         let (admission, mut permit) = if service.failures.is_cooling(peer.ip(), now.instant) {
             (Admission::CoolingDown, service.sessions.refuse()?)
         } else {
             service.sessions.enter(peer.ip())?
         };
-        let local = socket.local_addr().ok()?.as_socket()?;
+        let local = network_address(&socket.local_addr().ok()?).ok()?;
         let mut endpoint = Endpoint::new(local, peer, admission);
         if implicit_tls {
             endpoint = endpoint.with_implicit_tls();
@@ -130,6 +133,7 @@ impl Connection {
             permit,
             job_owner: Arc::new(JobOwner::new(peer.ip())),
             implicit_tls,
+            _stops: stops,
         })
     }
 
