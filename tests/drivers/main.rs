@@ -5,6 +5,7 @@ mod support;
 
 mod crowds;
 mod digests;
+mod embedding;
 mod failures;
 mod hangup;
 mod limits;

@@ -10,7 +10,7 @@ use wharf::{
     SiteRequest,
 };
 
-use crate::support::{Call, Client, Faulty, for_each_driver, server};
+use crate::support::{Call, Client, Faulty, accounts_server, for_each_driver, server};
 
 for_each_driver!(
     a_storage_that_panics_fails_one_request,
@@ -103,7 +103,7 @@ impl Accounts for Panicking {
 
 fn a_login_that_panics_ends_its_session_with_421(backend: Backend) {
     let accounts = SimpleAccounts::new(Arc::new(Memory::new())).anonymous(Permissions::ALL);
-    let server = server(backend, Memory::new()).accounts(Panicking(accounts));
+    let server = accounts_server(backend, Panicking(accounts));
     let server = server.login_delay(Duration::ZERO).spawn().unwrap();
     let mut bystander = Client::log_in(&server);
     let mut client = Client::connect(&server);

@@ -9,7 +9,7 @@ use wharf::{
     SiteRequest,
 };
 
-use crate::support::{Call, Client, Faulty, Gate, for_each_driver, server};
+use crate::support::{Call, Client, Faulty, Gate, accounts_server, for_each_driver, server};
 
 for_each_driver!(
     one_slow_call_harms_nobody,
@@ -93,7 +93,7 @@ fn a_slow_login_harms_nobody(backend: Backend) {
     let gate = Gate::new();
     let inside = gate.clone();
     let accounts = Particular::new(move || inside.pass());
-    let server = server(backend, Memory::new()).accounts(accounts);
+    let server = accounts_server(backend, accounts);
     let server = server.logins_at_once(5).spawn().unwrap();
     let mut slow: Vec<_> = (0..4).map(|_| Client::connect(&server)).collect();
     for client in &mut slow {

@@ -10,7 +10,7 @@ use crate::server::client_address::ClientAddress;
 pub enum Lane {
     /// Beside as many others as the driver bears: it mostly waits for a disk.
     Storage,
-    /// Beside no more than [`Service::logins_at_once`](crate::Service::logins_at_once) of its kind:
+    /// Beside no more than [`logins_at_once`](crate::ServiceSettings::logins_at_once) of its kind:
     /// hashing a password takes much memory and a processor, as it should. Those that wait take no
     /// thread from storage calls.
     Login,
