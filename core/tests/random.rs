@@ -1,6 +1,7 @@
 //! Whatever comes, in whatever order: no panic, nothing grows without bound, every reply is whole,
 //! and the same inputs have the same outputs.
 
+mod steps;
 mod support;
 
 use std::time::Duration;
@@ -62,6 +63,7 @@ struct Player {
 
 impl Player {
     fn new(strict: bool) -> Self {
+        steps::keep();
         let config = SessionConfig {
             login_attempts: 1000,
             tls: Some(TlsPolicy {
@@ -451,6 +453,7 @@ proptest! {
             player.finish()
         };
         prop_assert_eq!(run(), run());
+        steps::assert_known();
     }
 
     #[test]
@@ -468,6 +471,7 @@ proptest! {
         if !player.harness.is_closed() {
             player.harness.ledger.assert_nothing_open();
         }
+        steps::assert_known();
     }
 
     #[test]
@@ -488,5 +492,6 @@ proptest! {
             player.finish()
         };
         prop_assert_eq!(run(), run());
+        steps::assert_known();
     }
 }

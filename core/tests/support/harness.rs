@@ -37,7 +37,9 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    pub(crate) fn new(config: SessionConfig, endpoint: Endpoint) -> Self {
+    pub(crate) fn new(mut config: SessionConfig, endpoint: Endpoint) -> Self {
+        // Tests count on seeing what is logged.
+        config.log_lines_per_minute = 0;
         let now = Now { instant: Instant::from_epoch(Duration::from_secs(1000)), wall: BEGINNING };
         let mut harness = Self {
             session: Session::new(Arc::new(config), endpoint, now),
