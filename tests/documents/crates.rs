@@ -77,7 +77,8 @@ fn arrows() -> Vec<Arrow> {
         let name = package.iter().find_map(|line| line.strip_prefix("name = "));
         let from = name.expect("a package has a name").trim_matches('"').to_string();
         for line in section(&manifest, "[dependencies]") {
-            if let Some((to, how)) = line.split_once(" = ").filter(|(to, _)| to.starts_with("wharf"))
+            if let Some((to, how)) =
+                line.split_once(" = ").filter(|(to, _)| to.starts_with("wharf"))
             {
                 let optional = how.contains("optional = true");
                 arrows.push(Arrow { from: from.clone(), to: to.to_string(), optional });
