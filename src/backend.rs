@@ -13,6 +13,23 @@ compile_error!(
      for example with `--no-default-features --features threaded`"
 );
 
+/// The drivers that were compiled in, each with its `run`, which [`ServerBuilder::run_with`]
+/// takes too. The parts that [`ServerBuilder::build`] returns are what they want.
+///
+/// [`ServerBuilder::build`]: crate::ServerBuilder::build
+/// [`ServerBuilder::run_with`]: crate::ServerBuilder::run_with
+pub mod drivers {
+    #[cfg(feature = "mio")]
+    pub use wharf_mio as mio;
+    #[cfg(feature = "smol")]
+    pub use wharf_smol as smol;
+    #[cfg(feature = "threaded")]
+    pub use wharf_threaded as threaded;
+}
+
+/// What a driver is called with: what sessions share, where clients come in, and what stops it.
+pub type Driver = fn(Arc<Service>, Vec<Listener>, Stop) -> io::Result<()>;
+
 /// A driver: what waits for sockets and runs blocking work. All behave alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,20 +68,16 @@ impl Backend {
         }
     }
 
-    /// Serves clients until `stop` is called and the last session has ended.
-    pub(crate) fn run(
-        self,
-        service: Arc<Service>,
-        listeners: Vec<Listener>,
-        stop: Stop,
-    ) -> io::Result<()> {
+    /// Returns the driver's `run`, which serves clients until the stop is called and the last session
+    /// has ended. It is the one of [`drivers`] that has the same name.
+    pub fn driver(self) -> Driver {
         match self {
             #[cfg(feature = "mio")]
-            Self::Mio => wharf_mio::run(service, listeners, stop),
+            Self::Mio => wharf_mio::run,
             #[cfg(feature = "smol")]
-            Self::Smol => wharf_smol::run(service, listeners, stop),
+            Self::Smol => wharf_smol::run,
             #[cfg(feature = "threaded")]
-            Self::Threaded => wharf_threaded::run(service, listeners, stop),
+            Self::Threaded => wharf_threaded::run,
         }
     }
 }

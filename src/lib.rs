@@ -21,12 +21,15 @@
 
 mod backend;
 mod builder;
+mod error;
 mod server;
 mod signals;
 
-pub use backend::Backend;
-pub use builder::{Bound, ServerBuilder};
+pub use backend::{Backend, Driver, drivers};
+pub use builder::{Bound, Parts, ServerBuilder};
+pub use error::StartError;
 pub use server::Server;
+pub use wharf_host as host;
 pub use wharf_host::proto::{
     self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password, PathError,
     Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,

@@ -115,7 +115,6 @@ fn serve(
         .tls_upload_end(options.tls.tls_upload_end)
         .allow_ccc(options.tls.allow_ccc)
         .backend(options.backend)
-        .storage(directory.clone())
         .passive_ports(options.passive_ports.unwrap_or(PassivePorts::ANY))
         .max_sessions(options.max_sessions as usize)
         .max_sessions_per_address(options.max_sessions_per_address as usize)
@@ -147,8 +146,10 @@ fn serve(
         server = server.tls(ready.tls);
     }
     server = match &login {
-        Login::Anonymous => server.anonymous(permissions),
-        Login::User { name, password, .. } => server.user(name, password, permissions),
+        Login::Anonymous => server.storage(directory.clone()).anonymous(permissions),
+        Login::User { name, password, .. } => {
+            server.storage(directory.clone()).user(name, password, permissions)
+        }
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
     let bound = server.bind()?;
@@ -163,7 +164,7 @@ fn serve(
     journal::write().and_then(|()| STDOUT.start(|| ())).map_err(no_thread)?;
     let handle = bound.spawn()?;
     let addresses = (handle.addresses(), handle.implicit_addresses());
-    print(&welcome::text(options, &login, addresses, made_up.as_deref()));
+    let welcome = welcome::text(options, &login, addresses, made_up.as_deref());
     let stop = handle.stop();
     let login = Arc::new(login);
     let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
@@ -171,6 +172,8 @@ fn serve(
     let thread = thread::Builder::new().name("wharf-signals".into());
     let reload = reload(options.clone(), directory, login, remains);
     thread.spawn(move || obey(signals, &stop, reload)).map_err(no_thread)?;
+    // All that it needs is there.
+    print(&welcome);
     handle.wait()?;
     print("Stopped.\n");
     Ok(())

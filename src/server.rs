@@ -20,7 +20,7 @@ pub struct Server {
 impl Server {
     /// Begins to set a server up.
     ///
-    /// What is not set is safe: it listens on a free port of 127.0.0.1 only, and nobody can log in
+    /// What is not set is safe: it listens on a free port of 127.0.0.1 only, and no client can log in
     /// before [`anonymous`](ServerBuilder::anonymous), [`user`](ServerBuilder::user) or
     /// [`accounts`](ServerBuilder::accounts) has been called.
     pub fn builder() -> ServerBuilder {
@@ -38,11 +38,13 @@ impl Server {
         &self.implicit_addresses
     }
 
-    /// Returns the first address's `ftp://` URL, or `ftps://` where there is implicit FTPS only.
+    /// Returns the first address's `ftp://` URL, or `ftps://` where there is implicit FTPS only; an
+    /// empty text where it listens nowhere.
     pub fn url(&self) -> String {
-        let (scheme, address) = match self.addresses.first() {
-            Some(address) => ("ftp", address),
-            None => ("ftps", &self.implicit_addresses[0]),
+        let (scheme, address) = match (self.addresses.first(), self.implicit_addresses.first()) {
+            (Some(address), _) => ("ftp", address),
+            (None, Some(address)) => ("ftps", address),
+            (None, None) => return String::new(),
         };
         let ip = match address.ip() {
             ip if !ip.is_unspecified() => ip,
@@ -58,7 +60,8 @@ impl Server {
     }
 
     /// Stops accepting, lets transfers finish up to the
-    /// [grace](crate::ServerBuilder::shutdown_grace), tells the idle 421, and returns when all have gone.
+    /// [grace](crate::ServerBuilder::shutdown_grace), tells idle clients 421, and returns when all sessions have
+    /// ended.
     pub fn shutdown(mut self) -> io::Result<()> {
         self.stop.call();
         self.join()

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use wharf_host::{Accepted, EXHAUSTION_PAUSE, Listener};
 
-use crate::reactor::{Mailbox, Message};
+use crate::workers::{Mailbox, Message};
 
 /// How many clients are accepted before the sessions have a turn.
 const AT_ONCE: usize = 64;

@@ -9,6 +9,7 @@
 mod accept;
 mod reactor;
 mod session;
+mod workers;
 
 use std::io;
 use std::sync::Arc;
@@ -32,10 +33,12 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
     let Some(first) = reactors.pop() else { return Ok(()) };
     let acceptor = Acceptor::new(listeners, mailboxes);
     thread::scope(|scope| {
-        let _all = StopAll(stop.clone());
+        // No reactor goes without the others: one that fails, or cannot even start, would leave
+        // clients waiting for ever.
+        let _all = stop.when_dropped();
         let mut others = Vec::new();
         for reactor in reactors {
-            let (thread, all) = (thread::Builder::new(), StopAll(stop.clone()));
+            let (thread, all) = (thread::Builder::new(), stop.when_dropped());
             others.push(thread.name("wharf-mio".into()).spawn_scoped(scope, move || {
                 let _all = all;
                 reactor.run(None)
@@ -54,14 +57,4 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
         }
         outcome
     })
-}
-
-/// Stops the server when it is dropped: no reactor goes without the others. One that fails, or
-/// cannot even start, would leave clients waiting for ever.
-struct StopAll(Stop);
-
-impl Drop for StopAll {
-    fn drop(&mut self) {
-        self.0.call();
-    }
 }

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 use wharf_host::proto::Instant;
-use wharf_host::{Arrival, Connection, Done, Job, Readiness, Service, Stop, Turn, Workers};
+use wharf_host::{Arrival, Connection, Readiness, Service, Stop, Turn, Workers};
 
 use crate::accept::Acceptor;
 use crate::session::{Slot, Which, watch};
+use crate::workers::{Mailbox, Message, submit};
 
 const WAKER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
@@ -20,33 +21,6 @@ const STOP: Token = Token(usize::MAX - 1);
 const LAST_LISTENER: usize = usize::MAX - 2;
 
 const EVENTS_AT_ONCE: usize = 1024;
-
-/// Where other threads leave word for a reactor.
-pub(crate) struct Mailbox {
-    messages: Mutex<Vec<Message>>,
-    waker: Waker,
-}
-
-/// What other threads have to say.
-pub(crate) enum Message {
-    /// A new client.
-    Client(Arrival),
-    /// Blocking work is done.
-    Done { slot: usize, serial: u64, done: Done },
-}
-
-impl Mailbox {
-    pub(crate) fn send(&self, message: Message) {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
-        if let Err(error) = self.waker.wake() {
-            wharf_host::log_limited!(Error, "cannot wake a reactor: {error}");
-        }
-    }
-
-    fn take(&self) -> Vec<Message> {
-        std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// A reactor and its sessions.
 pub(crate) struct Reactor {
@@ -78,7 +52,7 @@ impl Reactor {
             workers,
             stop,
             poll,
-            mailbox: Arc::new(Mailbox { messages: Mutex::default(), waker }),
+            mailbox: Arc::new(Mailbox::new(waker)),
             sessions: Slab::new(),
             last_serial: 0,
             runnable: VecDeque::new(),
@@ -136,7 +110,7 @@ impl Reactor {
         }
         let timer = self.timers.first().map(|(deadline, _)| *deadline);
         let deadline = [timer, self.last_call].into_iter().flatten().min();
-        let session = deadline.map(|deadline| self.service.clock.until(deadline));
+        let session = deadline.map(|deadline| self.service.clock().until(deadline));
         let accept = acceptor.and_then(Acceptor::due);
         let accept = accept.map(|due| due.saturating_duration_since(std::time::Instant::now()));
         [session, accept].into_iter().flatten().min()
@@ -245,7 +219,7 @@ impl Reactor {
     }
 
     fn expire_timers(&mut self) {
-        let now = self.service.clock.now().instant;
+        let now = self.service.clock().now().instant;
         while let Some(&(deadline, slot)) = self.timers.first()
             && deadline <= now
         {
@@ -257,7 +231,7 @@ impl Reactor {
 
     fn begin_stop(&mut self) {
         self.last_call = Some(self.service.last_call());
-        let deadline = self.service.clock.now().instant + self.service.shutdown_grace;
+        let deadline = self.service.transfer_deadline();
         let slots: Vec<usize> = self.sessions.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.sessions[slot].connection.shut_down(deadline);
@@ -270,16 +244,10 @@ impl Reactor {
         if self.sessions.is_empty() {
             return true;
         }
-        let late = self.service.clock.until(last_call).is_zero();
+        let late = self.service.clock().until(last_call).is_zero();
         if late {
             log::warn!("{} sessions left behind at shutdown", self.sessions.len());
         }
         late
     }
-}
-
-/// Lets a worker run the job, and hear of its outcome.
-fn submit(workers: &Workers, mailbox: &Arc<Mailbox>, job: Job, slot: usize, serial: u64) {
-    let mailbox = mailbox.clone();
-    workers.submit(job, move |done| mailbox.send(Message::Done { slot, serial, done }));
 }

@@ -1,38 +1,53 @@
-//! Taking clients in: one task a listener.
+//! Taking clients in: one future watches all listeners.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
 
-use async_executor::Executor;
 use async_io::{Async, Timer};
-use futures_lite::future;
+use smol::future;
 use wharf_host::{Accepted, Connection, EXHAUSTION_PAUSE, Listener};
 
-use crate::{Membership, session};
+use crate::{Membership, Spawn, session};
 
-/// Starts a task for each client, until this one is cancelled.
+/// Starts a task for each client, until it is dropped.
 pub(crate) async fn for_ever(
-    executor: Arc<Executor<'static>>,
-    listener: Async<Listener>,
+    executor: &impl Spawn,
+    listeners: &[Async<Listener>],
     membership: Membership,
-) {
+) -> io::Result<()> {
     loop {
-        match listener.get_ref().accept() {
-            Accepted::Client(arrival) => {
-                if let Some(connection) = Connection::open(&membership.service, arrival) {
-                    executor.spawn(session::serve(connection, membership.clone())).detach();
+        let (mut came, mut exhausted) = (false, false);
+        for listener in listeners {
+            match listener.get_ref().accept() {
+                Accepted::Client(arrival) => {
+                    came = true;
+                    if let Some(connection) = Connection::open(&membership.service, arrival) {
+                        executor.spawn(session::serve(connection, membership.clone()));
+                    }
                 }
-                future::yield_now().await;
-            }
-            Accepted::Nobody => {
-                if let Err(error) = listener.readable().await {
-                    wharf_host::log_limited!(Error, "listener: {error}");
-                    Timer::after(EXHAUSTION_PAUSE).await;
+                Accepted::Nobody => {}
+                Accepted::Exhausted(error) => {
+                    wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
+                    exhausted = true;
                 }
-            }
-            Accepted::Exhausted(error) => {
-                wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
-                Timer::after(EXHAUSTION_PAUSE).await;
             }
         }
+        if exhausted {
+            Timer::after(EXHAUSTION_PAUSE).await;
+        } else if came {
+            future::yield_now().await;
+        } else if let Err(error) = any_readable(listeners).await {
+            wharf_host::log_limited!(Error, "listener: {error}");
+            Timer::after(EXHAUSTION_PAUSE).await;
+        }
     }
+}
+
+async fn any_readable(listeners: &[Async<Listener>]) -> io::Result<()> {
+    poll_fn(|cx| {
+        let mut polled = listeners.iter().map(|listener| listener.poll_readable(cx));
+        polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
 }

@@ -1,7 +1,8 @@
 //! The smol driver of wharf: one task a session, on smol's executor.
 //!
-//! For programs that use smol's family already, and for those who want to read a driver as plain
-//! sequential code. Blocking work is for [`Workers`]: the threads of the `blocking` crate belong to
+//! For programs that use smol already, and to read a driver as plain sequential code.
+//! [`serve`] runs inside a smol program, on the program's executor; [`run`] brings an executor and
+//! threads of its own. Blocking work is for [`Workers`]: the threads of smol's `unblock` belong to
 //! the whole program. The others are `wharf-mio` and `wharf-threaded`; all three behave alike.
 
 #![forbid(unsafe_code)]
@@ -9,27 +10,34 @@
 
 mod accept;
 mod session;
+mod spawn;
+mod workers;
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use async_channel::{Receiver, Sender};
-use async_executor::Executor;
 use async_io::{Async, Timer, block_on};
-use futures_lite::future;
-
+use smol::Executor;
+use smol::channel::{self, Receiver, Sender};
+use smol::future;
 use wharf_host::{Listener, Service, Stop, Workers};
+
+pub use spawn::{Global, Spawn};
+
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Service::last_call).
+///
+/// It brings an executor and as many threads as there are processors. A program that has an executor
+/// uses [`serve`] instead.
 pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
-    let executor = Arc::new(Executor::new());
-    let (finished, finish) = async_channel::bounded::<Infallible>(1);
+    let executor = Executor::new();
+    let (finished, finish) = channel::bounded::<Infallible>(1);
     let helpers = thread::available_parallelism().map_or(1, usize::from) - 1;
     thread::scope(|scope| {
-        // Whoever waits on a channel that closes wakes up: dropped here, however this ends, it lets
-        // the helpers go.
+        // A channel that closes wakes up all that wait on it: dropped here, however this ends, it
+        // lets the helpers go.
         let _finished = finished;
         for _ in 0..helpers {
             let thread = thread::Builder::new().name("wharf-smol".into());
@@ -44,6 +52,57 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
     })
 }
 
+/// Serves clients on `executor` until `stop` is called, and is ready when the last session has
+/// ended, or at the server's [last call](Service::last_call).
+///
+/// This future accepts clients, and spawns one task for each of them on `executor`. It starts no
+/// threads but those of [`Workers`], where calls of storage and accounts run. To stop the server
+/// without blocking a thread, call [`Stop::call`] and await this future to the end. Where it is
+/// dropped before, its sessions are dropped too, and their clients hear nothing.
+///
+/// Fails when a listener cannot be watched, or the first thread of the worker pool not be started.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use wharf_host::{Listener, Service, Stop};
+/// async fn serve(service: Arc<Service>, listeners: Vec<Listener>) -> std::io::Result<()> {
+///     let stop = Stop::new()?;
+///     let server = wharf_smol::serve(wharf_smol::Global, service, listeners, stop.clone());
+///     let server = smol::spawn(server);
+///     // Here the program does what else it has to do.
+///     stop.call();
+///     server.await
+/// }
+/// ```
+pub async fn serve(
+    executor: impl Spawn,
+    service: Arc<Service>,
+    listeners: Vec<Listener>,
+    stop: Stop,
+) -> io::Result<()> {
+    let (stopper, stopped) = channel::bounded(1);
+    let (_present, dropped) = channel::bounded(1);
+    let (alive, all_gone) = channel::bounded::<Infallible>(1);
+    let workers = Arc::new(Workers::start(&service)?);
+    let membership =
+        Membership { service: service.clone(), workers, stopped, dropped, _alive: alive };
+    let watched: io::Result<Vec<_>> = listeners.into_iter().map(Async::new_nonblocking).collect();
+    let listeners = watched?;
+    let stop = Async::new_nonblocking(stop)?;
+    future::or(stop.readable(), accept::for_ever(&executor, &listeners, membership)).await?;
+    drop(listeners);
+    stopper.close();
+    let all_gone = async {
+        let _ = all_gone.recv().await;
+    };
+    let last_call = async {
+        Timer::after(service.clock().until(service.last_call())).await;
+        log::warn!("sessions left behind at shutdown");
+    };
+    future::or(all_gone, last_call).await;
+    Ok(())
+}
+
 /// What a session holds of the service.
 #[derive(Clone)]
 struct Membership {
@@ -51,39 +110,8 @@ struct Membership {
     workers: Arc<Workers>,
     /// Closed when the server stops.
     stopped: Receiver<Infallible>,
+    /// Closed when [`serve`] ends, or is dropped.
+    dropped: Receiver<Infallible>,
     /// Closed when the last holder is gone.
     _alive: Sender<Infallible>,
-}
-
-async fn serve(
-    executor: &Arc<Executor<'static>>,
-    service: Arc<Service>,
-    listeners: Vec<Listener>,
-    stop: Stop,
-) -> io::Result<()> {
-    let (stopper, stopped) = async_channel::bounded(1);
-    let (alive, all_gone) = async_channel::bounded::<Infallible>(1);
-    let workers = Arc::new(Workers::start(&service)?);
-    let membership = Membership { service: service.clone(), workers, stopped, _alive: alive };
-    let mut acceptors = Vec::new();
-    for listener in listeners {
-        let listener = Async::new_nonblocking(listener)?;
-        let clients = accept::for_ever(executor.clone(), listener, membership.clone());
-        acceptors.push(executor.spawn(clients));
-    }
-    drop(membership);
-    Async::new_nonblocking(stop)?.readable().await?;
-    for acceptor in acceptors {
-        acceptor.cancel().await;
-    }
-    stopper.close();
-    let all_gone = async {
-        let _ = all_gone.recv().await;
-    };
-    let last_call = async {
-        Timer::after(service.clock.until(service.last_call())).await;
-        log::warn!("sessions left behind at shutdown");
-    };
-    future::or(all_gone, last_call).await;
-    Ok(())
 }

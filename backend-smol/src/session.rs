@@ -7,17 +7,26 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Recv, Sender};
 use async_io::{Async, Timer};
-use futures_lite::{Stream, future};
+use smol::channel::Recv;
+use smol::future;
 use socket2::Socket;
 use wharf_host::proto::Instant;
-use wharf_host::{Connection, Done, Readiness, Turn, Workers};
+use wharf_host::{Connection, Readiness, Turn};
 
 use crate::Membership;
+use crate::workers::CompletionQueue;
 
-/// Serves one client to the end.
+/// Serves one client to the end, or until the server is dropped.
 pub(crate) async fn serve(connection: Connection, membership: Membership) {
+    let dropped = membership.dropped.clone();
+    let dropped = async move {
+        let _ = dropped.recv().await;
+    };
+    future::or(serve_to_the_end(connection, membership), dropped).await;
+}
+
+async fn serve_to_the_end(connection: Connection, membership: Membership) {
     let watched = Async::new_nonblocking(connection.control_socket().clone());
     let outcome = match watched {
         Ok(control) => {
@@ -53,11 +62,7 @@ impl SessionTask {
         loop {
             let turn = self.connection.turn();
             while let Some(job) = self.connection.next_job() {
-                let desk = self.done.sender.clone();
-                membership.workers.submit(job, move |done| {
-                    // It fails where the session has gone, and drops what nobody waits for here.
-                    let _ = desk.try_send(done);
-                });
+                self.done.submit(job);
             }
             if turn == Turn::Over {
                 return Ok(());
@@ -77,7 +82,7 @@ impl SessionTask {
             let called = news.await;
             if called {
                 stopping = true;
-                self.connection.shut_down(service.clock.now().instant + service.shutdown_grace);
+                self.connection.shut_down(service.transfer_deadline());
             }
         }
     }
@@ -101,7 +106,7 @@ impl SessionTask {
         if self.timer.0 == deadline {
             return;
         }
-        let clock = membership.service.clock;
+        let clock = membership.service.clock();
         let timer = deadline.map_or_else(Timer::never, |at| Timer::after(clock.until(at)));
         self.timer = (deadline, timer);
     }
@@ -123,7 +128,7 @@ impl SessionTask {
             self.connection.data_ready(data);
             news |= data.any();
         }
-        while let Poll::Ready(Some(done)) = self.done.receiver.as_mut().poll_next(cx) {
+        while let Poll::Ready(Some(done)) = self.done.poll_next(cx) {
             self.connection.complete(done);
             news = true;
         }
@@ -135,32 +140,6 @@ impl SessionTask {
             return Poll::Ready(true);
         }
         if news { Poll::Ready(false) } else { Poll::Pending }
-    }
-}
-
-/// Where workers leave what they have done.
-struct CompletionQueue {
-    sender: Sender<Done>,
-    receiver: Pin<Box<Receiver<Done>>>,
-    workers: Arc<Workers>,
-}
-
-impl CompletionQueue {
-    fn new(workers: Arc<Workers>) -> Self {
-        let (sender, receiver) = async_channel::unbounded();
-        Self { sender, receiver: Box::pin(receiver), workers }
-    }
-}
-
-impl Drop for CompletionQueue {
-    /// What has come meanwhile may be a file: to let go of that may block.
-    fn drop(&mut self) {
-        self.receiver.close();
-        while let Ok(done) = self.receiver.try_recv() {
-            if let Some(job) = done.discard() {
-                self.workers.submit(job, drop);
-            }
-        }
     }
 }
 

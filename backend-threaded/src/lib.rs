@@ -48,7 +48,7 @@ impl Live {
         let last_call = service.last_call();
         let mut count = self.lock();
         while *count > 0 {
-            let left = service.clock.until(last_call);
+            let left = service.clock().until(last_call);
             if left.is_zero() {
                 log::warn!("{} sessions left behind at shutdown", *count);
                 return;

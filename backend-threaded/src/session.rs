@@ -21,7 +21,7 @@ pub(crate) fn serve(
     loop {
         if !stopping && stop.is_called() {
             stopping = true;
-            connection.shut_down(service.clock.now().instant + service.shutdown_grace);
+            connection.shut_down(service.transfer_deadline());
         }
         let turn = connection.turn();
         while let Some(job) = connection.next_job() {
@@ -35,7 +35,7 @@ pub(crate) fn serve(
         let patience = if came || turn == Turn::Again {
             Some(Duration::ZERO)
         } else {
-            connection.deadline().map(|deadline| service.clock.until(deadline))
+            connection.deadline().map(|deadline| service.clock().until(deadline))
         };
         wait(&mut connection, &mut desk, stop, stopping, patience);
     }

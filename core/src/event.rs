@@ -201,6 +201,8 @@ pub enum Denial {
     Refused,
     /// The accounts could not be asked.
     Unavailable,
+    /// The accounts failed where they should not have: they panicked. The session ends.
+    Failed,
     /// All is right, but the account has as many sessions as it may have.
     TooManySessions,
     /// Too many logins have failed from the client's address; nothing was looked at.
@@ -214,6 +216,7 @@ impl fmt::Display for Denial {
             Self::Unavailable => "accounts unavailable",
             Self::TooManySessions => "too many sessions of the account",
             Self::CoolingDown => "too many failed logins",
+            Self::Failed => "the accounts have failed",
         })
     }
 }

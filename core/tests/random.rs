@@ -150,13 +150,14 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Authenticate { id, .. } => {
             let granted =
                 |rights: Permissions| Ok(Grant { rights: rights.into(), ..Grant::default() });
-            let outcome = match how % 7 {
+            let outcome = match how % 8 {
                 1 => Err(Denial::Refused),
                 2 => Err(Denial::Unavailable),
                 3 => granted(Permissions::READ_ONLY),
                 4 => Ok(Grant { tls: TlsRequired::All, ..Grant::default() }),
                 5 => Err(Denial::TooManySessions),
                 6 => Err(Denial::CoolingDown),
+                7 => Err(Denial::Failed),
                 _ => granted(Permissions::ALL),
             };
             Event::Authenticated { id: *id, outcome }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
 //! | `transfer` | file bytes to the data connection and back, and the digests of files |
-//! | `server` | what all sessions share: [`Service`], [`Listener`], [`AdmissionControl`] and more |
+//! | `server` | what all sessions share: [`Service`], [`Listener`], [`Stop`] and more |
 //! | [`tls`] | certificates, and whose TLS sessions are resumed: [`Tls`](tls::Tls) |
 //! | `wire` | the bytes of one TCP connection |
 //! | `workers` | threads for blocking work: [`Workers`] |
@@ -15,13 +15,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-/// Whether MODE Z was built in; where not, [`SessionConfig::mode_z`](proto::SessionConfig) has to be
-/// off.
-pub const MODE_Z: bool = cfg!(feature = "mode-z");
+/// Whether MODE Z was built in.
+const MODE_Z: bool = cfg!(feature = "mode-z");
 
-/// Whether digests were built in; where not, [`SessionConfig::digests`](proto::SessionConfig) has to
-/// be off.
-pub const DIGESTS: bool = cfg!(feature = "digests");
+/// Whether digests were built in.
+const DIGESTS: bool = cfg!(feature = "digests");
 
 mod connection;
 mod server;
@@ -35,14 +33,12 @@ mod transfer;
 mod wire;
 mod workers;
 
-pub use connection::job::{Done, Job, Lane};
+pub use connection::job::{Done, Job};
 pub use connection::{Connection, DataSocket, Turn};
 pub use server::{
-    Accepted, AdmissionControl, Arrival, Clock, EXHAUSTION_PAUSE, Failures, Listener, OpenPorts,
-    PassivePorts, PassivePortsError, Permit, Service, SiteHandler, SiteRequest, Stop,
-    affordable_sessions,
+    Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Listener, PassivePorts, PassivePortsError, Service,
+    ServiceSettings, SiteHandler, SiteRequest, Stop, StopWhenDropped,
 };
-pub use transfer::memory::TransferMemory;
 pub use wharf_accounts as accounts;
 pub use wharf_accounts::{
     Account, Accounts, Attempt, ClientCertificate, Credential, SimpleAccounts,
@@ -57,4 +53,4 @@ pub use wharf_storage::{
 #[cfg(feature = "directory")]
 pub use wharf_storage::{Directory, Durability};
 pub use wire::Readiness;
-pub use workers::Workers;
+pub use workers::{Lane, Workers};

@@ -1,72 +1,124 @@
-//! Starting a server that has been set up.
+//! From settings to a running server, or to its parts.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
-use wharf_host::proto::TlsRequired;
-use wharf_host::{
-    Accounts, AdmissionControl, Clock, Failures, Listener, OpenPorts, SimpleAccounts, Stop,
-    TransferMemory, affordable_sessions,
-};
+use wharf_host::{Accounts, Arrival, Listener, Service, SimpleAccounts, Stop};
 
-use super::ServerBuilder;
+use super::{ServerBuilder, Socket};
 use crate::backend::Backend;
+use crate::error::StartError;
 use crate::server::Server;
 use crate::signals;
 
-/// How long failed logins of an address are added up.
-const FAILURES_WINDOW: Duration = Duration::from_secs(600);
+/// The parts of a server, for a driver that the program calls itself: `run` and `serve` of
+/// [`wharf::drivers`](crate::drivers), or one of its own.
+///
+/// The addresses are open by now: clients that come wait until the driver accepts them.
+#[derive(Debug)]
+#[must_use = "no client is served before a driver is given the parts"]
+#[non_exhaustive]
+pub struct Parts {
+    /// What all sessions share.
+    pub service: Arc<Service>,
+    /// Where clients come in.
+    pub listeners: Vec<Listener>,
+    /// Stops the server; the driver watches it.
+    pub stop: Stop,
+    /// The addresses that it listens on, as [`Server::addresses`].
+    pub addresses: Vec<SocketAddr>,
+    /// The addresses for implicit FTPS, as [`Server::implicit_addresses`].
+    pub implicit_addresses: Vec<SocketAddr>,
+}
 
 /// A server that has its addresses, and serves no client yet. Dropped, it lets go of them.
 #[derive(Debug)]
-#[must_use = "it serves nobody before `spawn`"]
+#[must_use = "no client is served before `spawn`"]
 pub struct Bound {
-    server: Arc<wharf_host::Service>,
-    listeners: Vec<Listener>,
-    addresses: Vec<SocketAddr>,
-    implicit_addresses: Vec<SocketAddr>,
+    parts: Parts,
     backend: Backend,
 }
 
 impl Bound {
     /// Returns the addresses that it listens on, as [`Server::addresses`].
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.parts.addresses
     }
 
     /// Returns the addresses for implicit FTPS, as [`Server::implicit_addresses`].
     pub fn implicit_addresses(&self) -> &[SocketAddr] {
-        &self.implicit_addresses
+        &self.parts.implicit_addresses
     }
 
     /// Starts to serve, on threads of its own. See [`ServerBuilder::spawn`] for what signals do then.
-    pub fn spawn(self) -> io::Result<Server> {
-        let Self { server, listeners, addresses, implicit_addresses, backend } = self;
-        signals::survive()?;
-        let stop = Stop::new()?;
+    pub fn spawn(self) -> Result<Server, StartError> {
+        let driver = self.backend.driver();
+        self.run_with(driver)
+    }
+
+    /// Starts to serve by this driver; see [`ServerBuilder::run_with`].
+    pub fn run_with(
+        self,
+        driver: impl FnOnce(Arc<Service>, Vec<Listener>, Stop) -> io::Result<()> + Send + 'static,
+    ) -> Result<Server, StartError> {
+        let Parts { service, listeners, stop, addresses, implicit_addresses } =
+            self.into_parts()?;
         let stopper = stop.clone();
         let thread = thread::Builder::new().name("wharf".into());
-        let thread = thread.spawn(move || backend.run(server, listeners, stopper));
-        let thread = thread.map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
-        })?;
-        Ok(Server { addresses, implicit_addresses, stop, thread: Some(thread) })
+        let thread = thread.spawn(move || driver(service, listeners, stopper));
+        let thread = Some(thread.map_err(StartError::system("start a thread"))?);
+        Ok(Server { addresses, implicit_addresses, stop, thread })
+    }
+
+    /// Returns the parts, for a driver that the program calls itself; see [`ServerBuilder::build`].
+    pub fn into_parts(self) -> Result<Parts, StartError> {
+        signals::survive().map_err(StartError::system("handle SIGXFSZ and SIGPIPE"))?;
+        Ok(self.parts)
     }
 }
 
 impl ServerBuilder {
     /// Starts the server on threads of its own; as [`bind`](Self::bind) and [`Bound::spawn`].
     ///
-    /// Fails when a setting is missing or wrong, or an address cannot be listened on.
+    /// Fails when a setting is missing or makes no sense, or an address cannot be listened on.
     ///
     /// From then on SIGXFSZ and SIGPIPE do not end the process: an upload that goes past
     /// `RLIMIT_FSIZE` fails alone, with 552, and so does a transfer to a client that is gone.
     /// Handlers that the program has for them go on to be called.
-    pub fn spawn(self) -> io::Result<Server> {
+    pub fn spawn(self) -> Result<Server, StartError> {
         self.bind()?.spawn()
+    }
+
+    /// Starts the server on one thread, which runs a driver that is not one of wharf's.
+    ///
+    /// The driver accepts clients from the listeners and drives a
+    /// [`Connection`](crate::host::Connection) for each, until the stop is called and the last
+    /// session has ended. `examples/driver.rs` is one. Signals are as after [`spawn`](Self::spawn).
+    ///
+    /// ```
+    /// use wharf::{Memory, Permissions, Server};
+    ///
+    /// let server = Server::builder().storage(Memory::new()).anonymous(Permissions::READ_ONLY);
+    /// # #[cfg(feature = "mio")]
+    /// server.run_with(wharf::drivers::mio::run)?.shutdown()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn run_with(
+        self,
+        driver: impl FnOnce(Arc<Service>, Vec<Listener>, Stop) -> io::Result<()> + Send + 'static,
+    ) -> Result<Server, StartError> {
+        self.bind()?.run_with(driver)
+    }
+
+    /// Listens on the addresses, and returns the parts of the server to a program that drives them
+    /// itself, on threads or an executor of its own. It starts no thread.
+    ///
+    /// [`backend`](Self::backend) has no effect. Signals are as after [`spawn`](Self::spawn).
+    pub fn build(self) -> Result<Parts, StartError> {
+        self.bind()?.into_parts()
     }
 
     /// Listens on the addresses, and serves no client yet: those that come wait.
@@ -84,78 +136,43 @@ impl ServerBuilder {
     /// bound.spawn()?.shutdown()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn bind(mut self) -> io::Result<Bound> {
-        if let Some(mistake) = self.mistake.take() {
-            return Err(mistake);
-        }
+    pub fn bind(mut self) -> Result<Bound, StartError> {
+        self.check()?;
         let accounts = self.take_accounts()?;
-        self.set_up_tls()?;
-        self.session.mode_z &= wharf_host::MODE_Z;
-        if self.listen.is_empty() && self.listen_implicit.is_empty() {
-            self.listen.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let stop = Stop::new().map_err(StartError::system("make a pair of sockets"))?;
+        if self.listen.is_empty() && self.listen_implicit.is_empty() && self.connections.is_empty()
+        {
+            self.listen.push(Socket::Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
         }
-        let all = [&self.listen[..], &self.listen_implicit].concat();
-        let mut listeners = Vec::new();
-        for &address in &self.listen {
-            listeners.push(bind(address, &all)?);
+        let all = self.listen.iter().chain(&self.listen_implicit);
+        let all: Vec<_> = all.filter_map(Socket::address).collect();
+        let mut listeners = open(std::mem::take(&mut self.listen), &all)?;
+        let implicit = open(std::mem::take(&mut self.listen_implicit), &all)?;
+        let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let implicit_addresses: Vec<_> = implicit.iter().map(Listener::address).collect();
+        listeners.extend(implicit.into_iter().map(Listener::with_implicit_tls));
+        if !self.connections.is_empty() {
+            let stop = listeners.is_empty().then_some(&stop);
+            listeners.push(adopt(std::mem::take(&mut self.connections), stop)?);
         }
-        for &address in &self.listen_implicit {
-            listeners.push(bind(address, &all)?.with_implicit_tls());
-        }
-        let mut addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
-        let implicit_addresses = addresses.split_off(self.listen.len());
-        let server = Arc::new(wharf_host::Service {
-            session: Arc::new(self.session),
-            accounts,
-            hosts: self.hosts,
-            tls: self.tls.map(Arc::new),
-            sessions: AdmissionControl::new(
-                affordable_sessions(self.max_sessions),
-                self.max_sessions_per_address,
-            ),
-            failures: Failures::new(
-                self.login_failures_per_address,
-                FAILURES_WINDOW,
-                self.login_cool_down,
-            ),
-            logins_at_once: self.logins_at_once.max(1),
-            storage_threads: self.storage_threads.max(1),
-            stuck_calls: self.stuck_calls,
-            transfer_memory: TransferMemory::new(self.max_transfer_memory),
-            passive_ports: OpenPorts::new(self.passive_ports),
-            site_handlers: self.site_handlers,
-            shutdown_grace: self.shutdown_grace,
-            clock: Clock::start(),
-        });
-        Ok(Bound { server, listeners, addresses, implicit_addresses, backend: self.backend })
+        let tls = self.tls.map(|tls| tls.resumption(self.tls_policy.resumption));
+        self.service.tls = tls.map(|tls| (tls, self.tls_policy));
+        let service = Arc::new(Service::new(accounts, self.service));
+        let parts = Parts { service, listeners, stop, addresses, implicit_addresses };
+        Ok(Bound { parts, backend: self.backend })
     }
 
-    fn set_up_tls(&mut self) -> io::Result<()> {
-        match self.tls.take() {
-            Some(tls) => {
-                self.tls = Some(tls.resumption(self.tls_policy.resumption));
-                self.session.tls = Some(self.tls_policy);
-                Ok(())
-            }
-            None if self.tls_policy.required != TlsRequired::None => {
-                mistake("TLS is required: call `tls` with a certificate")
-            }
-            None if !self.listen_implicit.is_empty() => {
-                mistake("implicit TLS needs a certificate: call `tls`")
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn take_accounts(&mut self) -> io::Result<Arc<dyn Accounts>> {
+    fn take_accounts(&mut self) -> Result<Arc<dyn Accounts>, StartError> {
         if let Some(accounts) = self.accounts.take() {
             return Ok(accounts);
         }
         let Some(storage) = self.storage.take() else {
-            return mistake("nothing to serve: call `storage` or `accounts`");
+            let problem = "there is nothing to serve: call `storage` or `accounts`";
+            return Err(StartError::setting("storage", problem));
         };
         if self.anonymous.is_none() && self.users.is_empty() {
-            return mistake("nobody could log in: call `anonymous`, `user` or `accounts`");
+            let problem = "no client could log in: call `anonymous`, `user` or `accounts`";
+            return Err(StartError::setting("anonymous", problem));
         }
         let mut accounts = SimpleAccounts::new(storage);
         if let Some(permissions) = self.anonymous {
@@ -168,15 +185,40 @@ impl ServerBuilder {
     }
 }
 
-fn mistake<T>(text: &str) -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+impl Socket {
+    fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Open(listener) => listener.local_addr().ok(),
+        }
+    }
 }
 
-/// Listens on one of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address of
+/// Listens on some of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address of
 /// their own on the same port.
-fn bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<Listener> {
-    let dual = !all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
-    Listener::bind(address, dual).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-    })
+fn open(sockets: Vec<Socket>, all: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
+    let open = |socket| match socket {
+        Socket::Address(address) => {
+            let dual = !all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+            Listener::bind(address, dual).map_err(|error| StartError::listen(address, error))
+        }
+        Socket::Open(listener) => Listener::from_std(listener)
+            .map_err(|error| StartError::listen("the socket given", error)),
+    };
+    sockets.into_iter().map(open).collect()
+}
+
+/// Makes a listener of connections that there are already; `stop` is called when the last of them
+/// has ended.
+fn adopt(connections: Vec<OwnedFd>, stop: Option<&Stop>) -> Result<Listener, StartError> {
+    let stop = stop.map(|stop| Arc::new(stop.when_dropped()));
+    let arrivals = connections.into_iter().map(|stream| {
+        let arrival = Arrival::from_stream(stream)?;
+        Ok(match &stop {
+            Some(stop) => arrival.stops_at_end(stop.clone()),
+            None => arrival,
+        })
+    });
+    let listener = arrivals.collect::<io::Result<_>>().and_then(Listener::from_connected);
+    listener.map_err(StartError::system("serve the connected socket"))
 }

@@ -1,18 +1,26 @@
 //! Setting up TLS.
 
-use std::net::ToSocketAddrs;
+use std::fmt;
+use std::net::{TcpListener, ToSocketAddrs};
 
 use wharf_host::proto::{Resumption, TlsRequired, UploadEnd};
 use wharf_host::tls::Tls;
 
-use super::ServerBuilder;
+use super::{ServerBuilder, Socket};
 
 impl ServerBuilder {
     /// As [`listen`](Self::listen), for clients that begin with a TLS handshake (implicit FTPS).
     /// Needs [`tls`](Self::tls).
-    pub fn listen_implicit(mut self, address: impl ToSocketAddrs) -> Self {
-        let addresses = self.resolve(address);
-        self.listen_implicit.extend(addresses);
+    pub fn listen_implicit(mut self, address: impl ToSocketAddrs + fmt::Debug) -> Self {
+        let addresses = self.resolve("listen_implicit", address);
+        self.listen_implicit.extend(addresses.into_iter().map(Socket::Address));
+        self
+    }
+
+    /// As [`listener`](Self::listener), for clients that begin with a TLS handshake (implicit FTPS).
+    /// Needs [`tls`](Self::tls).
+    pub fn listener_implicit(mut self, listener: TcpListener) -> Self {
+        self.listen_implicit.push(Socket::Open(listener));
         self
     }
 
@@ -22,7 +30,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets what everybody has to protect by TLS; nothing when unset. Needs [`tls`](Self::tls).
+    /// Sets what all clients have to protect by TLS; nothing when unset. Needs [`tls`](Self::tls).
     pub fn tls_required(mut self, required: TlsRequired) -> Self {
         self.tls_policy.required = required;
         self

@@ -7,7 +7,9 @@ use wharf::{
     Account, Accounts, Attempt, Backend, Credential, Denial, Memory, Permissions, SimpleAccounts,
 };
 
-use crate::support::{Client, Gate, LIMIT, address, for_each_driver, server, wait_until};
+use crate::support::{
+    Client, Gate, LIMIT, accounts_server, address, for_each_driver, server, wait_until,
+};
 
 for_each_driver!(
     too_many_failures_keep_an_address_out_for_a_while,
@@ -72,7 +74,7 @@ impl Accounts for AsTold {
 
 fn only_wrong_passwords_count(backend: Backend) {
     let accounts = SimpleAccounts::new(Arc::new(Memory::new())).anonymous(Permissions::ALL);
-    let server = server(backend, Memory::new()).accounts(AsTold(accounts));
+    let server = accounts_server(backend, AsTold(accounts));
     let server = server.login_delay(Duration::ZERO).login_attempts(2);
     let server = server.login_failures_per_address(2).login_cool_down(LIMIT * 6).spawn().unwrap();
     fail(&server);
@@ -106,7 +108,7 @@ impl Accounts for Refusing {
 /// None of them has failed when the others send theirs, but before their turn comes.
 fn guesses_in_line_are_counted_too(backend: Backend) {
     let gate = Gate::new();
-    let server = server(backend, Memory::new()).accounts(Refusing(gate.clone()));
+    let server = accounts_server(backend, Refusing(gate.clone()));
     let server = server.login_delay(Duration::ZERO).logins_at_once(1);
     let server = server.login_failures_per_address(3).login_cool_down(LIMIT * 6).spawn().unwrap();
     let mut clients: Vec<_> = (0..8).map(|_| Client::connect(&server)).collect();

@@ -6,7 +6,7 @@ use std::thread;
 
 use wharf::{Account, Accounts, Attempt, Backend, Denial, Memory, Permissions, SimpleAccounts};
 
-use crate::support::{Client, Gate, LIMIT, for_each_driver, server, wait_until};
+use crate::support::{Client, Gate, LIMIT, accounts_server, for_each_driver, wait_until};
 
 for_each_driver!(
     a_flood_of_logins_waits_in_line,
@@ -61,7 +61,7 @@ fn send_logins(server: &wharf::Server, count: usize) -> Vec<Client> {
 /// More of them than the threads that a driver has for storage calls.
 fn a_flood_of_logins_waits_in_line(backend: Backend) {
     let accounts = Slow::new(Memory::new().with_file("/file", "content"));
-    let server = server(backend, Memory::new()).accounts(accounts.clone());
+    let server = accounts_server(backend, accounts.clone());
     let server = server.logins_at_once(AT_ONCE).spawn().unwrap();
     let mut early = Client::connect(&server);
     early.ask("USER early", 331);
@@ -82,7 +82,7 @@ fn a_flood_of_logins_waits_in_line(backend: Backend) {
 /// Those whose login never began go without it, and leave nothing behind.
 fn shutting_down_while_logins_wait(backend: Backend) {
     let accounts = Slow::new(Memory::new());
-    let server = server(backend, Memory::new()).accounts(accounts.clone());
+    let server = accounts_server(backend, accounts.clone());
     let server = server.logins_at_once(AT_ONCE).spawn().unwrap();
     let waiting = send_logins(&server, 20);
     accounts.gate.wait_for(AT_ONCE);
@@ -95,7 +95,7 @@ fn shutting_down_while_logins_wait(backend: Backend) {
 
 fn logins_that_wait_are_heard_before_the_end(backend: Backend) {
     let accounts = Slow::new(Memory::new());
-    let server = server(backend, Memory::new()).accounts(accounts.clone());
+    let server = accounts_server(backend, accounts.clone());
     let server = server.logins_at_once(AT_ONCE).shutdown_grace(LIMIT * 6).spawn().unwrap();
     let mut idle = Client::connect(&server);
     let mut waiting = send_logins(&server, 20);

@@ -5,6 +5,7 @@ mod support;
 
 mod crowds;
 mod digests;
+mod embedding;
 mod failures;
 mod hangup;
 mod limits;
@@ -14,6 +15,7 @@ mod memory;
 mod mode_z;
 mod no_data;
 mod overtaking;
+mod panics;
 mod passive;
 mod ports;
 mod rates;

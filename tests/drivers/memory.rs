@@ -68,7 +68,8 @@ fn an_upload_without_room_leaves_nothing_behind(backend: Backend) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("old"), "old").unwrap();
     let server = server(backend, Directory::open(folder.path()).unwrap())
-        .max_transfer_memory(1)
+        // As much as one upload takes.
+        .max_transfer_memory(64 << 10)
         .spawn()
         .unwrap();
     let mut first = Client::log_in(&server);

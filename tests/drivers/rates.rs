@@ -10,7 +10,7 @@ use flate2::write::ZlibEncoder;
 use wharf::{Account, Accounts, Attempt, Backend, Denial, Memory, Rates, Server, SimpleAccounts};
 
 use crate::support::{
-    Client, ClientTls, TlsStream, for_each_driver, noise, tls_server, wait_until,
+    Client, ClientTls, TlsStream, accounts_server, for_each_driver, noise, tls, wait_until,
 };
 
 for_each_driver!(
@@ -40,7 +40,7 @@ fn start(backend: Backend, files: &Memory, rate: u64) -> Server {
     let accounts = accounts.anonymous(wharf::Permissions::ALL);
     let rate = NonZeroU64::new(rate);
     let rates = Rates { download: rate, upload: rate };
-    tls_server(backend, files.clone()).accounts(Limited { accounts, rates }).spawn().unwrap()
+    accounts_server(backend, Limited { accounts, rates }).tls(tls()).spawn().unwrap()
 }
 
 /// Logs in as the one who is held back.
@@ -103,7 +103,7 @@ fn what_expands_takes_its_time(backend: Backend) {
     let rates = Rates { download: None, upload: NonZeroU64::new(100_000) };
     let accounts = SimpleAccounts::new(Arc::new(files.clone()));
     let accounts = Limited { accounts: accounts.anonymous(wharf::Permissions::ALL), rates };
-    let server = tls_server(backend, files.clone()).accounts(accounts);
+    let server = accounts_server(backend, accounts).tls(tls());
     let server = server.data_timeout(Duration::from_secs(2)).spawn().unwrap();
     let mut client = limited(&server, None);
     client.ask("MODE Z", 200);

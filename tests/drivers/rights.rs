@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wharf::proto::VirtualPath;
 use wharf::{Backend, Directory, Memory, Permissions, Server, SimpleAccounts, Storage};
 
-use crate::support::{Client, for_each_driver, server};
+use crate::support::{Client, accounts_server, for_each_driver};
 
 for_each_driver!(
     renaming_does_not_replace,
@@ -21,7 +21,7 @@ fn start(backend: Backend, files: impl Storage + Clone + 'static, users: &[&str]
     for letters in users {
         accounts = accounts.user(*letters, "secret", Permissions::parse(letters).unwrap());
     }
-    server(backend, files).accounts(accounts).spawn().unwrap()
+    accounts_server(backend, accounts).spawn().unwrap()
 }
 
 /// Logs in as the user who has these letters.
@@ -102,8 +102,7 @@ fn drop_box(backend: Backend, storage: Arc<dyn Storage>, atomic: bool) {
     for letters in ["eln", "elnr"] {
         accounts = accounts.user(letters, "secret", Permissions::parse(letters).unwrap());
     }
-    let server =
-        server(backend, Memory::new()).accounts(accounts).atomic_uploads(atomic).spawn().unwrap();
+    let server = accounts_server(backend, accounts).atomic_uploads(atomic).spawn().unwrap();
     let mut client = with(&server, "eln");
     let mut reader = with(&server, "elnr");
     client.pasv();

@@ -9,8 +9,8 @@ use std::time::Duration;
 use wharf::{Account, Accounts, Attempt, Backend, Denial, Memory};
 
 use crate::support::{
-    Call, Client, Faulty, Gate, LIMIT, address, for_each_driver, noise, read_all, server,
-    wait_until,
+    Call, Client, Faulty, Gate, LIMIT, accounts_server, address, for_each_driver, noise, read_all,
+    server, wait_until,
 };
 
 for_each_driver!(
@@ -163,7 +163,7 @@ fn a_login_that_fails_meanwhile_does_not_hold_it_up(backend: Backend) {
         }
     }
     let gate = Gate::new();
-    let server = server(backend, Memory::new()).accounts(Slow(gate.clone()));
+    let server = accounts_server(backend, Slow(gate.clone()));
     let server = server.login_delay(LIMIT * 6).shutdown_grace(LIMIT * 6).spawn().unwrap();
     let mut idle = Client::connect(&server);
     let mut client = Client::connect(&server);

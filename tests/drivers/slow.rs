@@ -1,4 +1,4 @@
-//! What blocks or panics in one session is nothing to the others.
+//! What blocks in one session is nothing to the others.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -9,16 +9,13 @@ use wharf::{
     SiteRequest,
 };
 
-use crate::support::{Call, Client, Faulty, Gate, for_each_driver, server};
+use crate::support::{Call, Client, Faulty, Gate, accounts_server, for_each_driver, server};
 
 for_each_driver!(
     one_slow_call_harms_nobody,
     four_slow_calls_harm_nobody,
     a_slow_login_harms_nobody,
     a_slow_site_command_harms_nobody,
-    a_storage_that_panics_ends_its_session_alone,
-    a_login_that_panics_ends_its_session_alone,
-    a_site_command_that_panics_ends_its_session_alone,
     an_abort_waits_for_the_storage,
     a_client_that_leaves_a_slow_call_is_cleaned_up_behind,
 );
@@ -96,7 +93,7 @@ fn a_slow_login_harms_nobody(backend: Backend) {
     let gate = Gate::new();
     let inside = gate.clone();
     let accounts = Particular::new(move || inside.pass());
-    let server = server(backend, Memory::new()).accounts(accounts);
+    let server = accounts_server(backend, accounts);
     let server = server.logins_at_once(5).spawn().unwrap();
     let mut slow: Vec<_> = (0..4).map(|_| Client::connect(&server)).collect();
     for client in &mut slow {
@@ -125,46 +122,6 @@ fn a_slow_site_command_harms_nobody(backend: Backend) {
     for client in &mut slow {
         assert_eq!(client.expect(250).text, "250 FOR IT\r\n");
     }
-}
-
-fn a_storage_that_panics_ends_its_session_alone(backend: Backend) {
-    for call in Call::ALL {
-        let server = server(backend, Faulty::new(call, None)).spawn().unwrap();
-        let mut bystander = Client::log_in(&server);
-        for _ in 0..2 {
-            let mut client = Client::log_in(&server);
-            let data = provoke(&mut client, call);
-            drop(data);
-            client.expect_hangup();
-        }
-        assert_eq!(bystander.get("RETR good"), b"Another file.");
-        Client::visit(&server);
-        drop(bystander);
-        server.shutdown().unwrap();
-    }
-}
-
-fn a_login_that_panics_ends_its_session_alone(backend: Backend) {
-    let accounts = Particular::new(|| panic!("a login panics, as the test wants it to"));
-    let server = server(backend, Memory::new()).accounts(accounts).spawn().unwrap();
-    let mut bystander = Client::log_in(&server);
-    let mut client = Client::connect(&server);
-    client.ask("USER bad", 331);
-    client.send("PASS secret");
-    client.expect_end();
-    bystander.ask("NOOP", 200);
-    Client::visit(&server);
-}
-
-fn a_site_command_that_panics_ends_its_session_alone(backend: Backend) {
-    let answer = |_: &SiteRequest| panic!("a SITE command panics, as the test wants it to");
-    let server = server(backend, Memory::new()).site_command("PANIC", "", answer).spawn().unwrap();
-    let mut bystander = Client::log_in(&server);
-    let mut client = Client::log_in(&server);
-    client.send("SITE PANIC");
-    client.expect_end();
-    bystander.ask("NOOP", 200);
-    Client::visit(&server);
 }
 
 /// ABOR comes while a read or write is out with the storage; it is obeyed when that comes back.

@@ -10,7 +10,9 @@ use wharf::{
     SimpleAccounts, SiteReply, SiteRequest,
 };
 
-use crate::support::{Call, Client, Faulty, Gate, address, for_each_driver, server, wait_until};
+use crate::support::{
+    Call, Client, Faulty, Gate, accounts_server, address, for_each_driver, server, wait_until,
+};
 
 for_each_driver!(
     several_times_more_stuck_calls_than_threads,
@@ -182,7 +184,7 @@ fn a_login_whose_client_has_gone_is_not_checked(backend: Backend) {
     let (gate, asked) = (Gate::new(), Arc::<AtomicUsize>::default());
     let inner = SimpleAccounts::new(Arc::new(Memory::new())).anonymous(Permissions::ALL);
     let accounts = Counting { inner, gate: gate.clone(), asked: asked.clone() };
-    let server = server(backend, Memory::new()).accounts(accounts);
+    let server = accounts_server(backend, accounts);
     let server = server.logins_at_once(1).max_sessions(30).spawn().unwrap();
     let ask = |user: &str| {
         let mut client = Client::connect(&server);

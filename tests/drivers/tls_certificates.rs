@@ -12,7 +12,9 @@ use wharf::{
     Denial, Memory, Permissions, SimpleAccounts, Tls, TlsRequired,
 };
 
-use crate::support::{Client, ClientTls, VERSIONS, for_each_driver, server, tls_server};
+use crate::support::{
+    Client, ClientTls, VERSIONS, accounts_server, for_each_driver, server, tls_server,
+};
 
 for_each_driver!(
     files_that_change_while_it_runs,
@@ -120,8 +122,8 @@ fn a_clients_certificate_is_its_password(backend: Backend) {
     let others = SimpleAccounts::new(Arc::new(files())).anonymous(Permissions::ALL);
     let clients = ClientCertificates::Optional(authority.roots());
     let tls = Tls::new(Certificate::self_signed(&["localhost"]).unwrap()).unwrap();
-    let server = server(backend, files()).tls(tls.client_certificates(clients));
-    let server = server.accounts(ByCertificate { ann: der, others }).spawn().unwrap();
+    let server = accounts_server(backend, ByCertificate { ann: der, others });
+    let server = server.tls(tls.client_certificates(clients)).spawn().unwrap();
     let mut client = Client::connect_tls(&server, &ann);
     client.ask("USER ann", 232);
     client.ask("PBSZ 0", 200);

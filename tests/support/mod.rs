@@ -12,10 +12,10 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wharf::{Backend, Permissions, Server, ServerBuilder, Storage};
+use wharf::{Accounts, Backend, Permissions, Server, ServerBuilder, Storage};
 
 pub(crate) use client::{Client, Reply, read_all, reset};
-pub(crate) use protected::tls_server;
+pub(crate) use protected::{tls, tls_server};
 pub(crate) use storage::{Call, Faulty, Gate};
 pub(crate) use tls::{ClientTls, TlsStream, VERSIONS, hello, read_alert};
 
@@ -50,13 +50,21 @@ macro_rules! for_each_driver {
 }
 pub(crate) use for_each_driver;
 
-/// A server on a free port that gives these files to anybody. Dropped, it stops almost at once.
+/// A server on a free port that gives these files to all clients. Dropped, it stops almost at once.
 pub(crate) fn server(backend: Backend, storage: impl Storage + 'static) -> ServerBuilder {
-    Server::builder()
-        .backend(backend)
-        .storage(storage)
-        .anonymous(Permissions::ALL)
-        .shutdown_grace(Duration::ZERO)
+    bare_server(backend).storage(storage).anonymous(Permissions::ALL)
+}
+
+/// A server on a free port with these accounts. Dropped, it stops almost at once.
+pub(crate) fn accounts_server(
+    backend: Backend,
+    accounts: impl Accounts + 'static,
+) -> ServerBuilder {
+    bare_server(backend).accounts(accounts)
+}
+
+fn bare_server(backend: Backend) -> ServerBuilder {
+    Server::builder().backend(backend).shutdown_grace(Duration::ZERO)
 }
 
 pub(crate) fn address(server: &Server) -> SocketAddr {

@@ -10,9 +10,14 @@ use super::{Client, server};
 
 /// A [`server`] with a certificate of its own.
 pub(crate) fn tls_server(backend: Backend, storage: impl Storage + 'static) -> ServerBuilder {
+    server(backend, storage).tls(tls())
+}
+
+/// A certificate, made once.
+pub(crate) fn tls() -> Tls {
     static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
     let certificate = CERTIFICATE.get_or_init(|| Certificate::self_signed(&["localhost"]).unwrap());
-    server(backend, storage).tls(Tls::new(certificate.clone()).unwrap())
+    Tls::new(certificate.clone()).unwrap()
 }
 
 impl Client {

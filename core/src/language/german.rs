@@ -349,6 +349,8 @@ static TEXTS: &[(&str, &str)] = &[
      "Die folgenden SITE-Befehle sind implementiert:"),
     ("The following commands are implemented:",
      "Die folgenden Befehle sind implementiert:"),
+    ("The login could not be checked.",
+     "Die Anmeldung konnte nicht geprüft werden."),
     ("The passive port failed; try again.",
      "Der passive Port ist ausgefallen; versuchen Sie es erneut."),
     ("The pattern is too long.",

@@ -9,8 +9,9 @@ use crate::event::{Denial, Grant, RequestId};
 use crate::language::ENGLISH;
 use crate::time::Now;
 
-use super::security::{Protection, Security};
-use super::state::{Awaiting, Login, LoginStep, NotAwaited, Parameters, Range, Work};
+use super::state::{
+    Awaiting, Login, LoginStep, NotAwaited, Parameters, Protection, Range, Security, Work,
+};
 use super::{COOLING_DOWN, LOG_IN_FIRST, Session, trim};
 
 /// The text of 530 where an account has all its sessions.
@@ -163,6 +164,9 @@ impl Session {
         if why == Denial::CoolingDown {
             return self.end(421, COOLING_DOWN, now);
         }
+        if why == Denial::Failed {
+            return self.end(421, "The login could not be checked.", now);
+        }
         if self.failed_logins >= self.config.login_attempts {
             return self.end(421, "Too many failed logins.", now);
         }
@@ -182,6 +186,7 @@ impl Session {
             Denial::CoolingDown => self.log_cooling_down(),
             Denial::TooManySessions => journal.refused(format_args!("too many sessions as {user}")),
             Denial::Unavailable => journal.refused(format_args!("no accounts to ask for {user}")),
+            Denial::Failed => journal.refused(format_args!("the accounts failed for {user}")),
         }
     }
 

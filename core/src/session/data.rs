@@ -9,8 +9,8 @@ use crate::event::{DataProof, PortLoss, RequestId};
 use crate::reply::Text;
 use crate::time::Now;
 
-use super::security::Protection;
-use super::state::{Awaiting, Data, EarlyTls, NotAwaited, PassiveReply, Work};
+use super::failure::Refusal;
+use super::state::{Awaiting, Data, EarlyTls, NotAwaited, PassiveReply, Protection, Work};
 use super::transfer::HANDSHAKE_FAILED;
 use super::{Session, number, trim};
 
@@ -243,7 +243,7 @@ impl Session {
     }
 
     /// Returns the reply to a command that needs a data connection where none can come.
-    pub(super) fn missing_data(&self) -> Option<(u16, &'static str)> {
+    pub(super) fn missing_data(&self) -> Option<Refusal> {
         match self.data {
             Data::None => Some((425, NO_DATA)),
             Data::Lost(code, text) => Some((code, text)),

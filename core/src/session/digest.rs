@@ -16,52 +16,22 @@ use crate::reply::Text;
 use crate::storage::{StorageAnswer, StorageError, StorageRequest};
 use crate::time::{Instant, Now};
 
-use super::failure::failure;
-use super::state::{NotAwaited, Range, Work};
+use super::failure::{Refusal, failure};
+use super::state::{DigestStage, Digesting, Form, NotAwaited, Part, Range, Work};
 use super::stop::{StopReason, Stopped};
-use super::{Session, number, trim};
-
-/// The bytes of a file that count.
-type Part = core::ops::Range<u64>;
-
-/// A digest under way, from its command to its reply.
-#[derive(Debug)]
-pub(crate) struct Digesting {
-    algorithm: DigestAlgorithm,
-    form: Form,
-    stage: Stage,
-    /// Why it was told to stop.
-    stop: Option<StopReason>,
-}
-
-/// How it is asked for and answered.
-#[derive(Debug)]
-enum Form {
-    /// HASH, with the path name as the client gave it, and the range of RANG.
-    Hash { given: Vec<u8>, part: Option<Part> },
-    /// XCRC and the like, which have a range of their own.
-    Bare { part: Option<Part> },
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// The storage is asked for the file.
-    Opening(RequestId),
-    /// It is read.
-    Reading { id: RequestId, part: Part, bytes: u64 },
-}
+use super::{Session, StorageOutcome, number, trim};
 
 impl Digesting {
     /// Tells whether it goes on by itself, and can be asked about and stopped.
     pub(super) fn is_reading(&self) -> bool {
-        self.stop.is_none() && matches!(self.stage, Stage::Reading { .. })
+        self.stop.is_none() && matches!(self.stage, DigestStage::Reading { .. })
     }
 
     /// Returns the storage request that it waits for.
     pub(super) fn awaits_storage(&self) -> Option<RequestId> {
         match self.stage {
-            Stage::Opening(id) => Some(id),
-            Stage::Reading { .. } => None,
+            DigestStage::Opening(id) => Some(id),
+            DigestStage::Reading { .. } => None,
         }
     }
 
@@ -73,8 +43,8 @@ impl Digesting {
     /// A line for STAT.
     pub(super) fn status(&self) -> Text {
         match &self.stage {
-            Stage::Opening(_) => "Opening a file for its digest".into(),
-            Stage::Reading { part, bytes, .. } => {
+            DigestStage::Opening(_) => "Opening a file for its digest".into(),
+            DigestStage::Reading { part, bytes, .. } => {
                 let text = Text::from("Computing the {} of a file: {} of {} bytes");
                 text.with(self.algorithm.name()).with(bytes).with(part.end - part.start)
             }
@@ -84,7 +54,7 @@ impl Digesting {
 
 impl Form {
     /// Says which bytes of a file of this size are meant, or why there are none such.
-    fn part(&self, size: u64) -> Result<Part, (u16, &'static str)> {
+    fn part(&self, size: u64) -> Result<Part, Refusal> {
         match self {
             // Of a range counts what there is of it, and the reply names that.
             Form::Hash { part: Some(part), .. } if part.start > 0 && part.start >= size => {
@@ -100,7 +70,7 @@ impl Form {
     }
 
     /// Says why the file could not be opened.
-    fn failure(&self, error: StorageError) -> (u16, &'static str) {
+    fn failure(&self, error: StorageError) -> Refusal {
         let (code, text) = failure(error);
         match (self, error) {
             // Section 3.5 of the draft.
@@ -143,7 +113,7 @@ impl Session {
     }
 
     fn open_for_digest(&mut self, algorithm: DigestAlgorithm, path: VirtualPath, form: Form) {
-        let stage = Stage::Opening(self.request(StorageRequest::OpenRead(path)));
+        let stage = DigestStage::Opening(self.request(StorageRequest::OpenRead(path)));
         self.work = Work::Digesting(Digesting { algorithm, form, stage, stop: None });
     }
 
@@ -158,11 +128,7 @@ impl Session {
     }
 
     /// The storage has opened the file, or has not.
-    pub(super) fn digest_opened(
-        &mut self,
-        file: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) {
+    pub(super) fn digest_opened(&mut self, file: RequestId, outcome: StorageOutcome) {
         let Work::Digesting(digesting) = &self.work else { return };
         let algorithm = digesting.algorithm;
         let part = match outcome {
@@ -181,7 +147,7 @@ impl Session {
                 let (start, end) = (part.start, part.end);
                 self.actions.push_back(Action::Digest { id, file, algorithm, start, end });
                 if let Work::Digesting(digesting) = &mut self.work {
-                    digesting.stage = Stage::Reading { id, part, bytes: 0 };
+                    digesting.stage = DigestStage::Reading { id, part, bytes: 0 };
                 }
             }
             Err((code, text)) => {
@@ -198,7 +164,7 @@ impl Session {
         now: Now,
     ) -> Result<(), NotAwaited> {
         if let Work::Digesting(digesting) = &mut self.work
-            && let Stage::Reading { id, bytes, .. } = &mut digesting.stage
+            && let DigestStage::Reading { id, bytes, .. } = &mut digesting.stage
             && *id == progressed
         {
             *bytes = so_far.max(*bytes);
@@ -213,7 +179,7 @@ impl Session {
     pub(super) fn stop_digest(&mut self, why: StopReason) {
         let Work::Digesting(digesting) = &mut self.work else { return };
         match digesting.stage {
-            Stage::Reading { .. } if digesting.stop.is_none() => {
+            DigestStage::Reading { .. } if digesting.stop.is_none() => {
                 digesting.stop = Some(why);
                 self.actions.push_back(Action::StopDigest);
             }
@@ -228,7 +194,7 @@ impl Session {
         end: DigestEnd,
     ) -> Result<(), NotAwaited> {
         let (start, last) = match &self.work {
-            Work::Digesting(Digesting { stage: Stage::Reading { id, part, .. }, .. })
+            Work::Digesting(Digesting { stage: DigestStage::Reading { id, part, .. }, .. })
                 if *id == ended =>
             {
                 // Of no bytes at all there is no last one; the draft wants one all the same.

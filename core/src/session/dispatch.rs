@@ -4,8 +4,8 @@ use crate::command::{Argument, Begins, Call, Command, Spec, Timing, TlsRule};
 use crate::reply::Text;
 use crate::time::Now;
 
-use super::security::{Protection, Security};
-use super::state::{Range, Work};
+use super::failure::Refusal;
+use super::state::{Protection, Range, Security, Work};
 use super::stop::StopReason;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
@@ -91,7 +91,7 @@ impl Session {
         &self,
         spec: &'static Spec,
         argument: Option<&[u8]>,
-    ) -> Result<(), (u16, &'static str)> {
+    ) -> Result<(), Refusal> {
         if !spec.is_offered(&self.config) {
             return Err((502, "Command not implemented."));
         }

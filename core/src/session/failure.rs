@@ -2,8 +2,11 @@
 
 use crate::storage::StorageError;
 
+/// Why a command comes to nothing: the code of its reply, and the text.
+pub(super) type Refusal = (u16, &'static str);
+
 /// Says why a file operation failed: the code that suits most commands, and the text.
-pub(super) fn failure(error: StorageError) -> (u16, &'static str) {
+pub(super) fn failure(error: StorageError) -> Refusal {
     match error {
         StorageError::NotFound => (550, "No such file or directory."),
         StorageError::PermissionDenied => (550, "Permission denied."),
@@ -26,7 +29,7 @@ pub(super) fn failure(error: StorageError) -> (u16, &'static str) {
 }
 
 /// [`failure`] for STOR, STOU, APPE and RNTO, which have codes of their own (RFC 959 section 5.4).
-pub(super) fn store_failure(error: StorageError) -> (u16, &'static str) {
+pub(super) fn store_failure(error: StorageError) -> Refusal {
     let (code, text) = failure(error);
     match error {
         StorageError::BadName | StorageError::AlreadyExists => (553, text),

@@ -15,9 +15,9 @@ use crate::storage::{Kind, Metadata, StorageAnswer, StorageError, StorageRequest
 use crate::time::Now;
 use crate::timestamp::timestamp;
 
-use super::Session;
 use super::failure::{failure, store_failure};
 use super::state::Continuation;
+use super::{Session, StorageOutcome};
 
 impl Session {
     /// CWD.
@@ -128,16 +128,14 @@ impl Session {
     pub(super) fn storage_answered(
         &mut self,
         then: Continuation,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         id: RequestId,
     ) {
         let (answer, then) = match (outcome, then) {
             (outcome, Continuation::StatLook(listing)) => {
                 return self.stat_answered(listing, id, outcome);
             }
-            (outcome, Continuation::StatLines { directory, format, allowance }) => {
-                return self.stat_lines(directory, format, allowance, outcome);
-            }
+            (outcome, Continuation::StatLines(lines)) => return self.stat_lines(lines, outcome),
             (Ok(answer), then) => (answer, then),
             (Err(error), Continuation::RenameTo) => {
                 let (code, text) = store_failure(error);

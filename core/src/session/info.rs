@@ -9,8 +9,7 @@ use crate::command::{COMMANDS, Call, FEATURES, LONGEST_WORD, SITE_COMMANDS, Spec
 use crate::event::{RequestId, SiteReply};
 use crate::reply::Text;
 
-use super::security::{Protection, Security};
-use super::state::{Awaiting, Data, Login, NotAwaited, Work};
+use super::state::{Awaiting, Data, Login, NotAwaited, Protection, Security, Work};
 use super::{LOG_IN_FIRST, Session, trim};
 
 impl Session {

@@ -15,9 +15,9 @@ use crate::reply::Text;
 use crate::storage::{Entry, Kind, Metadata, StorageAnswer, StorageError, StorageRequest};
 use crate::time::Now;
 
-use super::Session;
-use super::failure::failure;
-use super::state::Continuation;
+use super::failure::{Refusal, failure};
+use super::state::{Continuation, Found, Listing, StatLines};
+use super::{Session, StorageOutcome};
 
 /// How much STAT sends at the most: it waits in memory until the client reads it.
 const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
@@ -28,36 +28,6 @@ pub(super) const REST_UNREAD: &str = "The rest could not be read.";
 /// Longest pattern, in bytes: four times as long as the longest name. Each name costs work in
 /// proportion to it.
 const LONGEST_PATTERN: usize = 1024;
-
-/// What is listed, from the path name to the lines.
-#[derive(Debug)]
-pub(super) struct Listing {
-    /// The path name as the client gave it.
-    given: Vec<u8>,
-    path: VirtualPath,
-    /// The permissions in the directory above.
-    parent: Permissions,
-    /// What names in a listed directory are preceded by.
-    directory_prefix: Vec<u8>,
-    /// The option -d: the entry itself, not what is in it.
-    itself: bool,
-    format: ListingFormat,
-    found: Found,
-}
-
-#[derive(Debug)]
-enum Found {
-    /// The storage is asked what stands there.
-    Nothing,
-    /// A directory whose parent is being looked at, for MLSD.
-    Parent { head: Vec<u8> },
-    /// A directory, being opened; these lines go before its entries.
-    Directory { head: Vec<u8> },
-    /// A directory, open.
-    Open { head: Vec<u8>, directory: RequestId },
-    /// A single entry.
-    One { line: Vec<u8> },
-}
 
 impl Listing {
     /// What the storage is asked first.
@@ -72,8 +42,8 @@ impl Listing {
     pub(super) fn answered(
         &mut self,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) -> Result<Option<StorageRequest>, (u16, &'static str)> {
+        outcome: StorageOutcome,
+    ) -> Result<Option<StorageRequest>, Refusal> {
         match (core::mem::replace(&mut self.found, Found::Nothing), outcome) {
             (Found::Nothing, Ok(StorageAnswer::Metadata(metadata))) => self.looked(metadata),
             (Found::Nothing, Err(StorageError::NotFound)) if self.is_pattern() => {
@@ -94,10 +64,7 @@ impl Listing {
         }
     }
 
-    fn looked(
-        &mut self,
-        metadata: Metadata,
-    ) -> Result<Option<StorageRequest>, (u16, &'static str)> {
+    fn looked(&mut self, metadata: Metadata) -> Result<Option<StorageRequest>, Refusal> {
         let facts = matches!(self.format.style, Style::Facts(_));
         if metadata.kind == Kind::Directory && !self.itself {
             self.format.prefix = core::mem::take(&mut self.directory_prefix);
@@ -267,7 +234,7 @@ impl Session {
         &mut self,
         mut listing: Listing,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
     ) {
         match listing.answered(id, outcome) {
             Ok(Some(request)) => self.ask(request, Continuation::StatLook(listing)),
@@ -277,7 +244,8 @@ impl Session {
                 self.replies.open(code, head);
                 match listing.plan() {
                     Plan::List { directory: Some(directory), format, .. } => {
-                        self.next_stat_lines(directory, format, STAT_ALLOWANCE);
+                        let allowance = STAT_ALLOWANCE;
+                        self.next_stat_lines(StatLines { directory, format, allowance });
                     }
                     Plan::List { head, .. } => {
                         self.replies.listing(&head);
@@ -291,17 +259,12 @@ impl Session {
     }
 
     /// STAT: some lines of the directory.
-    pub(super) fn stat_lines(
-        &mut self,
-        directory: RequestId,
-        format: ListingFormat,
-        allowance: Allowance,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) {
+    pub(super) fn stat_lines(&mut self, stat: StatLines, outcome: StorageOutcome) {
+        let directory = stat.directory;
         let (left, end) = match outcome {
             Ok(StorageAnswer::Lines(lines)) => {
                 self.replies.listing(&lines.text);
-                (allowance.less(lines.count, lines.text.len()), lines.end)
+                (stat.allowance.less(lines.count, lines.text.len()), lines.end)
             }
             _ => {
                 self.actions.push_back(Action::Release(directory));
@@ -309,7 +272,9 @@ impl Session {
             }
         };
         match (left, end) {
-            (Some(left), LinesEnd::Enough) => self.next_stat_lines(directory, format, left),
+            (Some(allowance), LinesEnd::Enough) => {
+                self.next_stat_lines(StatLines { allowance, ..stat });
+            }
             (_, LinesEnd::Complete) => {
                 self.actions.push_back(Action::Release(directory));
                 self.reply(212, "End of status.");
@@ -321,20 +286,13 @@ impl Session {
         }
     }
 
-    fn next_stat_lines(
-        &mut self,
-        directory: RequestId,
-        format: ListingFormat,
-        allowance: Allowance,
-    ) {
-        let lines = Box::new(format.clone());
-        let request = StorageRequest::NextLines { directory, format: lines, allowance };
-        self.ask(request, Continuation::StatLines { directory, format, allowance });
+    fn next_stat_lines(&mut self, stat: StatLines) {
+        let StatLines { directory, allowance, .. } = stat;
+        let format = Box::new(stat.format.clone());
+        let request = StorageRequest::NextLines { directory, format, allowance };
+        self.ask(request, Continuation::StatLines(stat));
     }
 }
-
-/// Why nothing is listed: a reply code and its text.
-pub(super) type Refusal = (u16, &'static str);
 
 /// The options that mean something here; others, such as `-la`, change nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -58,8 +58,10 @@ use crate::time::{Instant, Now};
 
 use inbox::Inbox;
 use journal::Journal;
-use security::{Protection, Security};
-use state::{Awaiting, Continuation, Data, Input, LastWord, Login, NotAwaited, Parameters, Work};
+use state::{
+    Awaiting, Continuation, Data, Handshake, Input, LastWord, Login, NotAwaited, Parameters,
+    Protection, Security, TlsCause, Work,
+};
 use stop::StopReason;
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
@@ -79,6 +81,9 @@ const SERVER_FULL: &str = "Too many sessions on this server; try later.";
 
 /// How long the last reply may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What came of a storage request.
+type StorageOutcome = Result<StorageAnswer, StorageError>;
 
 /// One FTP session, as a pure state machine.
 ///
@@ -146,7 +151,8 @@ impl Session {
             shutdown: None,
         };
         if endpoint.implicit_tls() {
-            session.work = Work::Securing { started: false, opens: true };
+            session.work =
+                Work::Securing { cause: TlsCause::Implicit, handshake: Handshake::Withheld };
             if endpoint.admission() != Admission::Welcome {
                 // Who is to hear no more than 421 gets no more time than that takes.
                 session.login_deadline = now.instant + FAREWELL;
@@ -248,7 +254,7 @@ impl Session {
     fn stored(
         &mut self,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         now: Now,
     ) -> Result<(), NotAwaited> {
         match &self.work {

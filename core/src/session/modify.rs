@@ -10,21 +10,11 @@ use crate::time::WallTime;
 use crate::timestamp::{parse_timestamp, timestamp};
 
 use super::Session;
-use super::state::Continuation;
+use super::failure::Refusal;
+use super::state::{Changed, Continuation};
 
 /// The bits that clients may set. Those beyond make a program run as somebody else.
 const MODE_BITS: u32 = 0o777;
-
-/// Whose reply is to tell what has been changed.
-#[derive(Debug)]
-pub(crate) enum Changed {
-    /// MFMT and MFF: these facts, of what the client called so.
-    Facts { modified: bool, mode: bool, name: Vec<u8> },
-    /// SITE UTIME.
-    Time,
-    /// SITE CHMOD.
-    Mode,
-}
 
 /// The facts that are to be.
 #[derive(Clone, Copy, Default)]
@@ -33,9 +23,7 @@ struct NewFacts {
     mode: Option<u32>,
 }
 
-type Wrong = (u16, &'static str);
-
-const NO_TIME: Wrong = (501, "Invalid time: YYYYMMDDHHMMSS in UTC is wanted.");
+const NO_TIME: Refusal = (501, "Invalid time: YYYYMMDDHHMMSS in UTC is wanted.");
 
 impl Session {
     /// MFMT.
@@ -132,8 +120,8 @@ impl Session {
 
 impl NewFacts {
     /// Reads facts of MFF, each with its `;`: all of them, or what is wrong.
-    fn parse(facts: &[u8]) -> Result<Self, Wrong> {
-        const NO_FACTS: Wrong = (501, "Invalid facts: each is <fact>=<value>; and comes once.");
+    fn parse(facts: &[u8]) -> Result<Self, Refusal> {
+        const NO_FACTS: Refusal = (501, "Invalid facts: each is <fact>=<value>; and comes once.");
         let facts = facts.strip_suffix(b";").ok_or(NO_FACTS)?;
         let mut new = Self::default();
         for fact in facts.split(|&byte| byte == b';') {
@@ -162,8 +150,8 @@ fn cut(argument: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Reads a mode in octal digits.
-fn parse_mode(digits: &[u8]) -> Result<u32, Wrong> {
-    const NO_MODE: Wrong = (501, "Invalid mode: octal digits such as 644 are wanted.");
+fn parse_mode(digits: &[u8]) -> Result<u32, Refusal> {
+    const NO_MODE: Refusal = (501, "Invalid mode: octal digits such as 644 are wanted.");
     let octal = digits.iter().all(|digit| matches!(digit, b'0'..=b'7'));
     if !octal || !(1..=8).contains(&digits.len()) {
         return Err(NO_MODE);

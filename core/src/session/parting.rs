@@ -7,8 +7,7 @@ use crate::event::RequestId;
 use crate::time::{Instant, Now};
 
 use super::listing::REST_UNREAD;
-use super::state::{Awaiting, Continuation, Data, Input, LastWord, Work};
-use super::transfer::Transfer;
+use super::state::{Awaiting, Continuation, Data, Input, LastWord, Transfer, Work};
 use super::{FAREWELL, SERVER_FULL, Session};
 
 /// How long an answer may take that only a client may hear who has closed its side: it may read
@@ -171,9 +170,8 @@ impl Session {
     fn stat_directory(&self) -> Option<RequestId> {
         match &self.work {
             Work::Waiting {
-                awaiting: Awaiting::Storage(Continuation::StatLines { directory, .. }),
-                ..
-            } => Some(*directory),
+                awaiting: Awaiting::Storage(Continuation::StatLines(lines)), ..
+            } => Some(lines.directory),
             _ => None,
         }
     }

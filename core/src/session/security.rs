@@ -6,34 +6,8 @@ use crate::reply::Text;
 use crate::time::Now;
 use crate::tls::{Resumption, TlsRequired, UploadEnd};
 
-use super::state::{Parameters, Work};
+use super::state::{Handshake, Parameters, Protection, Security, TlsCause, Work};
 use super::{FAREWELL, Session, number, trim};
-
-/// How the control connection travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Security {
-    /// In clear: TLS was never begun, or REIN has ended it.
-    Clear,
-    /// Within TLS.
-    Protected {
-        /// The client has shown a certificate.
-        certificate: bool,
-    },
-    /// In clear again after CCC; data connections may still be protected.
-    Cleared,
-}
-
-/// What protects the data connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Protection {
-    /// Nothing, and PROT needs PBSZ first.
-    #[default]
-    Unsized,
-    /// PROT C: nothing.
-    Clear,
-    /// PROT P: TLS.
-    Private,
-}
 
 impl Session {
     /// AUTH. Nothing behind it is read before the handshake.
@@ -55,7 +29,7 @@ impl Session {
         self.protection = Protection::Unsized;
         self.security = Security::Clear;
         self.reply(234, "AUTH command successful; begin the TLS handshake.");
-        self.work = Work::Securing { started: false, opens: false };
+        self.work = Work::Securing { cause: TlsCause::Auth, handshake: Handshake::Withheld };
     }
 
     /// Goes on where TLS waits for the last reply to leave.
@@ -64,8 +38,8 @@ impl Session {
             return;
         }
         match self.work {
-            Work::Securing { started: false, opens } => {
-                self.work = Work::Securing { started: true, opens };
+            Work::Securing { cause, handshake: Handshake::Withheld } => {
+                self.work = Work::Securing { cause, handshake: Handshake::UnderWay };
                 self.actions.push_back(Action::StartTls { host: self.host });
             }
             Work::Clearing { to } => {
@@ -79,10 +53,10 @@ impl Session {
 
     /// The handshake is done.
     pub(super) fn tls_started(&mut self, certificate: bool, now: Now) {
-        let Work::Securing { started: true, opens } = self.work else { return };
+        let Work::Securing { cause, handshake: Handshake::UnderWay } = self.work else { return };
         self.security = Security::Protected { certificate };
         self.work = Work::Idle;
-        if opens {
+        if cause == TlsCause::Implicit {
             self.protection = Protection::Private;
             self.open(now);
         }

@@ -70,6 +70,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
             let outcome = match rest {
                 "refused" => Err(Denial::Refused),
                 "unavailable" => Err(Denial::Unavailable),
+                "broken" => Err(Denial::Failed),
                 "too-many" => Err(Denial::TooManySessions),
                 "cooling-down" => Err(Denial::CoolingDown),
                 granted => Ok(grant(granted)?),

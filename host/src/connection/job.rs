@@ -1,128 +1,125 @@
-//! Blocking work: what may not run where others wait.
+//! Blocking work of a connection: what may not run where others wait.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use wharf_core::{Event, StorageError};
+use wharf_accounts::Account;
+use wharf_core::{Denial, RequestId, SiteReply, StorageError};
 
 use crate::transfer::digest::Reading;
-use crate::transfer::files::OpenFile;
-use crate::transfer::pump::Pumped;
-use crate::workers::JobOwner;
-use wharf_accounts::Account;
+use crate::transfer::files::{CallKind, StorageCall, StorageDone};
+use crate::transfer::step::{PumpJob, Pumped};
+use crate::workers::{JobOwner, Lane, Need, Presence, Task, Verdict, Workers};
 
 /// A piece of work that may block: a storage call, a login, a SITE command.
 ///
-/// The driver gives it to the [`Workers`](crate::Workers), and hands the outcome to
+/// The driver gives it to the [`Workers`], and hands the outcome to
 /// [`Connection::complete`](crate::Connection::complete).
+#[must_use = "the session waits for its outcome: submit it to the workers"]
 pub struct Job {
     lane: Lane,
-    kind: Kind,
-    /// Whose it is.
+    need: Need,
+    /// The session, as the workers know it.
     owner: Option<Arc<JobOwner>>,
     work: Box<dyn FnOnce() -> Outcome + Send>,
-}
-
-/// What becomes of a job that nobody waits for any more, or that there is no room for.
-enum Kind {
-    /// It is done all the same.
-    Needed,
-    /// It only serves to tell the client something: it is left out when that has gone.
-    Question,
-    /// Likewise, but it holds a file: to drop it may block.
-    QuestionOfFile,
-    /// A storage call that can be refused, by this event. It is left out when the client has gone,
-    /// where it is a question.
-    Request { refusal: Event, question: bool },
-}
-
-/// Where a [`Job`] may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Beside as many others as the driver bears: it mostly waits for a disk.
-    Storage,
-    /// Beside no more than [`Service::logins_at_once`](crate::Service::logins_at_once) of its kind:
-    /// hashing a password takes much memory and a processor, as it should. Those that wait take no
-    /// thread from storage calls.
-    Login,
-    /// Where sessions share threads, on few of them: it takes a processor for about a millisecond,
-    /// again and again, and storage calls are to find theirs.
-    Digest,
+    /// What it comes to when the program's code panics.
+    panicked: Outcome,
+    /// What it comes to when there is no room for it. Only a [`Need::Request`] has it.
+    refused: Outcome,
 }
 
 /// The outcome of a [`Job`].
-pub struct Done(pub(crate) Outcome);
+#[must_use = "the session waits for it: hand it to `Connection::complete`"]
+pub struct Done {
+    pub(super) outcome: Outcome,
+    /// The work panicked.
+    pub(super) panicked: bool,
+}
 
-pub(crate) enum Outcome {
-    /// Session hears of it.
-    Event(Event),
-    /// A login succeeded.
-    LoggedIn(Event, Account),
-    /// A file was opened, or comes back from being used.
-    File(Event, wharf_core::RequestId, OpenFile),
+/// What a job comes to.
+pub(super) enum Outcome {
+    /// There is nothing to tell.
+    Nothing,
+    /// A login succeeded, or did not.
+    LoggedIn(RequestId, Result<Account, Denial>),
+    /// A storage call is done.
+    Stored(StorageDone),
+    /// A SITE command has been answered.
+    Site(RequestId, SiteReply),
     /// The transfer goes on.
     Pumped(Pumped),
     /// The digest goes on: the file comes back, a portion of it read.
-    #[cfg_attr(not(feature = "digests"), expect(dead_code, reason = "none is computed"))]
     Digested(Box<Reading>, Result<(), StorageError>),
-    /// Nobody waits for it.
-    Nothing,
-    /// The storage, the accounts or the SITE command panicked.
-    Panicked,
+    /// The storage panicked while a digest read from it: the file is gone.
+    DigestLost,
 }
 
 impl Job {
-    pub(crate) fn new(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
-        Self { lane: Lane::Storage, kind: Kind::Needed, owner: None, work: Box::new(work) }
+    fn new(need: Need, panicked: Outcome, work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
+        let (work, refused) = (Box::new(work), Outcome::Nothing);
+        Self { lane: Lane::Storage, need, owner: None, work, panicked, refused }
     }
 
-    /// Makes a job that asks the accounts.
-    pub(crate) fn login(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
-        Self { lane: Lane::Login, kind: Kind::Question, ..Self::new(work) }
+    /// Makes a job that carries out a storage call.
+    pub(super) fn storage(call: StorageCall) -> Self {
+        let need = match call.kind() {
+            CallKind::Question => Need::Request { changes: false },
+            CallKind::Change => Need::Request { changes: true },
+            CallKind::QuestionOfDirectory => Need::AnswerFromFile,
+            CallKind::End => Need::Always,
+        };
+        let id = call.id;
+        let failed = |error| Outcome::Stored(StorageDone::new(id, Err(error)));
+        let job = Self::new(need, failed(StorageError::Other), move || Outcome::Stored(call.run()));
+        Self { refused: failed(StorageError::Busy), ..job }
+    }
+
+    /// Makes a job that reads or writes for a transfer.
+    pub(super) fn pump(job: PumpJob) -> Self {
+        let (need, work) = match job {
+            PumpJob::Read(work) => (Need::AnswerFromFile, work),
+            PumpJob::Write(work) => (Need::Always, work),
+        };
+        Self::new(need, Outcome::Pumped(Pumped::Lost), move || Outcome::Pumped(work()))
     }
 
     /// Makes a job that takes in a portion of a file for a digest.
-    #[cfg(feature = "digests")]
-    pub(crate) fn digest(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
-        Self { lane: Lane::Digest, kind: Kind::QuestionOfFile, ..Self::new(work) }
+    pub(super) fn digest(mut reading: Box<Reading>) -> Self {
+        let job = Self::new(Need::AnswerFromFile, Outcome::DigestLost, move || {
+            let outcome = reading.read();
+            Outcome::Digested(reading, outcome)
+        });
+        Self { lane: Lane::Digest, ..job }
     }
 
-    /// Makes a job that reads what is sent to the client.
-    pub(crate) fn read(work: impl FnOnce() -> Outcome + Send + 'static) -> Self {
-        Self { kind: Kind::QuestionOfFile, ..Self::new(work) }
-    }
-
-    /// Makes a job that carries out a request, which `refusal` answers where there is no room for
-    /// it. A `question` changes nothing.
-    pub(crate) fn request(
-        refusal: Event,
-        question: bool,
-        work: impl FnOnce() -> Outcome + Send + 'static,
+    /// Makes a job that asks the accounts.
+    pub(super) fn login(
+        id: RequestId,
+        ask: impl FnOnce() -> Result<Account, Denial> + Send + 'static,
     ) -> Self {
-        Self { kind: Kind::Request { refusal, question }, ..Self::new(work) }
+        let panicked = Outcome::LoggedIn(id, Err(Denial::Failed));
+        let job = Self::new(Need::Answer, panicked, move || Outcome::LoggedIn(id, ask()));
+        Self { lane: Lane::Login, ..job }
+    }
+
+    /// Makes a job that carries out a SITE command of the embedding program.
+    pub(super) fn site(id: RequestId, answer: impl FnOnce() -> SiteReply + Send + 'static) -> Self {
+        let panicked = Outcome::Site(id, no_site_reply());
+        Self::new(Need::Always, panicked, move || Outcome::Site(id, answer()))
     }
 
     /// Makes the job that drops something of the storage's: even that may block.
-    pub(crate) fn drop(something: impl Send + 'static) -> Self {
-        Self::new(move || {
+    pub(super) fn drop(something: impl Send + 'static) -> Self {
+        Self::new(Need::Always, Outcome::Nothing, move || {
             drop(something);
             Outcome::Nothing
         })
     }
 
-    /// Says whose it is.
-    pub(crate) fn of(mut self, owner: &Arc<JobOwner>) -> Self {
-        self.owner = Some(owner.clone());
-        self
-    }
-
-    pub(crate) fn owner(&self) -> Option<Arc<JobOwner>> {
-        self.owner.clone()
-    }
-
-    pub(crate) fn owner_ref(&self) -> Option<&JobOwner> {
-        self.owner.as_deref()
+    /// Names the session that it belongs to.
+    pub(super) fn of(self, owner: &Arc<JobOwner>) -> Self {
+        Self { owner: Some(owner.clone()), ..self }
     }
 
     /// Returns where it may run.
@@ -130,61 +127,70 @@ impl Job {
         self.lane
     }
 
-    /// Returns `true` if it is pointless once the client has gone.
-    pub(crate) fn is_question(&self) -> bool {
-        match self.kind {
-            Kind::Question | Kind::QuestionOfFile => true,
-            Kind::Request { question, .. } => question,
-            Kind::Needed => false,
-        }
-    }
-
-    /// Returns `true` if dropping it drops a file.
-    pub(crate) fn holds_file(&self) -> bool {
-        matches!(self.kind, Kind::QuestionOfFile | Kind::Needed)
-    }
-
-    pub(crate) fn can_be_refused(&self) -> bool {
-        matches!(self.kind, Kind::Request { .. })
-    }
-
-    /// Returns what it comes to where there is no room for it; `None` where it has to be done.
-    pub(crate) fn refusal(&self) -> Option<Done> {
-        match &self.kind {
-            Kind::Request { refusal, .. } => Some(Done(Outcome::Event(refusal.clone()))),
-            _ => None,
-        }
-    }
-
-    /// Does the work. It does not panic: what an embedding program's code does to itself ends its
-    /// session, and no other.
+    /// Does the work. It does not panic: what goes wrong in a program's own code is that request's
+    /// failure.
     pub fn run(self) -> Done {
-        Done(catch_unwind(AssertUnwindSafe(self.work)).unwrap_or(Outcome::Panicked))
+        match catch_unwind(AssertUnwindSafe(self.work)) {
+            Ok(outcome) => Done { outcome, panicked: false },
+            Err(_) => Done { outcome: self.panicked, panicked: true },
+        }
     }
 
     /// Leaves the work out, and drops what it holds, where that may block.
-    pub(crate) fn skip(self) -> Done {
-        let work = self.work;
-        Job::drop(work).run()
+    fn skip(self) {
+        let _ = Job::drop(self.work).run();
+    }
+
+    /// Does the work as the worker pool says, and delivers what it comes to.
+    fn settle(self, verdict: Verdict, deliver: impl FnOnce(Done)) {
+        if verdict == Verdict::Refuse {
+            // Dropped first, as before an answer that follows the work.
+            drop(self.work);
+            return deliver(Done { outcome: self.refused, panicked: false });
+        }
+        let owner = self.owner.clone();
+        let has_gone = || owner.as_ref().is_some_and(|owner| owner.presence() == Presence::Gone);
+        if has_gone() && self.need.ends_with_client() {
+            return self.skip();
+        }
+        let done = self.run();
+        if has_gone() {
+            // What it holds may be a file: to let go of that may block, and here it may.
+            let _ = Job::drop(done).run();
+        } else {
+            deliver(done);
+        }
     }
 }
 
 impl Done {
-    /// Drops what nobody waits for any more, where that may block.
-    pub(crate) fn forget(self) {
-        // It does not panic.
-        Job::drop(self.0).run();
-    }
-
-    /// Returns the job that drops what nobody waits for any more, where it is more than a word.
+    /// Returns the job that drops an outcome that no session waits for any more, where it holds
+    /// more than a word.
     pub fn discard(self) -> Option<Job> {
-        match self.0 {
-            Outcome::Event(_) | Outcome::Nothing | Outcome::Panicked => None,
-            held @ (Outcome::LoggedIn(..)
-            | Outcome::File(..)
-            | Outcome::Pumped(_)
-            | Outcome::Digested(..)) => Some(Job::drop(held)),
+        match self.outcome {
+            Outcome::Nothing
+            | Outcome::Site(..)
+            | Outcome::LoggedIn(_, Err(_))
+            | Outcome::Stored(StorageDone { file: None, .. })
+            | Outcome::DigestLost => None,
+            held => Some(Job::drop(held)),
         }
+    }
+}
+
+/// What core answers where a SITE command has no reply: any code that is none becomes 451.
+pub(super) fn no_site_reply() -> SiteReply {
+    SiteReply { code: 0, text: Vec::new() }
+}
+
+impl Workers {
+    /// Lets a thread run the job, now or when it is its turn, and hands the outcome to `deliver`:
+    /// on that thread, or on this one where the job is refused.
+    ///
+    /// Nothing is delivered when the session has gone meanwhile.
+    pub fn submit(&self, job: Job, deliver: impl FnOnce(Done) + Send + 'static) {
+        let (lane, need, owner) = (job.lane, job.need, job.owner.clone());
+        self.run(Task::new(lane, need, owner, move |verdict| job.settle(verdict, deliver)));
     }
 }
 
@@ -197,5 +203,94 @@ impl fmt::Debug for Job {
 impl fmt::Debug for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Done")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::mpsc::channel;
+
+    use wharf_core::{StorageAnswer, StorageRequest, VirtualPath};
+    use wharf_storage::{Memory, Storage};
+
+    use super::*;
+    use crate::transfer::files::Files;
+
+    const ID: RequestId = RequestId(7);
+
+    fn owner() -> Arc<JobOwner> {
+        Arc::new(JobOwner::new(IpAddr::from([192, 0, 2, 1])))
+    }
+
+    fn make_directory(storage: &Memory) -> Job {
+        let path = VirtualPath::root().join(b"new");
+        let request = StorageRequest::CreateDirectory(path);
+        Job::storage(Files::default().call(Arc::new(storage.clone()), ID, request))
+    }
+
+    fn exists(storage: &Memory) -> bool {
+        storage.metadata(&VirtualPath::root().join(b"new")).is_ok()
+    }
+
+    #[test]
+    fn a_refused_call_is_answered_and_not_made() {
+        let storage = Memory::new();
+        let mut answers = Vec::new();
+        make_directory(&storage).settle(Verdict::Refuse, |done| answers.push(done.outcome));
+        assert!(matches!(
+            answers[..],
+            [Outcome::Stored(StorageDone { id: ID, outcome: Err(StorageError::Busy), .. })]
+        ));
+        assert!(!exists(&storage));
+    }
+
+    #[test]
+    fn what_changes_something_is_done_though_the_client_has_gone() {
+        let (storage, owner) = (Memory::new(), owner());
+        owner.set_presence(Presence::Gone);
+        let job = make_directory(&storage).of(&owner);
+        job.settle(Verdict::Run, |_| panic!("no session waits for it"));
+        assert!(exists(&storage));
+    }
+
+    #[test]
+    fn a_login_whose_client_has_gone_costs_nothing() {
+        let (owner, (ask, asked)) = (owner(), channel());
+        owner.set_presence(Presence::Gone);
+        let job = Job::login(ID, move || {
+            ask.send(()).unwrap();
+            Err(Denial::Refused)
+        });
+        job.of(&owner).settle(Verdict::Run, |_| panic!("no session waits for it"));
+        assert!(asked.recv().is_err());
+    }
+
+    #[test]
+    fn an_outcome_that_comes_too_late_is_dropped_where_it_came() {
+        let (owner, (held, dropped)) = (owner(), channel::<()>());
+        let gone = owner.clone();
+        let job = Job::site(ID, move || {
+            gone.set_presence(Presence::Gone);
+            drop(held);
+            no_site_reply()
+        });
+        job.of(&owner).settle(Verdict::Run, |_| panic!("no session waits for it"));
+        assert!(dropped.recv().is_err());
+    }
+
+    #[test]
+    fn a_panic_is_that_requests_failure() {
+        let done = Job::login(ID, || panic!("as the test wants it to")).run();
+        assert!(done.panicked);
+        assert!(matches!(done.outcome, Outcome::LoggedIn(ID, Err(Denial::Failed))));
+        let done = Job::site(ID, || panic!("as the test wants it to")).run();
+        assert!(matches!(done.outcome, Outcome::Site(ID, SiteReply { code: 0, .. })));
+        let done = make_directory(&Memory::new()).run();
+        assert!(!done.panicked);
+        let Outcome::Stored(StorageDone { outcome, .. }) = done.outcome else {
+            panic!("no answer")
+        };
+        assert_eq!(outcome, Ok(StorageAnswer::Done));
     }
 }

@@ -7,6 +7,7 @@
 mod control;
 mod data;
 pub(crate) mod job;
+mod login;
 mod security;
 mod sockets;
 
@@ -20,14 +21,15 @@ use wharf_core::{
     Action, Admission, DigestEnd, Endpoint, Event, Instant, Now, Session, StorageError, TransferEnd,
 };
 
-use crate::connection::job::{Done, Job, Outcome};
+use crate::connection::job::{Done, Job, Outcome, no_site_reply};
 use crate::server::Service;
 use crate::server::admission::{Eviction, Permit};
-use crate::server::listener::Arrival;
+use crate::server::listener::{Arrival, network_address};
 use crate::server::site::SiteRequest;
+use crate::server::stop::StopWhenDropped;
 use crate::tls::Owner;
 use crate::transfer::digest::{DigestStep, Digesting};
-use crate::transfer::files::{Files, OpenFile};
+use crate::transfer::files::{Files, OpenFile, StorageDone};
 use crate::wire::Readiness;
 use crate::workers::{JobOwner, Presence};
 use wharf_accounts::Account;
@@ -66,6 +68,8 @@ pub struct Connection {
     /// What the workers know of this session.
     job_owner: Arc<JobOwner>,
     implicit_tls: bool,
+    /// Stops the server when its last connection is gone.
+    _stops: Option<Arc<StopWhenDropped>>,
 }
 
 /// How soon a client that died is missed while its commands are left unread during a transfer.
@@ -96,14 +100,14 @@ pub enum Turn {
 impl Connection {
     /// Takes a client that has been accepted; `None` where it is not even to be told why not.
     pub fn open(service: &Arc<Service>, arrival: Arrival) -> Option<Self> {
-        let Arrival { socket, peer, implicit_tls } = arrival;
+        let Arrival { socket, peer, implicit_tls, stops } = arrival;
         let now = service.clock.now();
         let (admission, mut permit) = if service.failures.is_cooling(peer.ip(), now.instant) {
             (Admission::CoolingDown, service.sessions.refuse()?)
         } else {
             service.sessions.enter(peer.ip())?
         };
-        let local = socket.local_addr().ok()?.as_socket()?;
+        let local = network_address(&socket.local_addr().ok()?).ok()?;
         let mut endpoint = Endpoint::new(local, peer, admission);
         if implicit_tls {
             endpoint = endpoint.with_implicit_tls();
@@ -129,6 +133,7 @@ impl Connection {
             permit,
             job_owner: Arc::new(JobOwner::new(peer.ip())),
             implicit_tls,
+            _stops: stops,
         })
     }
 
@@ -210,19 +215,21 @@ impl Connection {
         if self.life != Life::Alive {
             return self.jobs.extend(done.discard());
         }
+        if done.panicked {
+            let peer = self.peer.ip();
+            wharf_storage::log_limited!(Error, "{peer}: a storage, accounts or SITE call panicked");
+        }
         let now = self.service.clock.now();
-        match done.0 {
-            Outcome::Event(event) => self.session.handle(event, now),
-            Outcome::LoggedIn(event, account) => {
-                self.job_owner.set_tree(Arc::as_ptr(&account.storage).cast::<()>().addr());
-                self.account = Some(account);
-                self.permit.log_in();
-                self.session.handle(event, now);
+        match done.outcome {
+            Outcome::Nothing => {}
+            Outcome::LoggedIn(id, outcome) => self.logged_in(id, outcome, now),
+            Outcome::Stored(StorageDone { id, outcome, file }) => {
+                if let Some((id, file)) = file {
+                    self.files.insert(id, file);
+                }
+                self.session.handle(Event::Storage { id, outcome }, now);
             }
-            Outcome::File(event, id, file) => {
-                self.files.insert(id, file);
-                self.session.handle(event, now);
-            }
+            Outcome::Site(id, reply) => self.session.handle(Event::Site { id, reply }, now),
             Outcome::Pumped(pumped) => self.data.complete(pumped, &mut self.session, now),
             Outcome::Digested(reading, outcome) => {
                 if let Some(digest) = &mut self.digest {
@@ -230,14 +237,11 @@ impl Connection {
                     self.session.handle(Event::DigestProgress { id, bytes }, now);
                 }
             }
-            Outcome::Nothing => {}
-            Outcome::Panicked => {
-                wharf_storage::log_limited!(
-                    Error,
-                    "{}: a storage, accounts or SITE call panicked",
-                    self.peer.ip()
-                );
-                self.close(Life::Over);
+            Outcome::DigestLost => {
+                if let Some(digest) = self.digest.take() {
+                    let end = DigestEnd::Storage(StorageError::Other);
+                    self.session.handle(Event::DigestEnded { id: digest.id(), end }, now);
+                }
             }
         }
     }
@@ -322,17 +326,20 @@ impl Connection {
             }
             Action::Storage { id, request } => match &self.account {
                 Some(account) => {
-                    self.jobs.push_back(self.files.job(account.storage.clone(), id, request));
+                    let call = self.files.call(account.storage.clone(), id, request);
+                    self.jobs.push_back(Job::storage(call));
                 }
                 None => {
                     let outcome = Err(StorageError::PermissionDenied);
                     self.session.handle(Event::Storage { id, outcome }, now);
                 }
             },
-            Action::Release(id) => self.jobs.extend(self.files.release(id)),
+            Action::Release(id) => self.jobs.extend(self.files.take(id).map(Job::drop)),
             Action::Site { id, command, argument, user, directory } => {
                 let handler = self.service.site_handlers.get(command).cloned();
-                let (Some(handler), Some(account)) = (handler, &self.account) else { return };
+                let (Some(handler), Some(account)) = (handler, &self.account) else {
+                    return self.session.handle(Event::Site { id, reply: no_site_reply() }, now);
+                };
                 let request = SiteRequest {
                     argument,
                     user,
@@ -341,9 +348,7 @@ impl Connection {
                     rights: account.grant.rights.clone(),
                     storage: account.storage.clone(),
                 };
-                self.jobs.push_back(Job::new(move || {
-                    Outcome::Event(Event::Site { id, reply: handler(&request) })
-                }));
+                self.jobs.push_back(Job::site(id, move || handler(&request)));
             }
             Action::Listen { id } => {
                 let ports = &self.service.passive_ports;
@@ -368,7 +373,7 @@ impl Connection {
                         wharf_storage::log_limited!(Warn, "transfers take all the memory they may");
                     }
                     self.data.refuse(&mut self.jobs, now);
-                    self.jobs.extend(read.and_then(|file| self.files.release(file)));
+                    self.jobs.extend(read.and_then(|file| self.files.take(file)).map(Job::drop));
                     self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
                 }
             }
@@ -435,11 +440,11 @@ impl Connection {
         let Some(digest) = &mut self.digest else { return false };
         match digest.step() {
             DigestStep::Waiting => return false,
-            DigestStep::Job(job) => self.jobs.push_back(job),
+            DigestStep::Read(reading) => self.jobs.push_back(Job::digest(reading)),
             DigestStep::Ended(end, file) => {
                 let id = digest.id();
                 self.digest = None;
-                self.jobs.push_back(file);
+                self.jobs.push_back(Job::drop(file));
                 self.session.handle(Event::DigestEnded { id, end }, now);
             }
         }
@@ -452,7 +457,8 @@ impl Connection {
         self.job_owner.set_presence(Presence::Gone);
         self.control.finish();
         self.data.close(&mut self.jobs);
-        self.jobs.extend(self.files.release_all());
+        let files = self.files.take_all();
+        self.jobs.extend((!files.is_empty()).then(|| Job::drop(files)));
         self.jobs.extend(self.digest.take().map(Job::drop));
         self.log_out();
     }

@@ -1,10 +1,8 @@
-//! TLS and logins of a connection.
+//! TLS on the connections of a session.
 
-use wharf_core::{Denial, Event, LoginMethod, Now, RequestId};
+use wharf_core::{Event, Now, RequestId};
 
-use super::{Connection, Life};
-use crate::connection::job::{Job, Outcome};
-use wharf_accounts::{Attempt, Credential};
+use super::Connection;
 
 impl Connection {
     pub(super) fn start_tls(&mut self, host: Option<usize>, now: Now) {
@@ -39,62 +37,6 @@ impl Connection {
                 wharf_storage::log_limited!(Error, "TLS cannot begin: {error}");
                 false
             }
-        }
-    }
-
-    pub(super) fn authenticate(
-        &mut self,
-        id: RequestId,
-        user: Vec<u8>,
-        method: LoginMethod,
-        host: Option<usize>,
-    ) {
-        let accounts = match host {
-            Some(host) => self.service.hosts.get(host).cloned(),
-            None => Some(self.service.accounts.clone()),
-        };
-        let certificate = self.control.client_certificate().cloned();
-        let peer = self.peer.ip();
-        let (failures, clock) = (self.service.failures.clone(), self.service.clock);
-        self.jobs.push_back(Job::login(move || {
-            let credential = match (&method, &certificate) {
-                (LoginMethod::Password(password), _) => Credential::Password(password),
-                (LoginMethod::Certificate, Some(certificate)) => {
-                    Credential::Certificate(certificate)
-                }
-                (LoginMethod::Certificate, None) => {
-                    let outcome = Err(Denial::Refused);
-                    return Outcome::Event(Event::Authenticated { id, outcome });
-                }
-            };
-            // Asked here and not before: while this waited for its turn, others may have failed.
-            let outcome = match accounts {
-                _ if failures.is_cooling(peer, clock.now().instant) => Err(Denial::CoolingDown),
-                Some(accounts) => accounts.login(&Attempt { user: &user, credential, peer }),
-                None => Err(Denial::Unavailable),
-            };
-            // Only a wrong password is a guess.
-            if let (Err(Denial::Refused), Credential::Password(_)) = (&outcome, credential) {
-                failures.failed(peer, clock.now().instant);
-            }
-            match outcome {
-                Ok(account) => {
-                    let outcome = Ok(account.grant.clone());
-                    Outcome::LoggedIn(Event::Authenticated { id, outcome }, account)
-                }
-                Err(denial) => Outcome::Event(Event::Authenticated { id, outcome: Err(denial) }),
-            }
-        }));
-    }
-
-    /// Forgets the account. Its place is free at once: the next login may need it.
-    pub(super) fn log_out(&mut self) {
-        if let Some(mut account) = self.account.take() {
-            if self.life == Life::Alive {
-                self.permit.await_login(self.control.socket());
-            }
-            drop(account.permit.take());
-            self.jobs.push_back(Job::drop(account));
         }
     }
 }

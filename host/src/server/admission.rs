@@ -18,7 +18,7 @@ const EVICTED_AT_MOST: usize = 64;
 
 /// The places that a server has for sessions.
 #[derive(Debug)]
-pub struct AdmissionControl {
+pub(crate) struct AdmissionControl {
     max_sessions: usize,
     max_per_address: usize,
     counts: Mutex<Counts>,
@@ -113,7 +113,7 @@ impl AdmissionControl {
     /// Makes room for `max_sessions` in all, and `max_per_address` from one client.
     ///
     /// A client is an IPv4 address, in IPv6 clothes or not, or an IPv6 network of 64 bits.
-    pub fn new(max_sessions: usize, max_per_address: usize) -> Arc<Self> {
+    pub(crate) fn new(max_sessions: usize, max_per_address: usize) -> Arc<Self> {
         Arc::new(Self { max_sessions, max_per_address, counts: Mutex::default() })
     }
 
@@ -126,7 +126,7 @@ impl AdmissionControl {
     /// Where there is no room, the oldest session that has not logged in has to go, of the same client
     /// where that has all it may have: a crowd that only connects keeps nobody out. Who has logged
     /// in stays.
-    pub fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Admission, Permit)> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Admission, Permit)> {
         let client = ClientAddress::of(peer);
         let mut counts = self.lock();
         let present = |counts: &Counts| counts.clients.get(&client).copied().unwrap_or(0);
@@ -153,13 +153,14 @@ impl AdmissionControl {
 
     /// Takes a permit for a session that is not welcome whatever room there is; `None` as with
     /// [`enter`](Self::enter).
-    pub fn refuse(self: &Arc<Self>) -> Option<Permit> {
+    pub(crate) fn refuse(self: &Arc<Self>) -> Option<Permit> {
         let place = self.lock().refuse()?;
         Some(Permit::new(self, place, 0))
     }
 
     /// Returns how many sessions there are that were welcome.
-    pub fn count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
         self.lock().admitted
     }
 
@@ -171,7 +172,7 @@ impl AdmissionControl {
 /// A session's place among the others; dropping it gives the place back.
 #[derive(Debug)]
 #[must_use = "the place is given back at once when this is dropped"]
-pub struct Permit {
+pub(crate) struct Permit {
     sessions: Arc<AdmissionControl>,
     place: Place,
     /// In the order in which they were taken, or became those of strangers.

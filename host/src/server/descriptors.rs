@@ -16,7 +16,7 @@ const OF_THE_SERVER: u64 = 96;
 ///
 /// Raises the process's limit of open files as far as that takes and the system allows. Where it is
 /// too low even then, a warning tells the numbers.
-pub fn affordable_sessions(wanted: usize) -> usize {
+pub(crate) fn affordable_sessions(wanted: usize) -> usize {
     let own = count_open() + OF_THE_SERVER;
     let needed = own.saturating_add(OF_A_SESSION.saturating_mul(wanted as u64));
     let limit = raise(needed);

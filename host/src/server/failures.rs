@@ -21,7 +21,7 @@ const CLIENTS_AT_MOST: usize = 10_000;
 /// is cooling down. So whoever has many addresses cannot end a cool-down with them before each one
 /// has failed as often as it may.
 #[derive(Debug)]
-pub struct Failures {
+pub(crate) struct Failures {
     max: u32,
     window: Duration,
     cool_down: Duration,
@@ -42,12 +42,12 @@ struct Record {
 impl Failures {
     /// Makes a client whose logins have failed `max` times within `window` of the first stay away
     /// for `cool_down`. With a `max` of 0 nobody ever has to.
-    pub fn new(max: u32, window: Duration, cool_down: Duration) -> Arc<Self> {
+    pub(crate) fn new(max: u32, window: Duration, cool_down: Duration) -> Arc<Self> {
         Arc::new(Self { max, window, cool_down, clients: Mutex::default() })
     }
 
     /// Takes note of a failed login.
-    pub fn failed(&self, peer: IpAddr, now: Instant) {
+    pub(crate) fn failed(&self, peer: IpAddr, now: Instant) {
         if self.max == 0 {
             return;
         }
@@ -66,7 +66,7 @@ impl Failures {
     }
 
     /// Tells whether a client has to stay away.
-    pub fn is_cooling(&self, peer: IpAddr, now: Instant) -> bool {
+    pub(crate) fn is_cooling(&self, peer: IpAddr, now: Instant) -> bool {
         let cooling_until = |record: &Record| record.cooling_until;
         let until = self.lock().get(&ClientAddress::of(peer)).and_then(cooling_until);
         until.is_some_and(|until| now < until)

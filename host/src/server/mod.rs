@@ -25,13 +25,9 @@ mod service;
 pub(crate) mod site;
 pub(crate) mod stop;
 
-pub use admission::{AdmissionControl, Permit};
 pub use clock::Clock;
-pub use descriptors::affordable_sessions;
-pub use failures::Failures;
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 pub use passive::{PassivePorts, PassivePortsError};
-pub use ports::OpenPorts;
-pub use service::Service;
+pub use service::{Service, ServiceSettings};
 pub use site::{SiteHandler, SiteRequest};
-pub use stop::Stop;
+pub use stop::{Stop, StopWhenDropped};

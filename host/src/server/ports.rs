@@ -19,7 +19,7 @@ use crate::server::passive::PassivePorts;
 /// these. Its session hears of it as if the port had failed. Ports that a transfer waits at stay,
 /// unless a client has more of them than the one that asks would have.
 #[derive(Debug)]
-pub struct OpenPorts {
+pub(crate) struct OpenPorts {
     ports: PassivePorts,
     open: Mutex<Open>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct OpenPort {
 
 impl OpenPorts {
     /// Opens ports in this range; none is open yet.
-    pub fn new(ports: PassivePorts) -> Arc<Self> {
+    pub(crate) fn new(ports: PassivePorts) -> Arc<Self> {
         Arc::new(Self { ports, open: Mutex::default() })
     }
 

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tells all threads of a server to stop, whatever they wait with.
+/// Tells all threads of a server to stop, whatever they wait with. Clones stop the same server.
 #[derive(Clone, Debug)]
 pub struct Stop {
     shared: Arc<Shared>,
@@ -28,16 +28,21 @@ impl Stop {
         Ok(Self { shared: Arc::new(Shared { stopped: AtomicBool::new(false), writer, reader }) })
     }
 
-    /// Stops the server. Further calls do nothing.
+    /// Stops the server. It does not wait, and further calls do nothing.
     pub fn call(&self) {
         self.shared.stopped.store(true, Ordering::Release);
-        // The end of the stream is readable for everybody, for ever.
+        // The end of the stream is readable for all threads, for ever.
         let _ = self.shared.writer.shutdown(Shutdown::Both);
     }
 
-    /// Tells whether it has been called.
+    /// Returns `true` if it has been called.
     pub fn is_called(&self) -> bool {
         self.shared.stopped.load(Ordering::Acquire)
+    }
+
+    /// Returns what calls it when dropped.
+    pub fn when_dropped(&self) -> StopWhenDropped {
+        StopWhenDropped(self.clone())
     }
 }
 
@@ -45,5 +50,16 @@ impl Stop {
 impl AsFd for Stop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.reader.as_fd()
+    }
+}
+
+/// Calls a [`Stop`] when it is dropped.
+#[derive(Debug)]
+#[must_use = "it calls the stop when it is dropped"]
+pub struct StopWhenDropped(Stop);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.call();
     }
 }

@@ -7,11 +7,10 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use wharf_core::{DigestAlgorithm, DigestEnd, RequestId, StorageError};
 
-use crate::connection::job::{Job, Outcome};
 use wharf_storage::ReadFile;
 
-/// How much a job reads: a thousandth of a second's work, so that a long file holds up nobody who
-/// waits for the same thread, and an end of it is soon heard of.
+/// How much a job reads: a thousandth of a second's work, so that a long file does not hold up
+/// others that wait for the same thread, and an end of it is soon heard of.
 const PORTION: usize = 256 * 1024;
 
 /// A digest that is being computed.
@@ -25,12 +24,12 @@ pub(crate) struct Digesting {
 
 /// What a [`Digesting`] comes to next.
 pub(crate) enum DigestStep {
-    /// A portion is to be read.
-    Job(Job),
-    /// A job is out: wait for it.
+    /// A portion is to be [read](Reading::read), where that may block.
+    Read(Box<Reading>),
+    /// A portion is being read: wait for it.
     Waiting,
     /// It is over; the file is to be dropped where that may block.
-    Ended(DigestEnd, Job),
+    Ended(DigestEnd, Box<dyn ReadFile>),
 }
 
 /// A file, and the digest of what has been read of it.
@@ -60,21 +59,16 @@ impl Digesting {
     }
 
     pub(crate) fn step(&mut self) -> DigestStep {
-        let Some(mut reading) = self.reading.take() else { return DigestStep::Waiting };
+        let Some(reading) = self.reading.take() else { return DigestStep::Waiting };
         let end = match self.over.take() {
             Some(end) => end,
             None if reading.left.is_empty() => DigestEnd::Complete(reading.hasher.finish()),
-            None => {
-                return DigestStep::Job(Job::digest(move || {
-                    let outcome = reading.read();
-                    Outcome::Digested(reading, outcome)
-                }));
-            }
+            None => return DigestStep::Read(reading),
         };
-        DigestStep::Ended(end, Job::drop((reading.file, reading.buffer)))
+        DigestStep::Ended(end, reading.file)
     }
 
-    /// Takes what a job comes back with; returns how many bytes have been read in all.
+    /// Takes back what has been read, or not; returns how many bytes have been read in all.
     pub(crate) fn complete(
         &mut self,
         reading: Box<Reading>,
@@ -98,8 +92,8 @@ impl Digesting {
 }
 
 impl Reading {
-    /// Takes the next portion in.
-    fn read(&mut self) -> Result<(), StorageError> {
+    /// Takes the next portion in. It may block.
+    pub(crate) fn read(&mut self) -> Result<(), StorageError> {
         self.buffer.resize(PORTION, 0);
         let left = usize::try_from(self.left.end - self.left.start).unwrap_or(PORTION);
         let portion = &mut self.buffer[..left.min(PORTION)];
@@ -175,11 +169,9 @@ mod tests {
         let mut progress = Vec::new();
         loop {
             match digesting.step() {
-                DigestStep::Job(job) => {
+                DigestStep::Read(mut reading) => {
                     assert!(matches!(digesting.step(), DigestStep::Waiting));
-                    let Outcome::Digested(reading, outcome) = job.run().0 else {
-                        panic!("another outcome");
-                    };
+                    let outcome = reading.read();
                     progress.push(digesting.complete(reading, outcome));
                 }
                 DigestStep::Ended(end, _) => return (end, progress),
@@ -249,9 +241,9 @@ mod tests {
         assert_eq!(run(&mut digesting), (DigestEnd::Stopped, vec![]));
 
         let mut digesting = begin(&content, DigestAlgorithm::Md5, 0..600_000);
-        let DigestStep::Job(job) = digesting.step() else { panic!("no job") };
+        let DigestStep::Read(mut reading) = digesting.step() else { panic!("nothing is read") };
         digesting.stop();
-        let Outcome::Digested(reading, outcome) = job.run().0 else { panic!("another outcome") };
+        let outcome = reading.read();
         digesting.complete(reading, outcome);
         assert_eq!(run(&mut digesting), (DigestEnd::Stopped, vec![]));
 

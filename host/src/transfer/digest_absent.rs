@@ -6,15 +6,13 @@ use std::ops::Range;
 use wharf_core::{DigestAlgorithm, DigestEnd, RequestId, StorageError};
 use wharf_storage::ReadFile;
 
-use crate::connection::job::Job;
-
 pub(crate) struct Digesting(Never);
 
 #[allow(dead_code, reason = "no digest goes on")]
 pub(crate) enum DigestStep {
-    Job(Job),
+    Read(Box<Reading>),
     Waiting,
-    Ended(DigestEnd, Job),
+    Ended(DigestEnd, Box<dyn ReadFile>),
 }
 
 pub(crate) struct Reading(Never);
@@ -42,6 +40,12 @@ impl Digesting {
     }
 
     pub(crate) fn stop(&mut self) {
+        match self.0 {}
+    }
+}
+
+impl Reading {
+    pub(crate) fn read(&mut self) -> Result<(), StorageError> {
         match self.0 {}
     }
 }

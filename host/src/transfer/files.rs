@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use wharf_core::{
-    Allowance, Event, Lines, ListingFormat, Opened, RequestId, StorageAnswer, StorageError,
+    Allowance, Lines, ListingFormat, Opened, RequestId, StorageAnswer, StorageError,
     StorageRequest as Request, VirtualPath, WallTime,
 };
 
-use crate::connection::job::{Job, Outcome};
 use wharf_storage::{Entries, ReadFile, Storage, WriteFile};
 
 /// How much of a listing is made ready at once for the control connection, in bytes.
@@ -34,122 +33,148 @@ impl Files {
         Some(self.0.swap_remove(at).1)
     }
 
-    /// Makes the job that drops the file.
-    pub(crate) fn release(&mut self, id: RequestId) -> Option<Job> {
-        self.take(id).map(Job::drop)
+    /// Gives all of them up.
+    pub(crate) fn take_all(&mut self) -> Vec<OpenFile> {
+        std::mem::take(&mut self.0).into_iter().map(|(_, file)| file).collect()
     }
 
-    /// Makes the job that drops all files.
-    pub(crate) fn release_all(&mut self) -> Option<Job> {
-        let files = std::mem::take(&mut self.0);
-        (!files.is_empty()).then(|| Job::drop(files))
-    }
-
-    /// Makes the job that carries out a storage request.
-    pub(crate) fn job(
+    /// Prepares a storage call, for which a file that it uses is taken out.
+    pub(crate) fn call(
         &mut self,
         storage: Arc<dyn Storage>,
         id: RequestId,
         request: Request,
-    ) -> Job {
+    ) -> StorageCall {
         let used = match &request {
             Request::Sync { file: used }
             | Request::Finish { file: used, .. }
             | Request::NextLines { directory: used, .. } => self.take(*used),
             _ => None,
         };
-        let question = match &request {
-            Request::NextLines { .. } => {
-                return Job::read(move || carry_out(&*storage, id, request, used));
+        StorageCall { storage, id, request, used }
+    }
+}
+
+/// A storage call, which may block.
+#[must_use = "the session waits for its outcome"]
+pub(crate) struct StorageCall {
+    storage: Arc<dyn Storage>,
+    pub(crate) id: RequestId,
+    request: Request,
+    used: Option<OpenFile>,
+}
+
+/// What becomes of a storage call that the client no longer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallKind {
+    /// It tells the client something, and can be refused.
+    Question,
+    /// It tells the client something of a directory that it holds.
+    QuestionOfDirectory,
+    /// It changes something, and can be refused.
+    Change,
+    /// It brings what has been written to its end, and cannot be refused.
+    End,
+}
+
+/// What a [`StorageCall`] comes to.
+pub(crate) struct StorageDone {
+    pub(crate) id: RequestId,
+    pub(crate) outcome: Result<StorageAnswer, StorageError>,
+    /// A file that has been opened, or comes back from being used, and its id.
+    pub(crate) file: Option<(RequestId, OpenFile)>,
+}
+
+impl StorageDone {
+    /// Answers without a file.
+    pub(crate) fn new(id: RequestId, outcome: Result<StorageAnswer, StorageError>) -> Self {
+        Self { id, outcome, file: None }
+    }
+
+    /// Answers with a file that has been opened for the request.
+    fn opened(id: RequestId, opened: Result<(Opened, OpenFile), StorageError>) -> Self {
+        match opened {
+            Ok((opened, file)) => {
+                let outcome = Ok(StorageAnswer::Opened(opened));
+                Self { id, outcome, file: Some((id, file)) }
             }
-            Request::Sync { .. } | Request::Finish { .. } => {
-                return Job::new(move || carry_out(&*storage, id, request, used));
-            }
+            Err(error) => Self::new(id, Err(error)),
+        }
+    }
+}
+
+impl StorageCall {
+    /// Returns what becomes of it when the client has gone, or there is no room for it.
+    pub(crate) fn kind(&self) -> CallKind {
+        match self.request {
+            Request::NextLines { .. } => CallKind::QuestionOfDirectory,
+            Request::Sync { .. } | Request::Finish { .. } => CallKind::End,
             Request::Metadata(_)
             | Request::LinkMetadata(_)
             | Request::OpenDirectory(_)
             | Request::OpenRead(_)
             | Request::CheckWrite(..)
             | Request::UniqueName { .. }
-            | Request::SpaceLeft(_) => true,
+            | Request::SpaceLeft(_) => CallKind::Question,
             Request::OpenWrite(..)
             | Request::CreateDirectory(_)
             | Request::RemoveFile(_)
             | Request::RemoveDirectory(_)
             | Request::Rename { .. }
-            | Request::SetFacts { .. } => false,
-        };
-        let refusal = Event::Storage { id, outcome: Err(StorageError::Busy) };
-        Job::request(refusal, question, move || carry_out(&*storage, id, request, used))
+            | Request::SetFacts { .. } => CallKind::Change,
+        }
     }
-}
 
-fn carry_out(
-    storage: &dyn Storage,
-    id: RequestId,
-    request: Request,
-    used: Option<OpenFile>,
-) -> Outcome {
-    let answer = match request {
-        Request::Metadata(path) => storage.metadata(&path).map(StorageAnswer::Metadata),
-        Request::LinkMetadata(path) => storage.link_metadata(&path).map(StorageAnswer::Metadata),
-        Request::CreateDirectory(path) => done(storage.create_directory(&path)),
-        Request::RemoveFile(path) => done(storage.remove_file(&path)),
-        Request::RemoveDirectory(path) => done(storage.remove_directory(&path)),
-        Request::Rename { from, to, replace } => done(storage.rename(&from, &to, replace)),
-        Request::SetFacts { path, modified, mode } => set_facts(storage, &path, modified, mode),
-        Request::SpaceLeft(path) => storage.space_left(&path).map(StorageAnswer::Space),
-        Request::CheckWrite(path, mode) => done(storage.check_write(&path, &mode)),
-        Request::UniqueName { directory, hint } => {
-            storage.unique_name(&directory, &hint).map(StorageAnswer::Name)
-        }
-        Request::Sync { file } => match used {
-            Some(OpenFile::Write(mut written)) => {
-                let outcome = done(written.sync());
-                return Outcome::File(
-                    Event::Storage { id, outcome },
-                    file,
-                    OpenFile::Write(written),
-                );
+    /// Carries it out.
+    pub(crate) fn run(self) -> StorageDone {
+        let Self { storage, id, request, used } = self;
+        let storage = &*storage;
+        let outcome = match request {
+            Request::Metadata(path) => storage.metadata(&path).map(StorageAnswer::Metadata),
+            Request::LinkMetadata(path) => {
+                storage.link_metadata(&path).map(StorageAnswer::Metadata)
             }
-            _ => Err(StorageError::Other),
-        },
-        Request::Finish { disposition, .. } => match used {
-            Some(OpenFile::Write(file)) => done(file.finish(disposition)),
-            _ => Err(StorageError::Other),
-        },
-        Request::NextLines { directory, format, allowance } => {
-            return next_lines(id, directory, &format, allowance, used);
-        }
-        Request::OpenDirectory(path) => {
-            let opened = storage.open_directory(&path);
-            return opened_as(
-                id,
-                opened.map(|entries| (Opened::default(), OpenFile::Directory(entries))),
-            );
-        }
-        Request::OpenRead(path) => {
-            let opened = storage.open_read(&path);
-            return opened_as(
-                id,
-                opened.map(|file| {
+            Request::CreateDirectory(path) => done(storage.create_directory(&path)),
+            Request::RemoveFile(path) => done(storage.remove_file(&path)),
+            Request::RemoveDirectory(path) => done(storage.remove_directory(&path)),
+            Request::Rename { from, to, replace } => done(storage.rename(&from, &to, replace)),
+            Request::SetFacts { path, modified, mode } => set_facts(storage, &path, modified, mode),
+            Request::SpaceLeft(path) => storage.space_left(&path).map(StorageAnswer::Space),
+            Request::CheckWrite(path, mode) => done(storage.check_write(&path, &mode)),
+            Request::UniqueName { directory, hint } => {
+                storage.unique_name(&directory, &hint).map(StorageAnswer::Name)
+            }
+            Request::Sync { file } => return sync(id, file, used),
+            Request::Finish { disposition, .. } => match used {
+                Some(OpenFile::Write(file)) => done(file.finish(disposition)),
+                _ => Err(StorageError::Other),
+            },
+            Request::NextLines { directory, format, allowance } => {
+                return next_lines(id, directory, &format, allowance, used);
+            }
+            Request::OpenDirectory(path) => {
+                let opened = storage.open_directory(&path);
+                let opened =
+                    opened.map(|entries| (Opened::default(), OpenFile::Directory(entries)));
+                return StorageDone::opened(id, opened);
+            }
+            Request::OpenRead(path) => {
+                let opened = storage.open_read(&path).map(|file| {
                     let opened = Opened { size: file.size(), ..Opened::default() };
                     (opened, OpenFile::Read(file))
-                }),
-            );
-        }
-        Request::OpenWrite(path, mode) => {
-            let opened = storage.open_write(&path, &mode);
-            return opened_as(
-                id,
-                opened.map(|file| {
+                });
+                return StorageDone::opened(id, opened);
+            }
+            Request::OpenWrite(path, mode) => {
+                let opened = storage.open_write(&path, &mode).map(|file| {
                     let opened = Opened { existed: file.existed(), size: 0 };
                     (opened, OpenFile::Write(file))
-                }),
-            );
-        }
-    };
-    Outcome::Event(Event::Storage { id, outcome: answer })
+                });
+                return StorageDone::opened(id, opened);
+            }
+        };
+        StorageDone::new(id, outcome)
+    }
 }
 
 fn done(outcome: Result<(), StorageError>) -> Result<StorageAnswer, StorageError> {
@@ -171,14 +196,12 @@ fn set_facts(
     storage.metadata(path).map(StorageAnswer::Metadata)
 }
 
-fn opened_as(id: RequestId, opened: Result<(Opened, OpenFile), StorageError>) -> Outcome {
-    match opened {
-        Ok((opened, file)) => {
-            let outcome = Ok(StorageAnswer::Opened(opened));
-            Outcome::File(Event::Storage { id, outcome }, id, file)
-        }
-        Err(error) => Outcome::Event(Event::Storage { id, outcome: Err(error) }),
-    }
+fn sync(id: RequestId, file: RequestId, used: Option<OpenFile>) -> StorageDone {
+    let Some(OpenFile::Write(mut written)) = used else {
+        return StorageDone::new(id, Err(StorageError::Other));
+    };
+    let outcome = done(written.sync());
+    StorageDone { id, outcome, file: Some((file, OpenFile::Write(written))) }
 }
 
 fn next_lines(
@@ -187,12 +210,12 @@ fn next_lines(
     format: &ListingFormat,
     allowance: Allowance,
     used: Option<OpenFile>,
-) -> Outcome {
+) -> StorageDone {
     let Some(OpenFile::Directory(mut entries)) = used else {
-        return Outcome::Event(Event::Storage { id, outcome: Err(StorageError::Other) });
+        return StorageDone::new(id, Err(StorageError::Other));
     };
     let mut text = Vec::new();
     let portion = format.write_portion(|| entries.next(), allowance, ENOUGH, &mut text);
     let outcome = portion.map(|(count, end)| StorageAnswer::Lines(Lines { text, count, end }));
-    Outcome::File(Event::Storage { id, outcome }, directory, OpenFile::Directory(entries))
+    StorageDone { id, outcome, file: Some((directory, OpenFile::Directory(entries))) }
 }

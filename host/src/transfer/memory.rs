@@ -35,19 +35,20 @@ pub(crate) const TLS_PORTION: usize = 64 * 1024;
 
 /// The memory that all transfers of a server together may take.
 #[derive(Debug)]
-pub struct TransferMemory {
+pub(crate) struct TransferMemory {
     most: u64,
     taken: AtomicU64,
 }
 
 impl TransferMemory {
     /// Lets transfers take `most` bytes together. A single one is let through whatever it needs.
-    pub fn new(most: u64) -> Arc<Self> {
+    pub(crate) fn new(most: u64) -> Arc<Self> {
         Arc::new(Self { most, taken: AtomicU64::new(0) })
     }
 
     /// Returns how many bytes transfers have taken.
-    pub fn taken(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 

@@ -1,6 +1,6 @@
 //! The pumps: what moves file bytes between a file and the data connection.
 //!
-//! A pump goes step by step. A step moves what can move without blocking, or hands out a [`Job`]
+//! A pump goes step by step. A step moves what can move without blocking, or hands out a [`PumpJob`](super::step::PumpJob)
 //! when the file is to be read or written; it holds one bounded buffer.
 
 #[cfg(all(test, feature = "mode-z"))]
@@ -11,7 +11,6 @@ use std::sync::Arc;
 use socket2::Socket;
 use wharf_core::{Filter, Mode, Plan, RequestId, StorageError, TransferEnd};
 
-use crate::connection::job::Job;
 use crate::transfer::files::{Files, OpenFile};
 use crate::transfer::memory::Share;
 use crate::wire::{Readiness, Wire};
@@ -20,9 +19,10 @@ use super::deflate::is_built_in;
 use super::receive::Receive;
 use super::send::Send;
 #[cfg(target_os = "linux")]
-use super::send_file::{PageCache, SendFile};
-use super::sink::{Chunk, Sink};
+use super::send_file::SendFile;
+use super::sink::Sink;
 use super::source::Source;
+use super::step::{PumpStep, Pumped};
 
 /// A transfer in motion.
 pub(crate) enum Pump {
@@ -33,33 +33,8 @@ pub(crate) enum Pump {
     Send(Send),
     /// From the socket to a file.
     Receive(Receive),
-}
-
-/// What a step came to.
-pub(crate) enum PumpStep {
-    /// So many bytes moved over the wire; there may be more to do.
-    Moved(usize),
-    /// The wire cannot move: wait for the driver.
-    Blocked,
-    /// The file is to be read or written: wait for the outcome.
-    Job(Job),
-    /// A job is out: wait for it.
-    Waiting,
-    /// The last byte of what is sent has been handed over.
-    Sent,
-    /// It is over otherwise.
-    Ended(TransferEnd),
-}
-
-/// What a pump's job comes back with.
-pub(crate) enum Pumped {
-    /// The source, the buffer it filled, and whether there is more to come.
-    Filled(Source, Vec<u8>, Result<bool, StorageError>),
-    /// The file whose next bytes are in the page cache now.
-    #[cfg(target_os = "linux")]
-    Warmed(Box<dyn wharf_storage::ReadFile>, PageCache, Result<(), StorageError>),
-    /// The sink, and what it has left of what it was given.
-    Emptied(Sink, Chunk, Result<(), TransferEnd>),
+    /// The storage panicked, and the file is gone.
+    Lost,
 }
 
 impl Pump {
@@ -122,6 +97,7 @@ impl Pump {
             }
             Pump::Send(send) => send.step(wire, socket),
             Pump::Receive(receive) => receive.step(wire, socket),
+            Pump::Lost => PumpStep::Ended(TransferEnd::Storage(StorageError::Other)),
         }
     }
 
@@ -132,6 +108,7 @@ impl Pump {
             Pump::SendFile(send) => send.stop(),
             Pump::Send(send) => send.stop(),
             Pump::Receive(receive) => receive.stop(),
+            Pump::Lost => {}
         }
     }
 
@@ -139,6 +116,7 @@ impl Pump {
     /// written than were taken for it: those that MODE Z makes.
     pub(crate) fn complete(&mut self, pumped: Pumped) -> Option<u64> {
         match (self, pumped) {
+            (lost, Pumped::Lost) => *lost = Pump::Lost,
             (Pump::Send(send), Pumped::Filled(source, buffer, outcome)) => {
                 send.filled(source, buffer, outcome);
             }
@@ -168,6 +146,7 @@ impl Pump {
             Pump::SendFile(send) => (false, send.has_bytes()),
             Pump::Send(send) => (false, send.has_bytes()),
             Pump::Receive(receive) => (receive.wants_more(), false),
+            Pump::Lost => (false, false),
         };
         Readiness { readable, writable }
     }

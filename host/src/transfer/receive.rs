@@ -6,13 +6,12 @@ use std::sync::Arc;
 use socket2::Socket;
 use wharf_core::{Mode, RequestId, TransferEnd};
 
-use crate::connection::job::{Job, Outcome};
 use crate::transfer::files::OpenFile;
 use crate::transfer::memory::{SMALLEST, Share};
 use crate::wire::{Flow, Wire};
 
-use super::pump::{PumpStep, Pumped};
 use super::sink::{Chunk, Sink};
+use super::step::{PumpStep, Pumped};
 
 /// The first buffer, in bytes: enough for a client that is not fast.
 const FIRST: usize = SMALLEST;
@@ -140,11 +139,11 @@ impl Receive {
             chunk.is_last = self.end.is_some();
         }
         let share = self.share.clone();
-        PumpStep::Job(Job::new(move || {
+        PumpStep::write(move || {
             let _share = share;
             let outcome = sink.write(&mut chunk);
-            Outcome::Pumped(Pumped::Emptied(sink, chunk, outcome))
-        }))
+            Pumped::Emptied(sink, chunk, outcome)
+        })
     }
 
     pub(super) fn emptied(&mut self, sink: Sink, chunk: Chunk, outcome: Result<(), TransferEnd>) {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use socket2::Socket;
 use wharf_core::{StorageError, TransferEnd};
 
-use crate::connection::job::{Job, Outcome};
 use crate::transfer::memory::Share;
 use crate::wire::{Flow, Wire};
 
-use super::pump::{PumpStep, Pumped};
 use super::source::Source;
+use super::step::{PumpStep, Pumped};
 
 /// Fills a buffer by a job, sends it, and so on.
 pub(crate) struct Send {
@@ -54,11 +53,11 @@ impl Send {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.sent = 0;
         let share = self.share.clone();
-        PumpStep::Job(Job::read(move || {
+        PumpStep::read(move || {
             buffer.clear();
             let outcome = source.fill(&mut buffer, share.buffer());
-            Outcome::Pumped(Pumped::Filled(source, buffer, outcome))
-        }))
+            Pumped::Filled(source, buffer, outcome)
+        })
     }
 
     /// Tells whether there is something to send at once.

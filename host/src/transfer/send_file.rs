@@ -1,6 +1,5 @@
 //! From a file to the socket within the kernel.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -8,14 +7,14 @@ use rustix::io::Errno;
 use socket2::Socket;
 use wharf_core::{Filter, StorageError, TransferEnd};
 
-use crate::connection::job::{Job, Outcome};
 use crate::transfer::memory::{LARGEST, Share};
 use crate::wire::{Flow, Wire};
 use wharf_storage::ReadFile;
 use wharf_storage::storage_error;
 
-use super::pump::{PumpStep, Pumped};
+use super::page_cache::PageCache;
 use super::source::Source;
+use super::step::{PumpStep, Pumped};
 
 /// Bytes that never come up from the kernel.
 ///
@@ -44,8 +43,7 @@ impl SendFile {
         share: Arc<Share>,
     ) -> Self {
         let end = end.map_or(file.size(), |end| end.min(file.size()));
-        let told = file.as_file().and_then(|file| is_cached(file, 0)).is_some();
-        let cache = if told { PageCache::Known } else { PageCache::Unknown };
+        let cache = PageCache::of(file.as_file());
         Self { file: Some(file), offset, warm: offset, cache, end, over: None, share }
     }
 
@@ -88,9 +86,9 @@ impl SendFile {
     /// Makes the job that reads the next portion, to no other end than that the kernel has it.
     fn warm_up(&mut self) -> PumpStep {
         let Some(mut file) = self.file.take() else { return PumpStep::Waiting };
-        let (mut offset, end, mut cache) = (self.offset, self.warm, self.cache);
+        let (mut offset, end, cache) = (self.offset, self.warm, self.cache);
         let share = self.share.clone();
-        PumpStep::Job(Job::read(move || {
+        PumpStep::read(move || {
             let mut buffer = vec![0; share.buffer()];
             let outcome = loop {
                 let left = buffer.len().min((end - offset) as usize);
@@ -100,12 +98,9 @@ impl SendFile {
                     Err(error) => break Err(error),
                 }
             };
-            // Even this question a network mount may answer slowly.
-            if cache == PageCache::Unknown && file.as_file().is_some_and(is_in_memory) {
-                cache = PageCache::All;
-            }
-            Outcome::Pumped(Pumped::Warmed(file, cache, outcome))
-        }))
+            let cache = cache.look_closer(file.as_file());
+            Pumped::Warmed(file, cache, outcome)
+        })
     }
 
     pub(super) fn warmed(
@@ -135,47 +130,6 @@ impl SendFile {
         let file = self.file.take()?;
         let source = Source::file(file, Filter::Identity, self.offset, Some(self.end));
         Some((source, self.share.clone()))
-    }
-}
-
-/// Whether one can know what of a file is in the page cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PageCache {
-    /// The kernel tells.
-    Known,
-    /// The file is nowhere else.
-    All,
-    /// This file system does not tell; a network's, often.
-    Unknown,
-}
-
-impl PageCache {
-    fn holds(self, file: &File, offset: u64) -> bool {
-        match self {
-            Self::Known => is_cached(file, offset).unwrap_or(false),
-            Self::All => true,
-            Self::Unknown => false,
-        }
-    }
-}
-
-/// The type of tmpfs, statfs(2).
-const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
-
-/// Tells whether the file lives in memory alone.
-fn is_in_memory(file: &File) -> bool {
-    rustix::fs::fstatfs(file).is_ok_and(|system| system.f_type == TMPFS_MAGIC)
-}
-
-/// Tells whether the byte at `offset` could be read without waiting; `None` when that cannot be told.
-fn is_cached(file: &File, offset: u64) -> Option<bool> {
-    let mut byte = [0];
-    let wanted = &mut [io::IoSliceMut::new(&mut byte)];
-    match rustix::io::preadv2(file, wanted, offset, rustix::io::ReadWriteFlags::NOWAIT) {
-        // Beyond the end there is nothing to wait for.
-        Ok(_) => Some(true),
-        Err(Errno::AGAIN) => Some(false),
-        Err(_) => None,
     }
 }
 
@@ -239,7 +193,7 @@ mod tests {
                 PumpStep::Blocked => wire.set_ready(crate::Readiness::BOTH),
                 PumpStep::Job(job) => {
                     jobs += 1;
-                    let Outcome::Pumped(Pumped::Warmed(file, cache, outcome)) = job.run().0 else {
+                    let Pumped::Warmed(file, cache, outcome) = job.run() else {
                         panic!("another outcome");
                     };
                     send.warmed(file, cache, outcome);
@@ -271,13 +225,5 @@ mod tests {
         }
         assert_eq!(send(b"", PageCache::All, 0, None), (Vec::new(), None));
         assert_eq!(send(b"abc", PageCache::All, 1, Some(9)), (b"bc".to_vec(), None));
-    }
-
-    #[test]
-    fn a_file_in_memory_needs_no_warming() {
-        let shared = std::path::Path::new("/dev/shm");
-        if let Ok(file) = tempfile::tempfile_in(shared) {
-            assert!(is_in_memory(&file) || is_cached(&file, 0).is_some());
-        }
     }
 }

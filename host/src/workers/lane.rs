@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::owner::JobOwner;
 use super::queue::Queue;
 use super::shares::Shares;
-use super::{Number, Task};
+use super::task::Task;
 use crate::server::client_address::ClientAddress;
 
 /// How long a call may take before another thread takes its place.
@@ -20,6 +20,9 @@ const STUCK: Duration = Duration::from_secs(1);
 /// How long a login may take before either: a hash takes what it takes, and memory, so that others
 /// had better wait.
 const STUCK_LOGIN: Duration = Duration::from_secs(10);
+
+/// What a running call is known by.
+type Number = u64;
 
 /// One kind of work: what waits, what runs, and the threads.
 pub(super) struct LaneQueue {
@@ -119,7 +122,7 @@ impl LaneQueue {
             *self.clients.entry(client).or_default() += 1;
         }
         self.last += 1;
-        let owner = task.job.owner();
+        let owner = task.owner().cloned();
         self.running.insert(self.last, Running { since: now, owner, tree: None });
         self.complained = false;
         Some((task, Ticket(self.last)))

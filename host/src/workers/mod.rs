@@ -8,6 +8,7 @@
 //!
 //! | file | has |
 //! |---|---|
+//! | `task` | a piece of work: where it may run, and how much it is needed |
 //! | `lane` | what runs and waits of one kind of work |
 //! | `queue` | who is next: client addresses take turns |
 //! | `owner` | whose work it is, and whether the client is still there |
@@ -17,6 +18,7 @@ mod lane;
 mod owner;
 mod queue;
 mod shares;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -25,12 +27,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::connection::job::{Done, Job, Lane};
 use crate::server::Service;
 
 use lane::LaneQueue;
 pub(crate) use owner::{JobOwner, Presence};
 use shares::Shares;
+pub use task::Lane;
+pub(crate) use task::{Need, Task, Verdict};
 
 /// How long a thread waits for work before it goes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,12 +63,6 @@ struct State {
     closed: bool,
 }
 
-/// A job, and what is done with its outcome.
-struct Task {
-    job: Job,
-    deliver: Box<dyn FnOnce(Done) + Send>,
-}
-
 impl Workers {
     /// Starts the thread that looks after the others; these come with the work.
     pub fn start(service: &Service) -> io::Result<Self> {
@@ -88,22 +85,17 @@ impl Workers {
         Ok(Self { shared })
     }
 
-    /// Lets a thread run the job, now or when it is its turn, and hands the outcome to `deliver`:
-    /// on that thread, or on this one where the job is refused.
-    ///
-    /// Nothing is delivered when the session has gone meanwhile.
-    pub fn submit(&self, job: Job, deliver: impl FnOnce(Done) + Send + 'static) {
-        let kind = job.lane();
+    /// Lets a thread run the task, now or when it is its turn. Where there is no room for it, it is
+    /// refused on this thread.
+    pub(crate) fn run(&self, task: Task) {
+        let kind = task.lane();
         let mut state = self.shared.lock();
         state.sweep(Instant::now());
-        if state.shares.refuses(&job)
-            && let Some(done) = job.refusal()
-        {
+        if task.can_be_refused() && state.shares.refuses(&task) {
             drop(state);
-            drop(job);
-            return deliver(done);
+            return task.refuse();
         }
-        state.lanes[kind as usize].queue.push(Task { job, deliver: Box::new(deliver) });
+        state.lanes[kind as usize].queue.push(task);
         self.shared.staff(state, kind);
     }
 }
@@ -242,36 +234,8 @@ impl State {
     }
 }
 
-impl Task {
-    fn run(self) {
-        let Self { job, deliver } = self;
-        let owner = job.owner();
-        let gone = |owner: &Option<Arc<JobOwner>>| {
-            owner.as_ref().is_some_and(|owner| owner.presence() == Presence::Gone)
-        };
-        let done = if gone(&owner) && job.is_question() { job.skip() } else { job.run() };
-        if gone(&owner) {
-            // What it holds may be a file: to let go of that may block, and here it may.
-            done.forget();
-        } else {
-            deliver(done);
-        }
-    }
-
-    fn refuse(self) {
-        let done = self.job.refusal();
-        drop(self.job);
-        if let Some(done) = done {
-            (self.deliver)(done);
-        }
-    }
-}
-
 impl std::fmt::Debug for Workers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Workers")
     }
 }
-
-/// What a running call is known by.
-type Number = u64;

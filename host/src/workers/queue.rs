@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Task;
 use super::owner::Presence;
+use super::task::Task;
 use crate::server::client_address::ClientAddress;
 
 /// The jobs that wait. Each client address has its turn, and its own come in their order; those of
@@ -49,12 +49,12 @@ impl Queue {
 
     /// Takes out what only serves to tell a client something.
     pub(super) fn take_idle_questions(&mut self) -> Vec<Task> {
-        self.take_if(|task| task.job.is_question() && !task.job.holds_file())
+        self.take_if(Task::is_idle_question)
     }
 
     /// Takes out what can be refused.
     pub(super) fn take_refusable(&mut self) -> Vec<Task> {
-        self.take_if(|task| task.job.can_be_refused())
+        self.take_if(Task::can_be_refused)
     }
 
     fn take_if(&mut self, wanted: impl Fn(&Task) -> bool) -> Vec<Task> {
@@ -92,15 +92,5 @@ impl Turns {
             self.order.push_back(client);
         }
         Some(task)
-    }
-}
-
-impl Task {
-    pub(super) fn client(&self) -> Option<ClientAddress> {
-        self.job.owner_ref().map(|owner| owner.client())
-    }
-
-    fn presence(&self) -> Presence {
-        self.job.owner_ref().map_or(Presence::Here, |owner| owner.presence())
     }
 }

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::owner::JobOwner;
-use crate::connection::job::Job;
+use super::task::Task;
 use crate::server::client_address::ClientAddress;
 
 /// How many stuck calls a session may leave: one at a time, and what it has broken off.
@@ -32,8 +32,8 @@ impl Shares {
 
     /// Tells whether whoever wants this has as many stuck calls already as it may have: a client
     /// address may leave a quarter of all, and a tree half of them.
-    pub(super) fn refuses(&self, job: &Job) -> bool {
-        let Some(owner) = job.owner_ref() else { return false };
+    pub(super) fn refuses(&self, task: &Task) -> bool {
+        let Some(owner) = task.owner() else { return false };
         let of_client = self.clients.get(&owner.client()).copied().unwrap_or(0);
         let of_tree = self.trees.get(&owner.tree()).copied().unwrap_or(0);
         owner.stuck() >= OF_A_SESSION

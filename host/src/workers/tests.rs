@@ -2,10 +2,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use wharf_core::{Event, RequestId, StorageError};
-
 use super::*;
-use crate::connection::job::Outcome;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -18,32 +15,34 @@ fn owner(number: u8) -> Arc<JobOwner> {
     Arc::new(JobOwner::new(IpAddr::from([192, 0, 2, number])))
 }
 
-/// A call that hangs until the sender is dropped.
-fn hanging(owner: &Arc<JobOwner>) -> (Job, Sender<()>) {
+/// A call that hangs until the sender is dropped; the receiver hears whether it was refused.
+fn hanging(owner: &Arc<JobOwner>) -> (Task, Sender<()>, Receiver<bool>) {
     let (sender, hang) = channel::<()>();
-    let refusal = Event::Storage { id: RequestId(1), outcome: Err(StorageError::Busy) };
-    let job = Job::request(refusal, false, move || {
-        let _ = hang.recv_timeout(LIMIT * 3);
-        Outcome::Nothing
+    let (outcome, receiver) = channel();
+    let need = Need::Request { changes: true };
+    let task = Task::new(Lane::Storage, need, Some(owner.clone()), move |verdict| {
+        if verdict == Verdict::Run {
+            let _ = hang.recv_timeout(LIMIT * 3);
+        }
+        let _ = outcome.send(verdict == Verdict::Refuse);
     });
-    (job.of(owner), sender)
+    (task, sender, receiver)
 }
 
-fn quick(owner: &Arc<JobOwner>) -> Job {
-    hanging(owner).0
+/// Lets one hang; what comes of it can be received.
+fn hang(workers: &Workers, owner: &Arc<JobOwner>) -> (Receiver<bool>, Sender<()>) {
+    let (task, hang, outcome) = hanging(owner);
+    workers.run(task);
+    (outcome, hang)
 }
 
-/// Gives the job away; what comes of it can be received.
-fn submit(workers: &Workers, job: Job) -> Receiver<bool> {
-    let (sender, receiver) = channel();
-    workers.submit(job, move |done| {
-        let refused = matches!(
-            done.0,
-            Outcome::Event(Event::Storage { outcome: Err(StorageError::Busy), .. })
-        );
-        let _ = sender.send(refused);
-    });
-    receiver
+fn quick(workers: &Workers, owner: &Arc<JobOwner>) -> Receiver<bool> {
+    hang(workers, owner).0
+}
+
+/// Work that has to be done: it drops something.
+fn needed<T: Send + 'static>(owner: Option<&Arc<JobOwner>>, held: T) -> Task {
+    Task::new(Lane::Storage, Need::Always, owner.cloned(), move |_| drop(held))
 }
 
 #[track_caller]
@@ -75,14 +74,13 @@ fn several_times_more_stuck_calls_than_threads_hold_up_nobody() {
     let mut hung = Vec::new();
     for number in 0..20 {
         for _ in 0..2 {
-            let (job, hang) = hanging(&owner(number));
-            hung.push((submit(&workers, job), hang));
+            hung.push(hang(&workers, &owner(number)));
         }
     }
     wait_until(&workers, |state| stuck(state) == 40);
     let honest = owner(100);
     for _ in 0..10 {
-        assert!(!is_refused(&submit(&workers, quick(&honest))));
+        assert!(!is_refused(&quick(&workers, &honest)));
     }
     for (outcome, hang) in hung {
         drop(hang);
@@ -97,24 +95,23 @@ fn a_client_address_has_its_share_and_no_more() {
     let (one, another) = (owner(1), owner(2));
     let mut hung = Vec::new();
     for _ in 0..2 {
-        let (job, hang) = hanging(&one);
-        hung.push((submit(&workers, job), hang));
+        hung.push(hang(&workers, &one));
     }
     wait_until(&workers, |state| stuck(state) == 2);
     // Whatever session of that address it is.
-    assert!(is_refused(&submit(&workers, quick(&one))));
-    assert!(is_refused(&submit(&workers, quick(&owner(1)))));
-    assert!(!is_refused(&submit(&workers, quick(&another))));
+    assert!(is_refused(&quick(&workers, &one)));
+    assert!(is_refused(&quick(&workers, &owner(1))));
+    assert!(!is_refused(&quick(&workers, &another)));
     // What has to be done is done.
     let (sender, done) = channel::<()>();
-    workers.submit(Job::drop(sender).of(&one), drop);
+    workers.run(needed(Some(&one), sender));
     assert!(done.recv_timeout(LIMIT).is_err());
     for (outcome, hang) in hung {
         drop(hang);
         assert!(!is_refused(&outcome));
     }
     wait_until(&workers, |state| stuck(state) == 0);
-    assert!(!is_refused(&submit(&workers, quick(&one))));
+    assert!(!is_refused(&quick(&workers, &one)));
 }
 
 #[test]
@@ -128,12 +125,11 @@ fn a_tree_has_its_share_and_those_who_only_pass_by_are_served() {
     let patrons: Vec<_> = (0..4).map(on_tree).collect();
     let mut hung = Vec::new();
     for owner in &patrons {
-        let (job, hang) = hanging(owner);
-        hung.push((submit(&workers, job), hang));
+        hung.push(hang(&workers, owner));
     }
     wait_until(&workers, |state| stuck(state) == 4);
-    assert!(is_refused(&submit(&workers, quick(&patrons[0]))));
-    assert!(!is_refused(&submit(&workers, quick(&on_tree(9)))));
+    assert!(is_refused(&quick(&workers, &patrons[0])));
+    assert!(!is_refused(&quick(&workers, &on_tree(9))));
     drop(hung);
 }
 
@@ -142,60 +138,49 @@ fn where_all_that_may_be_is_stuck_those_who_wait_are_told() {
     let workers = workers(2, 1, 0);
     let mut hung = Vec::new();
     for number in 0..2 {
-        let (job, hang) = hanging(&owner(number));
-        hung.push((submit(&workers, job), hang));
+        hung.push(hang(&workers, &owner(number)));
     }
     wait_until(&workers, |state| state.lanes[0].queue.is_empty());
-    assert!(is_refused(&submit(&workers, quick(&owner(9)))));
-    let (sender, needed) = channel::<()>();
-    workers.submit(Job::drop(sender), drop);
+    assert!(is_refused(&quick(&workers, &owner(9))));
+    let (sender, done) = channel::<()>();
+    workers.run(needed(None, sender));
     drop(hung);
-    assert!(needed.recv_timeout(LIMIT).is_err());
-    assert!(!is_refused(&submit(&workers, quick(&owner(9)))));
+    assert!(done.recv_timeout(LIMIT).is_err());
+    assert!(!is_refused(&quick(&workers, &owner(9))));
 }
 
-fn login(owner: &Arc<JobOwner>, name: &'static str, order: &Sender<&'static str>) -> Job {
-    let order = order.clone();
-    let job = Job::login(move || {
-        let _ = order.send(name);
-        Outcome::Nothing
-    });
-    job.of(owner)
+fn login(owner: &Arc<JobOwner>, work: impl FnOnce() + Send + 'static) -> Task {
+    Task::new(Lane::Login, Need::Answer, Some(owner.clone()), move |_| work())
 }
 
 #[test]
-fn logins_take_turns_by_address_and_those_who_have_gone_cost_nothing() {
+fn logins_take_turns_by_address() {
     let workers = workers(1, 1, 8);
     let (order, ran) = channel();
     let (begun, has_begun) = channel();
     let (hang, hung) = channel::<()>();
-    let first = Job::login(move || {
+    workers.run(login(&owner(1), move || {
         begun.send(()).unwrap();
         let _ = hung.recv_timeout(LIMIT * 3);
-        Outcome::Nothing
-    });
-    workers.submit(first.of(&owner(1)), drop);
+    }));
     has_begun.recv_timeout(LIMIT).unwrap();
-    let (crowd, gone, ended, honest) = (owner(1), owner(1), owner(3), owner(2));
+    let (crowd, ended, honest) = (owner(1), owner(3), owner(2));
     for (owner, name) in [
-        (&gone, "gone"),
         (&ended, "ended"),
         (&crowd, "crowd"),
         (&crowd, "crowd"),
-        (&gone, "gone"),
         (&honest, "honest"),
         (&crowd, "crowd"),
     ] {
-        workers.submit(login(owner, name, &order), drop);
+        let order = order.clone();
+        workers.run(login(owner, move || order.send(name).unwrap()));
     }
-    gone.set_presence(Presence::Gone);
     ended.set_presence(Presence::Ended);
     drop((hang, order));
     let ran: Vec<_> = std::iter::from_fn(|| ran.recv_timeout(LIMIT).ok()).collect();
     assert_eq!(ran.iter().filter(|name| **name == "crowd").count(), 3);
     assert!(ran.iter().position(|name| *name == "honest").unwrap() <= 1, "{ran:?}");
     assert_eq!(ran.last(), Some(&"ended"));
-    assert!(!ran.contains(&"gone"));
 }
 
 #[test]
@@ -207,13 +192,11 @@ fn no_more_logins_run_at_once_than_may() {
     for number in 0..20 {
         let (hang, hanging) = channel::<()>();
         let inside = inside.clone();
-        let job = Job::login(move || {
+        hung.push(Some(hang));
+        workers.run(login(&owner, move || {
             let _ = inside.send(number);
             let _ = hanging.recv_timeout(LIMIT * 3);
-            Outcome::Nothing
-        });
-        hung.push(Some(hang));
-        workers.submit(job.of(&owner), drop);
+        }));
     }
     let mut seen: HashSet<_> = (0..3).map(|_| outside.recv_timeout(LIMIT).unwrap()).collect();
     assert!(outside.try_recv().is_err());
@@ -225,30 +208,17 @@ fn no_more_logins_run_at_once_than_may() {
 }
 
 #[test]
-fn an_outcome_that_comes_too_late_is_dropped_where_it_came() {
-    let workers = workers(1, 1, 8);
-    let owner = owner(1);
-    let (job, hang) = hanging(&owner);
-    let outcome = submit(&workers, job);
-    owner.set_presence(Presence::Gone);
-    drop(hang);
-    assert!(outcome.recv_timeout(LIMIT).is_err());
-}
-
-#[test]
 fn dropped_it_tidies_up_and_leaves_nothing() {
     let workers = workers(1, 1, 8);
-    let (job, hang) = hanging(&owner(1));
-    let first = submit(&workers, job);
-    let (held, needed) = channel::<()>();
-    workers.submit(Job::drop(held), drop);
-    let (job, hang_too) = hanging(&owner(1));
-    let _second = submit(&workers, job);
+    let (first, hang_first) = hang(&workers, &owner(1));
+    let (held, done) = channel::<()>();
+    workers.run(needed(None, held));
+    let (_second, hang_second) = hang(&workers, &owner(1));
     let shared = Arc::downgrade(&workers.shared);
-    drop((workers, hang_too));
-    drop(hang);
+    drop((workers, hang_second));
+    drop(hang_first);
     assert!(!is_refused(&first));
-    assert!(needed.recv_timeout(LIMIT).is_err());
+    assert!(done.recv_timeout(LIMIT).is_err());
     let start = Instant::now();
     while shared.strong_count() > 0 {
         assert!(start.elapsed() < LIMIT);

@@ -3,16 +3,11 @@
 use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
-use crate::session::failure::store_failure;
-use crate::session::listing::{Listing, Refusal};
-use crate::session::state::{Range, Work};
+use crate::session::failure::{Refusal, store_failure};
+use crate::session::state::{Listing, Range, Stage, Transfer, Upload, What, Work};
 use crate::session::stop::StopReason;
 use crate::session::{NO_RANGE_HERE, Session};
 use crate::storage::{StorageError, StorageRequest, WriteMode};
-
-use super::plan::What;
-use super::upload::Upload;
-use super::{Stage, Transfer};
 
 /// The text of 503 where a command for which a range means nothing comes behind RANG.
 const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";

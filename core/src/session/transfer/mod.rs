@@ -20,61 +20,22 @@ use core::time::Duration;
 use crate::action::{Action, Mode};
 use crate::event::{DataProof, RequestId, TransferEnd};
 use crate::reply::Text;
-use crate::storage::{StorageAnswer, StorageError};
+use crate::storage::StorageError;
 use crate::time::{Instant, Now};
 use crate::tls::Resumption;
 
-use super::Session;
 use super::failure::{failure, store_failure};
-use super::security::Protection;
-use super::state::{Data, EarlyTls, Input, NotAwaited, Work};
+use super::state::{Data, EarlyTls, Input, NotAwaited, Protection, Stage, Transfer, Work};
 use super::stop::{StopReason, Stopped};
+use super::{Session, StorageOutcome};
 
-use plan::{Next, What};
+use plan::Next;
 
 /// The text of 522 where the data connection's handshake fails.
 pub(super) const HANDSHAKE_FAILED: &str = "TLS handshake failed on the data connection.";
 
 /// How long 226 waits for the client to close the data connection, once all has been sent.
 const CLOSING: Duration = Duration::from_millis(200);
-
-/// A data transfer under way.
-#[derive(Debug)]
-pub(crate) struct Transfer {
-    /// Names it towards the driver.
-    id: RequestId,
-    what: What,
-    stage: Stage,
-    /// Bytes over the data connection.
-    bytes: u64,
-    /// Why it was told to stop.
-    stop: Option<StopReason>,
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// The storage is asked.
-    Preparing(RequestId),
-    /// All is ready but for the data connection. The file to be sent is open under this id, where
-    /// there is one.
-    Connecting { file: Option<RequestId>, until: Instant },
-    /// The data connection's TLS handshake goes on.
-    Securing { request: RequestId, file: Option<RequestId>, until: Instant },
-    /// The file to be received is opened; behind the 150 where that is `announced`.
-    Opening { request: RequestId, announced: bool },
-    /// Bytes move; every progress puts the deadline off.
-    Moving { file: Option<RequestId>, until: Instant },
-    /// All bytes have been handed over; the client is to close the data connection too.
-    Closing { until: Instant },
-    /// The driver has been told to stop.
-    Stopping { file: Option<RequestId> },
-    /// All has been received, and is made to last.
-    Syncing { request: RequestId, file: RequestId },
-    /// The control connection is looked at once more.
-    Checking { request: RequestId, file: RequestId },
-    /// The uploaded file is put in its place, or away.
-    Finishing { request: RequestId, end: TransferEnd },
-}
 
 impl Transfer {
     /// Tells whether 150 has been sent and the transfer goes on by itself.
@@ -161,7 +122,7 @@ impl Session {
     pub(super) fn transfer_storage_answered(
         &mut self,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         now: Now,
     ) {
         let Work::Transferring(transfer) = &self.work else { return };
@@ -180,7 +141,7 @@ impl Session {
     }
 
     /// The storage has answered while the file was prepared.
-    fn prepared(&mut self, id: RequestId, outcome: Result<StorageAnswer, StorageError>, now: Now) {
+    fn prepared(&mut self, id: RequestId, outcome: StorageOutcome, now: Now) {
         let Work::Transferring(transfer) = &mut self.work else { return };
         match transfer.what.answered(id, outcome) {
             Next::Ask(request) => {

@@ -3,23 +3,14 @@
 use crate::action::{Filter, Mode, Plan};
 use crate::event::RequestId;
 use crate::reply::Text;
-use crate::session::failure::failure;
-use crate::session::listing::Listing;
+use crate::session::StorageOutcome;
+use crate::session::failure::{Refusal, failure};
+use crate::session::state::What;
 use crate::storage::{StorageAnswer, StorageError, StorageRequest};
-
-use super::upload::Upload;
 
 /// How far into a file a transfer in TYPE A may begin, in bytes: all before it has to be converted
 /// to find the place, which costs time and nobody sees a byte.
 const LONGEST_SKIP: u64 = 64 * 1024 * 1024;
-
-/// What moves where.
-#[derive(Debug)]
-pub(super) enum What {
-    Retrieve { filter: Filter, offset: u64, end: Option<u64>, size: u64 },
-    Store(Upload),
-    List(Listing),
-}
 
 /// What follows on the storage's answer while a transfer is prepared.
 pub(super) enum Next {
@@ -32,18 +23,14 @@ pub(super) enum Next {
 }
 
 impl Next {
-    pub(super) fn fail((code, text): (u16, &'static str)) -> Self {
+    pub(super) fn fail((code, text): Refusal) -> Self {
         Self::Fail { opened: None, code, text }
     }
 }
 
 impl What {
     /// Takes the storage's answer to the request `id`.
-    pub(super) fn answered(
-        &mut self,
-        id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) -> Next {
+    pub(super) fn answered(&mut self, id: RequestId, outcome: StorageOutcome) -> Next {
         match (self, outcome) {
             (What::Retrieve { filter, offset, end, size }, Ok(StorageAnswer::Opened(opened))) => {
                 *size = opened.size;

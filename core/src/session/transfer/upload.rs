@@ -8,44 +8,20 @@ use crate::config::OnHangup;
 use crate::event::{RequestId, TransferEnd};
 use crate::path::VirtualPath;
 use crate::reply::Text;
-use crate::session::Session;
-use crate::session::failure::store_failure;
-use crate::session::state::{LastWord, NotAwaited, Work};
+use crate::session::failure::{Refusal, store_failure};
+use crate::session::state::{LastWord, Naming, NotAwaited, Stage, Transfer, Upload, What, Work};
 use crate::session::stop::StopReason;
+use crate::session::{Session, StorageOutcome};
 use crate::storage::{Disposition, Opened, StorageAnswer, StorageError, StorageRequest, WriteMode};
 use crate::time::Now;
 
-use super::plan::{Next, What};
-use super::{Stage, Transfer};
+use super::plan::Next;
 
 /// How often STOU has a name invented until others must be at work on purpose.
 const NAMES: u8 = 8;
 
 /// The reply where they are, and where one takes the name behind a 150 that has told it.
 const NAME_TAKEN: (u16, &str) = (450, "Another file has come to stand under that name; try again.");
-
-/// A file to be received: where it goes, and how.
-#[derive(Debug)]
-pub(super) struct Upload {
-    /// Of STOU the directory, until a name has been invented.
-    path: VirtualPath,
-    mode: WriteMode,
-    filter: Filter,
-    /// How many bytes are to come, where a range says so.
-    length: Option<u64>,
-    naming: Option<Naming>,
-    /// A file stood there when this one was opened.
-    existed: bool,
-}
-
-/// What the name of STOU is made of.
-#[derive(Debug)]
-struct Naming {
-    directory: VirtualPath,
-    hint: Vec<u8>,
-    /// How many more names may be tried.
-    left: u8,
-}
 
 impl Naming {
     fn request(&self) -> StorageRequest {
@@ -81,7 +57,7 @@ impl Upload {
     }
 
     /// Takes an answer while there is no data connection: nothing has been created or changed.
-    pub(super) fn checked(&mut self, outcome: Result<StorageAnswer, StorageError>) -> Next {
+    pub(super) fn checked(&mut self, outcome: StorageOutcome) -> Next {
         match outcome {
             Ok(StorageAnswer::Name(name)) if self.take_name(&name) => {
                 Next::Ask(StorageRequest::CheckWrite(self.path.clone(), self.mode.clone()))
@@ -98,9 +74,9 @@ impl Upload {
     /// nothing comes of it.
     fn opened(
         &mut self,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         announced: bool,
-    ) -> Result<Option<StorageRequest>, (u16, &'static str)> {
+    ) -> Result<Option<StorageRequest>, Refusal> {
         match outcome {
             Ok(StorageAnswer::Opened(Opened { existed, .. })) => {
                 self.existed = existed;
@@ -140,7 +116,7 @@ impl Upload {
         Some(naming.request())
     }
 
-    fn failure(&self, error: StorageError) -> (u16, &'static str) {
+    fn failure(&self, error: StorageError) -> Refusal {
         match error {
             // The client has no part in it.
             StorageError::AlreadyExists if self.naming.is_some() => NAME_TAKEN,
@@ -212,7 +188,7 @@ impl Session {
     pub(super) fn upload_opened(
         &mut self,
         id: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
+        outcome: StorageOutcome,
         announced: bool,
         now: Now,
     ) {
@@ -254,11 +230,7 @@ impl Session {
 
     /// The file is on the disk, or cannot get there. What the client has said meanwhile is heard
     /// before it replaces another.
-    pub(super) fn upload_synced(
-        &mut self,
-        file: RequestId,
-        outcome: Result<StorageAnswer, StorageError>,
-    ) {
+    pub(super) fn upload_synced(&mut self, file: RequestId, outcome: StorageOutcome) {
         match outcome {
             Ok(_) => {
                 let request = self.next_id();

@@ -72,7 +72,7 @@ const SEEDS: u64 = 8;
 /// | `control-ending`, `control-closed`, `control-lost`, `evicted` | the control connection |
 /// | `shutdown +30s` | the server stops, transfers within that time |
 /// | `tls-started`, `tls-started certificate` | TLS on the control connection |
-/// | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable` | a login |
+/// | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable`, `… #1 broken` | a login |
 /// | `authenticated #1 elr tls=all download=5 upload=5 /in:elw` | a login with more to it |
 /// | `done #2`, `failed #2 not-found` | a storage request |
 /// | `metadata #2 file size=12` | what stands there |

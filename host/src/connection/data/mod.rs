@@ -17,7 +17,8 @@ use crate::server::ports::{OpenPort, OpenPorts};
 use crate::tls::{DataOrigin, ServerConnection};
 use crate::transfer::files::Files;
 use crate::transfer::memory::{Needs, TLS_PORTION, TransferMemory};
-use crate::transfer::pump::{Pump, PumpStep, Pumped};
+use crate::transfer::pump::Pump;
+use crate::transfer::step::{PumpStep, Pumped};
 use crate::wire::{Progress, Readiness, Wire};
 
 use running::RunningTransfer;
@@ -410,7 +411,7 @@ impl DataChannel {
                 true
             }
             PumpStep::Job(job) => {
-                jobs.push_back(job);
+                jobs.push_back(Job::pump(job));
                 true
             }
             PumpStep::Blocked => {

@@ -5,8 +5,9 @@ use std::num::NonZeroU64;
 use socket2::Socket;
 use wharf_core::{Event, Instant, Now, RequestId, TransferEnd};
 
-use crate::transfer::pump::{Pump, PumpStep, Pumped};
+use crate::transfer::pump::Pump;
 use crate::transfer::rate_limiter::RateLimiter;
+use crate::transfer::step::{PumpStep, Pumped};
 use crate::wire::{Flow, Progress, Readiness, Wire};
 
 /// A transfer on its way.

@@ -8,7 +8,6 @@ use socket2::{Domain, Socket, Type};
 use wharf_core::{Disposition, VirtualPath};
 
 use super::*;
-use crate::connection::job::Outcome;
 use crate::transfer::memory::{LARGEST, Needs, TransferMemory};
 use wharf_storage::{Memory, Storage, WriteFile};
 
@@ -158,7 +157,7 @@ impl Upload {
                 PumpStep::Blocked => return None,
                 PumpStep::Job(job) => {
                     self.jobs += 1;
-                    let Outcome::Pumped(Pumped::Emptied(sink, chunk, outcome)) = job.run().0 else {
+                    let Pumped::Emptied(sink, chunk, outcome) = job.run() else {
                         panic!("another outcome");
                     };
                     self.receive.emptied(sink, chunk, outcome);

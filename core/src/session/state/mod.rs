@@ -1,23 +1,23 @@
 //! Where a session stands: everything that it remembers between two calls.
 
+mod data;
+mod parameters;
+mod transfer;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
 
-use crate::action::{Filter, Mode};
-use crate::digest::DigestAlgorithm;
-use crate::event::{DataProof, Denial, Grant, RequestId};
-use crate::facts::Facts;
+use crate::event::{Denial, Grant, RequestId};
 use crate::listing::{Allowance, ListingFormat};
 use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::time::Instant;
 
-use super::digest::Digesting;
-use super::listing::Listing;
-use super::modify::Changed;
-use super::security::Security;
-use super::transfer::Transfer;
+pub(crate) use data::{Data, EarlyTls, Protection, Security};
+pub(crate) use parameters::{DEFAULT_LEVEL, Parameters, Range};
+pub(crate) use transfer::{
+    DigestStage, Digesting, Form, Found, Listing, Naming, Part, Stage, Transfer, Upload, What,
+};
 
 /// Who is there.
 #[derive(Debug)]
@@ -69,9 +69,8 @@ pub(crate) enum Work {
     Idle,
     /// A command waits for the outcome of a request.
     Waiting { id: RequestId, awaiting: Awaiting },
-    /// AUTH has been answered, or the connection begins with TLS: 234 leaves, then the handshake is
-    /// `started`. The greeting comes behind it where it `opens` the session.
-    Securing { started: bool, opens: bool },
+    /// The control connection goes over to TLS.
+    Securing { cause: TlsCause, handshake: Handshake },
     /// TLS ends once the last reply has left.
     Clearing { to: Security },
     /// A failed login is answered late.
@@ -84,6 +83,24 @@ pub(crate) enum Work {
     Ending { until: Instant },
     /// Closed.
     Ended,
+}
+
+/// Why the control connection goes over to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsCause {
+    /// AUTH.
+    Auth,
+    /// The connection begins with TLS (implicit FTPS): the greeting follows it.
+    Implicit,
+}
+
+/// How far the handshake of the control connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    /// It is withheld until the reply to AUTH has left.
+    Withheld,
+    /// The driver does it.
+    UnderWay,
 }
 
 /// What a command waits for, and how it goes on then.
@@ -179,115 +196,26 @@ pub(crate) enum Continuation {
     /// STAT with a path, until the directory is open.
     StatLook(Listing),
     /// STAT with a path: the directory's lines, as they come.
-    StatLines { directory: RequestId, format: ListingFormat, allowance: Allowance },
+    StatLines(StatLines),
 }
 
-/// Whence the data connection comes.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Data {
-    /// No PASV, EPSV, PORT or EPRT yet.
-    None,
-    /// What there was came to nothing before a command used it: the reply to the next that needs it.
-    Lost(u16, &'static str),
-    /// A passive port is open, until then if no command uses it.
-    Listening { port: RequestId, until: Instant },
-    /// The client has connected to it, and the connection stands until then likewise.
-    Arrived { port: RequestId, until: Instant, early: EarlyTls },
-    /// PORT or EPRT has named an address.
-    Active(SocketAddr),
-    /// That address is being connected to.
-    Connecting(RequestId),
-    /// The connection to it stands.
-    Connected,
-}
-
-/// How far TLS has come on a passive data connection before a command uses it: some clients send
-/// their command only when the handshake is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EarlyTls {
-    /// It has not begun: the client waits for 150, or the connection is in clear.
-    NotBegun,
-    /// The handshake goes on.
-    Securing(RequestId),
-    /// The handshake is done.
-    Secured(DataProof),
-}
-
-impl Data {
-    /// Returns `true` if the data connection stands.
-    pub(crate) fn stands(&self) -> bool {
-        matches!(self, Self::Arrived { .. } | Self::Connected)
-    }
-
-    /// Returns when it is given up if no command uses it.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::Listening { until, .. } | Self::Arrived { until, .. } => Some(*until),
-            _ => None,
-        }
-    }
-}
-
-/// Which bytes of its file the next transfer covers: what REST or RANG said last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Range {
-    /// All.
-    Whole,
-    /// REST: those from here on. Never all.
-    From(u64),
-    /// RANG: those from `start` on, up to but not including `end`, which is greater.
-    Between { start: u64, end: u64 },
-}
-
-/// How hard MODE Z compresses where the client does not say: zlib's own middle way.
-pub(super) const DEFAULT_LEVEL: u8 = 6;
-
-/// What transfer parameters the client has chosen.
+/// How STAT goes on with the lines of a directory.
 #[derive(Debug)]
-pub(crate) struct Parameters {
-    /// TYPE.
-    pub(crate) filter: Filter,
-    /// REST and RANG: what the next transfer covers.
-    pub(crate) range: Range,
-    /// OPTS HASH.
-    pub(crate) hash: DigestAlgorithm,
-    /// MODE: deflate (Z), or stream.
-    pub(crate) deflate: bool,
-    /// OPTS MODE Z LEVEL.
-    pub(crate) level: u8,
-    /// OPTS MLST.
-    pub(crate) facts: Facts,
-    /// EPSV ALL: no other data port command from now on (RFC 2428 section 4).
-    pub(crate) epsv_all: bool,
-    /// The working directory.
-    pub(crate) directory: VirtualPath,
-    /// The path of RNFR, when that was the command just before.
-    pub(crate) rename_from: Option<VirtualPath>,
+pub(crate) struct StatLines {
+    /// The directory that is open.
+    pub(crate) directory: RequestId,
+    pub(crate) format: ListingFormat,
+    /// How much more there is room for.
+    pub(crate) allowance: Allowance,
 }
 
-impl Parameters {
-    /// What a new session starts with (RFC 959 section 5.1: ASCII Non-print, Stream, File).
-    pub(crate) fn new() -> Self {
-        Self {
-            filter: Filter::Ascii,
-            range: Range::Whole,
-            hash: DigestAlgorithm::Sha256,
-            deflate: false,
-            level: DEFAULT_LEVEL,
-            facts: Facts::default(),
-            epsv_all: false,
-            directory: VirtualPath::root(),
-            rename_from: None,
-        }
-    }
-
-    /// In what form bytes travel.
-    pub(crate) fn mode(&self) -> Mode {
-        if self.deflate { Mode::Deflate { level: self.level } } else { Mode::Stream }
-    }
-
-    /// Tells whether files travel byte by byte as they are.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.filter == Filter::Identity && !self.deflate
-    }
+/// Whose reply is to tell what has been changed.
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// MFMT and MFF: these facts, of what the client called so.
+    Facts { modified: bool, mode: bool, name: Vec<u8> },
+    /// SITE UTIME.
+    Time,
+    /// SITE CHMOD.
+    Mode,
 }
