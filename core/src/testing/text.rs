@@ -29,7 +29,7 @@ pub fn word(bytes: &[u8]) -> String {
     }
 }
 
-/// Reads what [`line`] or [`word`] wrote.
+/// Reads what [`show_line`](super::show_line) or [`show_word`](super::show_word) wrote.
 ///
 /// # Errors
 ///
