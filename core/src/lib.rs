@@ -78,6 +78,8 @@ pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
 pub use rights::Rights;
 pub use session::Session;
+#[doc(hidden)]
+pub use session::states;
 pub use storage::{
     Access, Disposition, Entry, Kind, Metadata, Opened, StorageAnswer, StorageError,
     StorageRequest, WriteMode,

@@ -1,6 +1,7 @@
 //! Whatever comes, in whatever order: no panic, nothing grows without bound, every reply is whole,
 //! and the same inputs have the same outputs.
 
+mod steps;
 mod support;
 
 use std::time::Duration;
@@ -61,6 +62,7 @@ struct Player {
 
 impl Player {
     fn new(strict: bool) -> Self {
+        steps::keep();
         let config = SessionConfig {
             login_attempts: 1000,
             tls: Some(TlsPolicy {
@@ -450,6 +452,7 @@ proptest! {
             player.finish()
         };
         prop_assert_eq!(run(), run());
+        steps::assert_known();
     }
 
     #[test]
@@ -467,6 +470,7 @@ proptest! {
         if !player.harness.is_closed() {
             player.harness.assert_nothing_open();
         }
+        steps::assert_known();
     }
 
     #[test]
@@ -487,5 +491,6 @@ proptest! {
             player.finish()
         };
         prop_assert_eq!(run(), run());
+        steps::assert_known();
     }
 }
