@@ -9,10 +9,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::harness::Harness;
-use support::transcript;
+use support::with_tls;
 use wharf_core::Event;
 use wharf_core::states::{FROM_ANY, mermaid};
+use wharf_core::testing::Transcript;
 
 #[test]
 fn transcripts_make_the_steps_of_the_table() {
@@ -20,10 +20,10 @@ fn transcripts_make_the_steps_of_the_table() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     for entry in fs::read_dir(folder).unwrap() {
         let content = fs::read_to_string(entry.unwrap().path()).unwrap();
-        for section in transcript::parse("", &content).unwrap() {
+        for section in Transcript::parse("", &content).unwrap().sections() {
             let (mut harness, _) = section.start();
-            for step in &section.steps[1..] {
-                step.run(&mut harness, &mut || usize::MAX);
+            for step in section.steps() {
+                step.run(&mut harness);
             }
         }
     }
@@ -42,7 +42,7 @@ fn transcripts_make_the_steps_of_the_table() {
 /// The driver of the transcripts sends replies at once. This one sends none.
 fn while_a_reply_does_not_leave() {
     let after = |lines: &str| {
-        let mut harness = Harness::with_tls();
+        let mut harness = with_tls();
         harness.eager = false;
         harness.receive(lines.as_bytes());
         harness
@@ -53,7 +53,7 @@ fn while_a_reply_does_not_leave() {
     let deadline = harness.now().instant;
     harness.handle(Event::Shutdown { deadline });
     // Nor is CCC.
-    let mut harness = Harness::with_tls();
+    let mut harness = with_tls();
     harness.receive(b"AUTH TLS\r\n");
     harness.handle(Event::TlsStarted { certificate: false });
     harness.eager = false;
