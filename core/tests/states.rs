@@ -74,8 +74,7 @@ fn the_diagram_is_that_of_the_table() {
     if std::env::var_os("WRITE_DIAGRAMS").is_some() {
         fs::write(&path, [before, BEGIN, &diagram, END, after].concat()).unwrap();
     } else {
-        let renew =
-            "docs/architecture.md is stale: WRITE_DIAGRAMS=1 cargo test -p wharf-core --test states";
+        let renew = "docs/architecture.md is stale: WRITE_DIAGRAMS=1 cargo test -p wharf-core --test states";
         assert!(drawn == diagram, "{renew}");
     }
 }
