@@ -1,4 +1,4 @@
-//! How much may be logged: of a client address, of anything else, and in all.
+//! Rate limits of the log: for each client address, for each part of the program, and in all.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use log::{Level, Record};
 use wharf::proto::{Instant, LogLimiter};
 
-/// How many clients are told apart, for each kind of lines.
+/// How many clients have a limit of their own, for each kind of lines.
 const MOST_SOURCES: usize = 4096;
 
-/// How often it is looked which of them may be forgotten.
+/// How often limits that are not used up are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
-/// What a log line is about. None uses up the allowance of another.
+/// What a log line is about. Each kind has a limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     /// A login that failed: `contrib/fail2ban` counts these.
@@ -25,33 +25,33 @@ enum Kind {
     Ordinary,
 }
 
-/// What is to blame for a log line.
+/// Where a log line comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     /// A client; an IPv6 network of 64 bits counts as one.
     Client(IpAddr),
-    /// No client in particular; the part of the program that says so.
+    /// No client in particular: the module that logs it.
     Module(String),
 }
 
-/// The allowances of a minute.
+/// The rate limits of all sources.
 pub(crate) struct LogBound {
     lines_per_minute: u32,
-    /// By kind, so that a crowd of one kind does not crowd out another.
+    /// By kind, so that many lines of one kind do not displace those of another.
     clients: [HashMap<Source, LogLimiter>; 3],
-    /// There are only so many.
+    /// A program has few modules: this needs no bound.
     modules: [HashMap<Source, LogLimiter>; 3],
-    /// When those were last looked through that may be forgotten.
+    /// When unused limits were last removed.
     tidied: Instant,
-    /// What clients beyond the most that are told apart have in common.
+    /// Shared by clients beyond [`MOST_SOURCES`].
     others: [LogLimiter; 3],
-    /// What all clients have in common.
+    /// Shared by all clients.
     all: [LogLimiter; 3],
     left_out: HashMap<Source, u64>,
     left_out_in_all: u64,
 }
 
-/// How many lines were left out, and because of what, most of all.
+/// How many lines were left out, and which source had the most of them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     lines: u64,
@@ -126,9 +126,9 @@ impl LogBound {
     }
 }
 
-/// Forgotten, it would be the same.
+/// Returns `true` if a new limiter would be the same.
 fn is_whole(pace: &mut LogLimiter, now: Instant) -> bool {
-    // They are counted elsewhere.
+    // What it left out is counted elsewhere.
     pace.take_left_out();
     pace.is_fresh(now)
 }
@@ -144,7 +144,7 @@ impl Kind {
         }
     }
 
-    /// A client's share.
+    /// Returns how many lines of this kind a client may cause in a minute.
     fn lines(self, lines_per_minute: u32) -> u32 {
         let most = u32::MAX / 1000;
         match self {
@@ -155,7 +155,7 @@ impl Kind {
 }
 
 impl Source {
-    /// Finds out whose fault a line is: those about a client begin with its address.
+    /// Finds the source of a line: one about a client begins with its address.
     fn of(target: &str, text: &str) -> Self {
         let address = text.split_once(": ").and_then(|(first, _)| first.parse::<IpAddr>().ok());
         match address.map(|ip| ip.to_canonical()) {

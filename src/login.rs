@@ -14,11 +14,11 @@ pub(crate) fn open(options: &Options) -> Result<Directory, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Who may come in.
+/// Which users may log in.
 pub(crate) enum Login {
-    /// Anybody.
+    /// Any user, without a password.
     Anonymous,
-    /// One user; the password was given, or made up.
+    /// One user; the password was given or generated.
     User { name: String, password: String, generated: bool },
     /// Those of an accounts file.
     Accounts(AccountsFile),
@@ -53,8 +53,8 @@ impl Login {
         }
     }
 
-    /// Tells what in the accounts file is in vain without TLS, or without client certificates.
-    pub(crate) fn in_vain(&self, has_tls: bool, has_client_ca: bool) -> Option<String> {
+    /// Returns what the accounts file needs that is not there: TLS, or client certificates.
+    pub(crate) fn unmet_needs(&self, has_tls: bool, has_client_ca: bool) -> Option<String> {
         let Self::Accounts(accounts) = self else { return None };
         let file = accounts.path().display();
         let tls = accounts.needs_tls().filter(|_| !has_tls);
@@ -113,7 +113,7 @@ impl Login {
     }
 }
 
-/// Makes up a password of 80 random bits, in letters that are not taken for one another.
+/// Generates a password of 80 random bits, in letters that do not look alike.
 fn generate_password() -> Result<String, String> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random = [0; 16];

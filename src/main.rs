@@ -2,16 +2,16 @@
 
 #![forbid(unsafe_code)]
 
-mod care;
 mod commands;
-mod journal;
 mod log_bound;
+mod logger;
 mod login;
 mod options;
 mod output;
 mod remains;
 mod run_as;
 mod tls;
+mod warnings;
 mod welcome;
 
 use std::io;
@@ -35,14 +35,14 @@ use tls::Ready;
 /// Exit code for a mistake on the command line.
 const USAGE: u8 = 2;
 
-/// How long the end waits until what was said has been read.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long the program waits at its end for readers of its output.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let mut patience = None;
+    let mut timeout = None;
     let code = match Task::parse_from_args(std::env::args_os()) {
         Ok(Task::Serve(options)) => {
-            patience = Some(LAST_WORDS);
+            timeout = Some(OUTPUT_TIMEOUT);
             run(&options)
         }
         Ok(Task::Check(options)) => commands::check(&options),
@@ -53,19 +53,19 @@ fn main() -> ExitCode {
         }
         Err(Exit::Mistake(text)) => fail(USAGE, &text),
     };
-    finish(patience);
+    finish(timeout);
     code
 }
 
-/// Writes what is still to be written; a reader that does not read holds it up for so long at most.
-fn finish(patience: Option<Duration>) {
+/// Writes the output that is left; a reader that does not read delays that by `timeout` at most.
+fn finish(timeout: Option<Duration>) {
     let start = std::time::Instant::now();
-    STDOUT.finish(patience);
-    journal::finish(patience.map(|patience| patience.saturating_sub(start.elapsed())));
+    STDOUT.finish(timeout);
+    logger::finish(timeout.map(|timeout| timeout.saturating_sub(start.elapsed())));
 }
 
 fn run(options: &Options) -> ExitCode {
-    journal::start(options);
+    logger::start(options);
     raise_file_limit();
     let directory = match login::open(options) {
         Ok(directory) => directory,
@@ -84,7 +84,7 @@ fn run(options: &Options) -> ExitCode {
         Ok(tls) => tls,
         Err(mistake) => return fail(USAGE, &mistake),
     };
-    if let Some(mistake) = login.in_vain(tls.is_some(), options.tls.tls_client_ca.is_some()) {
+    if let Some(mistake) = login.unmet_needs(tls.is_some(), options.tls.tls_client_ca.is_some()) {
         return fail(USAGE, &mistake);
     }
     let identity = match options.run_as.as_ref().map(RunAs::find).transpose() {
@@ -140,9 +140,9 @@ fn serve(
     if let Some(address) = options.public_address {
         server = server.public_address(address);
     }
-    let mut made_up = None;
+    let mut self_signed = None;
     if let Some(ready) = tls {
-        made_up = ready.made_up.then_some(ready.fingerprint);
+        self_signed = ready.self_signed.then_some(ready.fingerprint);
         server = server.tls(ready.tls);
     }
     server = match &login {
@@ -153,18 +153,18 @@ fn serve(
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
     let bound = server.bind()?;
-    care::of_root(options);
-    care::of_files(options, &directory, &login);
+    warnings::running_as_root(options);
+    warnings::exposed_files(options, &directory, &login);
     if let (Some(identity), Some(run_as)) = (identity, &options.run_as) {
-        // Before the first thread: each has its own rights.
+        // Before the first thread: capabilities are each thread's own.
         let become_it = identity.assume();
         become_it.map_err(|mistake| io::Error::other(format!("--run-as {run_as}: {mistake}")))?;
-        care::of_missing_rights(options, &login, &format!("user {run_as}"));
+        warnings::missing_rights(options, &login, &format!("user {run_as}"));
     }
-    journal::write().and_then(|()| STDOUT.start(|| ())).map_err(no_thread)?;
+    logger::write().and_then(|()| STDOUT.start(|| ())).map_err(no_thread)?;
     let handle = bound.spawn()?;
     let addresses = (handle.addresses(), handle.implicit_addresses());
-    let welcome = welcome::text(options, &login, addresses, made_up.as_deref());
+    let welcome = welcome::text(options, &login, addresses, self_signed.as_deref());
     let stop = handle.stop();
     let login = Arc::new(login);
     let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
@@ -179,7 +179,7 @@ fn serve(
     Ok(())
 }
 
-/// Lets in whom the accounts file names, those of its virtual hosts at their hosts.
+/// Sets up the accounts of the file, and of each virtual host in it.
 fn with_accounts(server: ServerBuilder, accounts: &AccountsFile) -> ServerBuilder {
     let hosts = accounts.hosts().into_iter();
     hosts
@@ -187,8 +187,8 @@ fn with_accounts(server: ServerBuilder, accounts: &AccountsFile) -> ServerBuilde
         .accounts(accounts.clone())
 }
 
-/// Returns what reads the accounts again, on a thread of its own: a disk that does not answer must
-/// not keep the program from being stopped.
+/// Returns a function that reads the accounts again, on a thread of its own: a disk that does not
+/// answer must not keep the program from being stopped.
 fn reload(
     options: Options,
     directory: Directory,
@@ -203,7 +203,7 @@ fn reload(
             let (options, directory, login, remains) = &*all;
             login.reload();
             remains.look_again();
-            care::of_files(options, directory, login);
+            warnings::exposed_files(options, directory, login);
         });
         if let Err(error) = started {
             log::error!("accounts not reloaded: {}", no_thread(error));

@@ -48,7 +48,7 @@ enum Command {
 pub(crate) enum Task {
     /// Serve a folder.
     Serve(Box<Options>),
-    /// Say whether it could be served like this.
+    /// Check whether it could be served like this.
     Check(Box<Options>),
     /// Make the hash of a password.
     Passwd,
@@ -206,11 +206,11 @@ pub(crate) struct Options {
     pub(crate) verbose: u8,
 }
 
-/// What the command line comes to, when not to options.
+/// A command line that asks for no task.
 pub(crate) enum Exit {
     /// Show this text: --help, --version.
     Show(String),
-    /// A mistake, told in one line.
+    /// A mistake, in one line.
     Mistake(String),
 }
 
@@ -230,7 +230,7 @@ impl Task {
     }
 }
 
-/// The message without usage and further paragraphs, but with what is nearest to being right.
+/// Returns the message without usage and further paragraphs, but with clap's suggestion.
 fn one_line(error: &clap::Error) -> String {
     let rendered = error.render().to_string();
     let mut lines = rendered.lines().map(str::trim).take_while(|line| !line.is_empty());

@@ -1,5 +1,5 @@
-//! Standard output and standard error, each written by a thread of its own: a reader that does not
-//! read holds nothing up.
+//! Standard output and standard error, each written by a thread of its own, so that a slow reader
+//! delays nothing else.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,13 +14,13 @@ use rustix::io::Errno;
 /// How many bytes wait to be written, at most.
 const MOST_WAITING: usize = 1 << 20;
 
-/// How many are written at once.
+/// How many bytes are written at once.
 const MOST_AT_ONCE: usize = 64 * 1024;
 
-/// How long until something is said that a reminder was set for.
+/// How long after a reminder was set it is due.
 const PULSE: Duration = Duration::from_secs(10);
 
-/// What the program says to people.
+/// What the program prints for its user.
 pub(crate) static STDOUT: Output = Output::new(Stream::Output);
 
 /// The log, and why the program ends.
@@ -32,7 +32,7 @@ enum Stream {
     Error,
 }
 
-/// A queue of text, and what is written from it.
+/// A stream, and the text that waits to be written to it.
 pub(crate) struct Output {
     stream: Stream,
     queue: Mutex<Queue>,
@@ -45,9 +45,9 @@ pub(crate) struct Output {
 struct Queue {
     pieces: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// How many pieces there was no room for.
+    /// How many pieces were dropped, as there was no room.
     dropped: u64,
-    /// When to look whether there is something to say.
+    /// When the writing thread calls `say` again.
     reminder: Option<Instant>,
     writing: bool,
     has_thread: bool,
@@ -67,8 +67,8 @@ impl Output {
         Self { stream, queue: Mutex::new(queue), filled, emptied }
     }
 
-    /// Leaves a piece of text, such as a line, to be written; where too many wait, it is dropped
-    /// and counted. It never waits for a reader.
+    /// Queues a piece of text, such as a line. Where too much waits, it is dropped and counted.
+    /// Never waits for a reader.
     pub(crate) fn push(&self, piece: &[u8]) {
         let mut queue = self.lock();
         if queue.bytes.saturating_add(piece.len()) > MOST_WAITING {
@@ -83,7 +83,7 @@ impl Output {
         self.filled.notify_one();
     }
 
-    /// Lets the writing thread look a while later whether there is something to say.
+    /// Has the writing thread call `say` after a while.
     pub(crate) fn remind(&self) {
         let mut queue = self.lock();
         if queue.reminder.is_none() {
@@ -93,7 +93,7 @@ impl Output {
         }
     }
 
-    /// Returns how many pieces were dropped since this was last asked.
+    /// Returns how many pieces were dropped since the last call.
     pub(crate) fn take_dropped(&self) -> u64 {
         std::mem::take(&mut self.lock().dropped)
     }
@@ -112,9 +112,9 @@ impl Output {
         started.map(drop)
     }
 
-    /// Returns when all has been written, or after so long; without a bound, however long it takes.
+    /// Waits until all has been written, for `bound` at most; without one, however long it takes.
     pub(crate) fn finish(&'static self, bound: Option<Duration>) {
-        // Without a thread it has to be done here.
+        // Without a thread, write it here.
         if self.start(|| ()).is_err() {
             let batch = self.take(&mut self.lock());
             if self.is_ready(bound) {
@@ -190,14 +190,14 @@ impl Output {
         batch
     }
 
-    /// Writes it all, however long the reader takes. Where there is no reader any more, that is no
-    /// reason to fail.
+    /// Writes all of it, however long the reader takes. That there is no reader any more is no
+    /// error.
     fn write(&self, mut batch: &[u8]) {
         while !batch.is_empty() {
             match self.with_stream(|stream| rustix::io::write(stream, batch)) {
                 Ok(count) => batch = &batch[count..],
                 Err(Errno::INTR) => {}
-                // Another program that shares the terminal or pipe has set it so.
+                // Another program that shares the terminal or pipe has made it non-blocking.
                 Err(Errno::AGAIN) => {
                     self.is_ready(Some(PULSE));
                 }

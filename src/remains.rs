@@ -1,4 +1,4 @@
-//! Removing what uploads have left that a crash cut off.
+//! Removes temporary files of uploads that a crash cut off.
 
 use std::io;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use wharf::Directory;
 
 use crate::login::Login;
 
-/// A thread that looks for remains when the program starts, and whenever it is asked to.
+/// A thread that removes remains when the program starts, and on request.
 pub(crate) struct Remains(Sender<()>);
 
 impl Remains {
-    /// Starts to look in all folders that a client may write to.
+    /// Starts the thread; it looks in all folders that a client may write to.
     pub(crate) fn look(directory: Directory, write: bool, login: Arc<Login>) -> io::Result<Self> {
         let (ask, asked) = mpsc::channel();
         let remains = Self(ask);
         remains.look_again();
         thread::Builder::new().name("wharf-remains".into()).spawn(move || {
             while asked.recv().is_ok() {
-                // What was asked for meanwhile is done with this.
+                // One look answers all requests so far.
                 while asked.try_recv().is_ok() {}
                 match &*login {
                     Login::Accounts(accounts) => {
@@ -38,7 +38,7 @@ impl Remains {
         Ok(remains)
     }
 
-    /// Asks for another look.
+    /// Has the thread look again.
     pub(crate) fn look_again(&self) {
         // Without the thread there is no program either.
         let _ = self.0.send(());

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use nix::unistd::{Gid, Group, Uid, User};
 
-/// Who is to serve: a user and a group, by name or number.
+/// The user and group to serve as, by name or number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RunAs {
     user: String,
     group: Option<String>,
 }
 
-/// The same as the system knows them.
+/// The same as the system's numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     uid: Uid,

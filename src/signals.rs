@@ -18,7 +18,7 @@ pub(crate) fn survive() -> io::Result<()> {
     let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
     if !*done {
         for signal in [SIGXFSZ, SIGPIPE] {
-            // Nothing ever looks at it: that there is a handler is enough.
+            // The flag is never read: that there is a handler is enough.
             flag::register(signal, Arc::new(AtomicBool::new(false)))?;
         }
         *done = true;

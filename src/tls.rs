@@ -13,7 +13,7 @@ use crate::options::address;
 /// What is to be protected, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TlsOptions {
-    /// Offer TLS with this certificate (PEM, with the chain behind it). A changed file is taken up
+    /// Offer TLS with this certificate (PEM, followed by its chain). A changed file is taken up
     /// without a restart
     #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "tls_self_signed")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -50,7 +50,7 @@ pub(crate) struct TlsOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_client_ca: Option<PathBuf>,
 
-    /// Turn clients away that show no certificate; nobody can log in without TLS then
+    /// Turn clients away that show no certificate; no client can log in without TLS then
     #[arg(long, requires = "tls_client_ca")]
     pub(crate) tls_client_required: bool,
 
@@ -60,13 +60,13 @@ pub(crate) struct TlsOptions {
     pub(crate) allow_ccc: bool,
 }
 
-/// TLS that is ready, and what to tell of it.
+/// TLS that is ready, and what the user is told of it.
 pub(crate) struct Ready {
     pub(crate) tls: Tls,
     /// SHA-256 of the certificate.
     pub(crate) fingerprint: String,
-    /// It was made up.
-    pub(crate) made_up: bool,
+    /// The certificate was made at this start.
+    pub(crate) self_signed: bool,
 }
 
 impl TlsOptions {
@@ -77,11 +77,11 @@ impl TlsOptions {
         listen: &[SocketAddr],
         hosts: &[FileHost],
     ) -> Result<Option<Ready>, String> {
-        let (certificate, made_up) = match (&self.tls_cert, &self.tls_key) {
+        let (certificate, self_signed) = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => {
                 (Certificate::from_files(cert, key).map_err(|error| error.to_string())?, false)
             }
-            _ if self.tls_self_signed => (self.make_up(listen)?, true),
+            _ if self.tls_self_signed => (self.make_certificate(listen)?, true),
             _ => return self.nothing(hosts).map(|()| None),
         };
         let fingerprint = certificate.fingerprint();
@@ -99,7 +99,7 @@ impl TlsOptions {
                 false => ClientCertificates::Optional(roots),
             });
         }
-        Ok(Some(Ready { tls, fingerprint, made_up }))
+        Ok(Some(Ready { tls, fingerprint, self_signed }))
     }
 
     /// Returns what has to be protected, all options taken together.
@@ -110,10 +110,10 @@ impl TlsOptions {
         }
     }
 
-    /// Without a certificate, nothing may ask for one.
+    /// Fails if an option or a host needs TLS, as there is no certificate.
     fn nothing(&self, hosts: &[FileHost]) -> Result<(), String> {
         let wants = "needs a certificate: --tls-cert and --tls-key, or --tls-self-signed";
-        let in_vain = [
+        let needing_tls = [
             ("--implicit-tls", !self.implicit_tls.is_empty()),
             ("--tls-required", self.tls_required != TlsRequired::None),
             ("--tls-resumption", self.tls_resumption != Resumption::default()),
@@ -121,7 +121,7 @@ impl TlsOptions {
             ("--tls-client-ca", self.tls_client_ca.is_some()),
             ("--allow-ccc", self.allow_ccc),
         ];
-        match in_vain.iter().find(|(_, asked)| *asked) {
+        match needing_tls.iter().find(|(_, asked)| *asked) {
             Some((option, _)) => Err(format!("{option} {wants}")),
             None => match hosts.iter().find(|host| host.certificate.is_some()) {
                 Some(host) => {
@@ -133,7 +133,7 @@ impl TlsOptions {
     }
 
     /// Makes a certificate for this computer's names.
-    fn make_up(&self, listen: &[SocketAddr]) -> Result<Certificate, String> {
+    fn make_certificate(&self, listen: &[SocketAddr]) -> Result<Certificate, String> {
         let mut names = vec!["localhost".to_string(), "127.0.0.1".into(), "::1".into()];
         let addresses = listen.iter().chain(&self.implicit_tls).map(SocketAddr::ip);
         for ip in addresses.filter(|ip: &IpAddr| !ip.is_unspecified()) {

@@ -1,4 +1,4 @@
-//! What a newcomer is told when the server has started.
+//! The text that is shown when the server has started.
 
 use std::net::SocketAddr;
 
@@ -7,25 +7,25 @@ use wharf::TlsRequired;
 use crate::login::Login;
 use crate::options::Options;
 
-/// Tells what is served to whom, and how to reach it. `made_up` is the fingerprint of a certificate
-/// that nobody knows yet.
+/// Says what is served to whom, and how to reach it. `self_signed` is the fingerprint of a certificate
+/// that was made at this start.
 pub(crate) fn text(
     options: &Options,
     login: &Login,
     (addresses, implicit): (&[SocketAddr], &[SocketAddr]),
-    made_up: Option<&str>,
+    self_signed: Option<&str>,
 ) -> String {
     let mut text = served(options, login);
     if let Login::User { password, generated: true, .. } = login {
-        text += &format!("  Password: {password}   (shown only now)\n");
+        text += &format!("\n  Password: {password}   (shown only now)\n");
     }
-    if let Some(fingerprint) = made_up {
-        text += &format!("  Certificate, made up just now, SHA-256:\n    {fingerprint}\n");
+    if let Some(fingerprint) = self_signed {
+        text += &format!("\n  Certificate, made up just now, SHA-256:\n    {fingerprint}\n");
     }
     text += "\nConnect with an FTP client, or try:\n";
-    let has_tls = made_up.is_some() || options.tls.tls_cert.is_some();
-    // Nobody has signed what was made up.
-    let insecure = if made_up.is_some() { " --insecure" } else { "" };
+    let has_tls = self_signed.is_some() || options.tls.tls_cert.is_some();
+    // curl knows no authority that has signed it.
+    let insecure = if self_signed.is_some() { " --insecure" } else { "" };
     let user = match login {
         Login::Anonymous => String::new(),
         Login::User { name, .. } => format!(" --user {name}"),
@@ -62,7 +62,7 @@ fn served(options: &Options, login: &Login) -> String {
             ("", format!("the accounts of {} ({})", accounts.path().display(), accounts.summary()))
         }
     };
-    format!("Serving {}{may} to {whom}.\n\n", folder.display())
+    format!("Serving {}{may} to {whom}.\n", folder.display())
 }
 
 fn place(address: &SocketAddr) -> String {

@@ -5,13 +5,16 @@
 
 mod support;
 
+use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use wharf::{Backend, Memory};
 
-use support::{Client, Processor, for_each_driver, server, wait_until};
+use support::{
+    Client, ClientTls, Processor, TlsStream, for_each_driver, server, tls_server, wait_until,
+};
 
 for_each_driver!(idle_sessions, waiting_takes_no_processor_time, goodbyes_take_no_processor_time);
 
@@ -56,8 +59,10 @@ fn idle_sessions(backend: Backend) {
 fn waiting_takes_no_processor_time(backend: Backend) {
     let _alone = alone();
     let files = Memory::new().with_file("/much", vec![0; 24 << 20]);
-    let server = server(backend, files).spawn().unwrap();
+    let server = tls_server(backend, files).spawn().unwrap();
+    let tls = ClientTls::new();
     let mut kept = Vec::new();
+    let mut early = Vec::new();
     for _ in 0..3 {
         let mut idle = Client::log_in(&server);
         let data = idle.passive();
@@ -80,6 +85,17 @@ fn waiting_takes_no_processor_time(backend: Backend) {
         data.shutdown(std::net::Shutdown::Read).unwrap();
         deaf.send_raw(&b"PWD\r\n".repeat(2000));
         kept.push((deaf, data));
+        // Bytes before the command that wants them, in clear and after a TLS handshake.
+        let mut hasty = Client::log_in(&server);
+        let mut data = hasty.passive();
+        data.write_all(b"content").unwrap();
+        hasty.ask("NOOP", 200);
+        kept.push((hasty, data));
+        let mut hasty = Client::log_in_tls(&server, &tls);
+        let mut data = TlsStream::connect(hasty.passive(), &tls).unwrap();
+        data.write_all(b"content").unwrap();
+        hasty.ask("NOOP", 200);
+        early.push((hasty, data));
     }
     let mut waiting = Client::log_in(&server);
     waiting.pasv();

@@ -2,13 +2,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Arc;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use socket2::Socket;
 use wharf_host::proto::Instant;
-use wharf_host::{Connection, Readiness};
+use wharf_host::{Connection, Readiness, SocketHandle};
 
 /// A connection, and how it is registered.
 pub(crate) struct Slot {
@@ -20,7 +18,7 @@ pub(crate) struct Slot {
     /// The deadline in the reactor's timers.
     pub(crate) timer: Option<Instant>,
     /// The data socket that is registered, with its generation.
-    data: Option<(u64, Arc<Socket>)>,
+    data: Option<(u64, SocketHandle)>,
 }
 
 /// Which of a session's sockets a token means.
@@ -36,22 +34,22 @@ impl Slot {
     }
 
     pub(crate) fn watch_control(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        watch(registry, self.connection.control_socket(), token)
+        watch(registry, &self.connection.control_socket(), token)
     }
 
     /// Registers the data socket that there is now, and lets go of the one before.
     pub(crate) fn watch_data(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let data = self.connection.data_socket();
-        let generation = data.map(|data| data.generation);
+        let generation = data.as_ref().map(|data| data.generation);
         if generation == self.data.as_ref().map(|(watched, _)| *watched) {
             return Ok(());
         }
         if let Some((_, before)) = self.data.take() {
-            registry.deregister(&mut SourceFd(&before.as_raw_fd()))?;
+            registry.deregister(&mut SourceFd(&before.as_fd().as_raw_fd()))?;
         }
         if let Some(data) = data {
-            watch(registry, data.socket, token)?;
-            self.data = Some((data.generation, data.socket.clone()));
+            watch(registry, &data.socket, token)?;
+            self.data = Some((data.generation, data.socket));
         }
         Ok(())
     }

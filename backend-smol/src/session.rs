@@ -4,15 +4,13 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_io::{Async, Timer};
 use smol::channel::Recv;
 use smol::future;
-use socket2::Socket;
 use wharf_host::proto::Instant;
-use wharf_host::{Connection, Readiness, Turn};
+use wharf_host::{Connection, Readiness, SocketHandle, Turn};
 
 use crate::Membership;
 use crate::workers::CompletionQueue;
@@ -27,7 +25,7 @@ pub(crate) async fn serve(connection: Connection, membership: Membership) {
 }
 
 async fn serve_to_the_end(connection: Connection, membership: Membership) {
-    let watched = Async::new_nonblocking(connection.control_socket().clone());
+    let watched = Async::new_nonblocking(connection.control_socket());
     let outcome = match watched {
         Ok(control) => {
             let timer = (None, Timer::never());
@@ -45,9 +43,9 @@ async fn serve_to_the_end(connection: Connection, membership: Membership) {
 /// A connection, and what it waits for.
 struct SessionTask {
     connection: Connection,
-    control: Async<Arc<Socket>>,
+    control: Async<SocketHandle>,
     /// The data socket, with its generation.
-    data: Option<(u64, Async<Arc<Socket>>)>,
+    data: Option<(u64, Async<SocketHandle>)>,
     /// Where the outcome of blocking work arrives.
     done: CompletionQueue,
     /// The deadline, and the timer set to it.
@@ -95,7 +93,7 @@ impl SessionTask {
         }
         self.data = None;
         if let Some(data) = self.connection.data_socket() {
-            let watched = Async::new_nonblocking(data.socket.clone())?;
+            let watched = Async::new_nonblocking(data.socket)?;
             self.data = Some((data.generation, watched));
         }
         Ok(())
@@ -145,7 +143,7 @@ impl SessionTask {
 
 /// Asks the reactor; what goes wrong there shows when the socket is used.
 fn poll_socket(
-    socket: &Async<Arc<Socket>>,
+    socket: &Async<SocketHandle>,
     interest: Readiness,
     cx: &mut Context<'_>,
 ) -> Readiness {

@@ -51,18 +51,18 @@ fn wait(
 ) {
     let at_the_most = desk.fall_asleep();
     let patience = [patience, at_the_most].into_iter().flatten().min();
-    let control_interest = connection.control_interest();
+    let (control, control_interest) = (connection.control_socket(), connection.control_interest());
     let data = connection.data_socket();
-    let data_interest = data.map_or(Readiness::NEITHER, |data| data.interest);
+    let data_interest = data.as_ref().map_or(Readiness::NEITHER, |data| data.interest);
     let mut watched = Vec::with_capacity(4);
     // A socket that nothing is wanted from is left out: poll(2) reports errors unasked.
     if control_interest.any() {
-        watched.push(PollFd::new(connection.control_socket(), flags(control_interest)));
+        watched.push(PollFd::new(&control, flags(control_interest)));
     }
-    if let Some(data) = data
+    if let Some(data) = &data
         && data_interest.any()
     {
-        watched.push(PollFd::new(data.socket, flags(data_interest)));
+        watched.push(PollFd::new(&data.socket, flags(data_interest)));
     }
     if let Some(bell) = desk.bell() {
         watched.push(PollFd::new(bell, PollFlags::IN));

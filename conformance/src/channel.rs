@@ -44,7 +44,7 @@ impl Channel {
         &self.socket
     }
 
-    /// Tells whether TLS is in force.
+    /// Returns `true` if TLS is in force.
     pub(crate) fn is_protected(&self) -> bool {
         self.tls.is_some()
     }
@@ -172,7 +172,7 @@ impl Channel {
         }
     }
 
-    /// Tells whether something can be read, or the end has come, without waiting.
+    /// Returns `true` if something can be read, or the end has come, without waiting.
     pub(crate) fn has_more(&mut self) -> io::Result<bool> {
         self.socket.set_nonblocking(true)?;
         let found = match &mut self.tls {
@@ -187,7 +187,7 @@ impl Channel {
     }
 }
 
-/// Reads what has come, and tells whether there is text among it or the connection is at its end.
+/// Reads what has come; returns `true` if there is text among it or the connection is at its end.
 fn peek(tls: &mut ClientConnection, socket: &mut TcpStream) -> io::Result<bool> {
     loop {
         let state = tls.process_new_packets().map_err(io::Error::other)?;

@@ -225,13 +225,13 @@ impl Offer {
         Err(Failure::new("the server did not connect to the client's port"))
     }
 
-    /// Tells whether somebody has connected, without waiting.
+    /// Returns `true` if the server has connected, without waiting.
     pub fn was_approached(&self) -> bool {
         self.listener.accept().is_ok()
     }
 }
 
-/// A port that is taken, but on which nobody listens: connecting to it fails.
+/// A port that is taken, but on which nothing listens: connecting to it fails.
 #[derive(Debug)]
 pub(crate) struct DeadPort(Socket);
 

@@ -53,18 +53,18 @@ pub(crate) fn limit() -> Duration {
     limit.min(left).max(Duration::from_millis(1))
 }
 
-/// Tells whether the check as a whole has taken too long.
+/// Returns `true` if the check as a whole has taken too long.
 pub(crate) fn is_over() -> bool {
     PATIENCE.get().end.is_some_and(|end| Instant::now() >= end)
 }
 
-/// Takes note of a wait at whose end nothing had come, unless all time was over anyway.
+/// Remembers that a wait ended and nothing had come, unless all time was over anyway.
 pub(crate) fn note_timeout() {
     let patience = PATIENCE.get();
     PATIENCE.set(Patience { in_vain: patience.in_vain || !is_over(), ..patience });
 }
 
-/// Tells whether a single wait has lasted as long as it may, and nothing came.
+/// Returns `true` if a single wait has lasted as long as it may, and nothing came.
 pub(crate) fn was_in_vain() -> bool {
     PATIENCE.get().in_vain
 }
@@ -84,7 +84,7 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
     }
 
-    /// Tells whether it has passed.
+    /// Returns `true` if it has passed.
     pub(crate) fn has_passed(self) -> bool {
         Instant::now() >= self.0
     }

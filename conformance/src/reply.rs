@@ -15,7 +15,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Returns the text behind the code of the first line; bytes that are not UTF-8 are replaced.
+    /// Returns the text after the code of the first line; bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.lines[0][4..]).into_owned()
     }

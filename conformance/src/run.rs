@@ -28,8 +28,7 @@ pub fn run(target: &dyn Target, at_a_time: usize) -> Report {
 const ALONE: &[&str] = &["rfc1123.pasv-per-transfer", "rfc2577.per-ip", "rfc2577.port-stealing"];
 
 /// Runs these checks, this many at a time, and shows each outcome as soon as it is known. Some are
-/// run alone, after the others. When the server answers nobody any more, what is left fails for that
-/// reason.
+/// run alone, after the others. When the server answers no more, what is left fails for that reason.
 pub fn run_checks(
     target: &dyn Target,
     checks: &[Check],
@@ -70,7 +69,7 @@ pub fn run_checks(
     Report { outcomes: outcomes.into_iter().flatten().collect() }
 }
 
-/// Since which check nobody was greeted.
+/// Since which check no client was greeted.
 #[derive(Default)]
 struct Silence {
     since: Option<&'static str>,
@@ -94,7 +93,7 @@ impl Silence {
     }
 }
 
-/// Runs a check, and tells whether the server did not answer when it last connected.
+/// Runs a check. The second value is `true` if the server did not answer when it last connected.
 fn run_in_context(target: &dyn Target, check: &Check) -> (Outcome, bool) {
     let mut context = Context::new(target, check.id);
     let result = catch_unwind(AssertUnwindSafe(|| (check.run)(&mut context)));

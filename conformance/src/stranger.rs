@@ -98,7 +98,7 @@ impl Stranger {
         self
     }
 
-    /// Tells whether there can be TLS on the connections that the checks make.
+    /// Returns `true` if there can be TLS on the connections that the checks make.
     fn has_tls(&self) -> bool {
         self.offers_tls || self.facts.protection == Protection::Implicit
     }
@@ -193,7 +193,7 @@ fn hint(facts: &Facts, error: Failure) -> Failure {
     error
 }
 
-/// Tells whether AUTH TLS works, or is listed and so should. Only an answer counts as one.
+/// Returns `true` if AUTH TLS works, or is listed and so should. Only an answer counts as one.
 fn offers_tls(facts: &Facts) -> Result<bool, Failure> {
     let asked = greeted(facts).and_then(|mut client| {
         let features = client.command("FEAT")?.whole().to_uppercase();
@@ -209,7 +209,7 @@ fn offers_tls(facts: &Facts) -> Result<bool, Failure> {
     })
 }
 
-/// Tells whether a handshake of this version succeeds.
+/// Returns `true` if a handshake of this version succeeds.
 fn speaks(facts: &Facts, version: TlsVersion) -> Result<bool, Failure> {
     let mut client = match facts.protection {
         Protection::Implicit => dial(facts)?,

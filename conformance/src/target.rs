@@ -42,12 +42,12 @@ pub trait Target: Send + Sync {
         String::new()
     }
 
-    /// Tells whether a reply that is not the best one is a failure. Else it is a note.
+    /// Returns `true` if a reply that is not the best one is a failure. Else it is a note.
     fn is_strict(&self) -> bool {
         true
     }
 
-    /// Tells whether the folders of the checks are to be removed.
+    /// Returns `true` if the folders of the checks are to be removed.
     fn cleans_up(&self) -> bool {
         false
     }
@@ -94,7 +94,7 @@ pub enum Protection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// On an IPv4 address, with generous timeouts and no delay after a failed login. It offers TLS,
-    /// asks for it from nobody, and has no CCC.
+    /// asks no client for it, and has no CCC.
     Standard,
     /// As [`Standard`](Self::Standard), on an IPv6 address.
     Ipv6,
@@ -102,7 +102,7 @@ pub enum Profile {
     Impatient,
     /// The server of [`Standard`](Self::Standard), on a port where TLS begins with the first byte.
     Implicit,
-    /// As [`Standard`](Self::Standard), and asks for TLS from everybody: see [`Settings::strict`].
+    /// As [`Standard`](Self::Standard), and asks every client for TLS: see [`Settings::strict`].
     Strict,
     /// As [`Standard`](Self::Standard), and lets clients leave TLS with CCC.
     Ccc,

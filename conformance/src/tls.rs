@@ -86,7 +86,7 @@ impl Tls {
         Self::with(self.version, self.name.clone())
     }
 
-    /// Tells whether there is a session to resume.
+    /// Returns `true` if there is a session to resume.
     pub fn can_resume(&self) -> bool {
         let sessions = self.sessions.lock();
         sessions.tls12.is_some() || !sessions.tls13.is_empty()

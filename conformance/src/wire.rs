@@ -91,7 +91,7 @@ pub fn decode_name(wire: &[u8]) -> Vec<u8> {
 /// Stands for a password.
 const SECRET: &[u8] = b"***";
 
-/// The password that checks make up where one has to be wrong. It is nobody's secret.
+/// The password that checks make up where one has to be wrong. It is no secret.
 const MADE_UP: &[u8] = b"wrong";
 
 /// Returns what may be shown of command lines, and the passwords that may not.

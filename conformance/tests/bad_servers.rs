@@ -19,7 +19,7 @@ fn shows_no_password() {
     let server = builder().user("other", PASSWORD, Permissions::ALL).spawn();
     let server = server.expect("the server starts");
     let server = server.addresses()[0];
-    // Repeats whatever is said, and lets in whoever gives a password.
+    // Repeats what the client sends, and accepts any password.
     let repeat: fn(TcpStream) = |mut socket| {
         let lines = BufReader::new(socket.try_clone().expect("a socket"));
         let _ = socket.write_all(b"220 Go on\r\n");

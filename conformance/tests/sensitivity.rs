@@ -228,7 +228,7 @@ fn start_elsewhere() -> (Server, SocketAddr, Vec<TcpListener>) {
 fn ports() -> (Vec<TcpListener>, PassivePorts) {
     const COUNT: u16 = 16;
     let rows = (16_384..32_768).step_by(usize::from(COUNT));
-    // Somebody else may look for ports in a row too.
+    // Other programs may look for ports in a row too.
     let begin = std::process::id() as usize % rows.len();
     for first in rows.clone().cycle().skip(begin).take(rows.len()) {
         let row = first..=first + COUNT - 1;

@@ -34,7 +34,7 @@ mod wire;
 mod workers;
 
 pub use connection::job::{Done, Job};
-pub use connection::{Connection, DataSocket, Turn};
+pub use connection::{Connection, DataSocket, SocketHandle, Turn};
 pub use server::{
     Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Listener, PassivePorts, PassivePortsError, Service,
     ServiceSettings, SiteHandler, SiteRequest, Stop, StopWhenDropped,

@@ -365,6 +365,15 @@ impl ServerBuilder {
         self.service.shutdown_grace = grace;
         self
     }
+
+    /// Sets how long a connection stays open after the last reply on it, until the client has closed
+    /// its side (lingering close); by default 2 seconds. Closed at once, it could be reset before
+    /// the client has read that reply. Where the server stops, this counts within
+    /// [`shutdown_grace`](Self::shutdown_grace).
+    pub fn lingering_time(mut self, time: Duration) -> Self {
+        self.service.lingering_time = time;
+        self
+    }
 }
 
 impl fmt::Debug for ServerBuilder {

@@ -1,11 +1,11 @@
-//! `wharf check`: says whether a server could be started like this, and starts nothing.
+//! `wharf check`: checks the options and the accounts file, and starts nothing.
 
 use std::process::ExitCode;
 
 use crate::login::{self, Login};
 use crate::options::Options;
 use crate::tls::Ready;
-use crate::{care, fail, journal, print, raise_file_limit};
+use crate::{fail, logger, print, raise_file_limit, warnings};
 
 /// Exit code for a server that could not be started.
 const WRONG: u8 = 1;
@@ -13,22 +13,22 @@ const WRONG: u8 = 1;
 /// What was found, line by line.
 #[derive(Default)]
 struct Findings {
-    /// What there is.
+    /// What is right.
     good: Vec<String>,
-    /// What has to be mended.
+    /// What has to be changed.
     mistakes: Vec<String>,
 }
 
-/// Checks the folder, who may log in, and the certificates. All that is wrong is told, not only
-/// what comes first. Whether the addresses are free is not looked at: the server may be running.
+/// Checks the folder, who may log in, and the certificates. Reports all
+/// mistakes, not only the first. Addresses may be in use: the server may be running.
 pub(crate) fn check(options: &Options) -> ExitCode {
-    journal::start(options);
+    logger::start(options);
     raise_file_limit();
     let mut findings = Findings::default();
     let login = check_logins(options, &mut findings);
     check_tls(options, login.as_ref(), &mut findings);
     if let (Some(login), Ok(directory)) = (&login, login::open(options)) {
-        care::of_files(options, &directory, login);
+        warnings::exposed_files(options, &directory, login);
     }
     check_user(options, login.as_ref(), &mut findings);
     for line in &findings.good {
@@ -68,30 +68,30 @@ fn check_logins(options: &Options, findings: &mut Findings) -> Option<Login> {
     Some(login)
 }
 
-/// Checks the user that is to serve. Root can try what that user will lack, as the last thing that
-/// it does.
+/// Checks the user to serve as. Run as root, becomes that user to find out what it may not do; so
+/// this comes last.
 fn check_user(options: &Options, login: Option<&Login>, findings: &mut Findings) {
     let Some(run_as) = &options.run_as else { return };
     match (run_as.find(), login) {
         (Ok(identity), Some(login)) if identity.assume().is_ok() => {
-            care::of_missing_rights(options, login, &format!("user {run_as}"));
+            warnings::missing_rights(options, login, &format!("user {run_as}"));
         }
         (Ok(_), _) => {}
         (Err(mistake), _) => findings.mistakes.push(mistake),
     }
 }
 
-/// Checks the certificates that the options and the accounts file name, and whether those are there
+/// Checks the certificates that the options and the accounts file name, and that there are those
 /// that accounts need.
 fn check_tls(options: &Options, login: Option<&Login>, findings: &mut Findings) {
     let hosts = login.map(Login::hosts).unwrap_or_default();
     let tls = options.tls.load(&options.listen, &hosts);
     if let (Ok(tls), Some(login)) = (&tls, login) {
         let has_client_ca = options.tls.tls_client_ca.is_some();
-        findings.mistakes.extend(login.in_vain(tls.is_some(), has_client_ca));
+        findings.mistakes.extend(login.unmet_needs(tls.is_some(), has_client_ca));
     }
     match tls {
-        Ok(Some(Ready { made_up: true, .. })) => {
+        Ok(Some(Ready { self_signed: true, .. })) => {
             findings.good.push("TLS, with a certificate that is made up at every start".into());
         }
         Ok(Some(Ready { fingerprint, .. })) => {

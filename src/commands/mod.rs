@@ -1,4 +1,4 @@
-//! What the program does besides serving.
+//! The subcommands.
 
 mod check;
 mod passwd;

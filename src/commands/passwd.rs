@@ -11,13 +11,13 @@ use wharf::hash_password;
 
 use crate::fail;
 
-/// Longest line that is read; [`hash_password`] says what of it is too long for a password.
+/// The longest line that is read; [`hash_password`] has the limit of a password.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Reads a password and prints its hash.
 pub(crate) fn passwd() -> ExitCode {
     let hash = read_password().and_then(|password| hash_password(&password));
-    // Unlike other output, this is what the program was started for.
+    // That the hash could not be written is an error, unlike with other output.
     match hash.and_then(|hash| writeln!(io::stdout(), "{hash}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &format!("passwd: {error}")),
@@ -28,10 +28,10 @@ fn read_password() -> io::Result<Vec<u8>> {
     if !isatty(io::stdin()) {
         return read_line();
     }
-    let silence = Silence::begin()?;
+    let no_echo = NoEcho::begin()?;
     let first = ask("Password: ")?;
     let second = ask("Once more: ")?;
-    drop(silence);
+    drop(no_echo);
     if first == second { Ok(first) } else { Err(io::Error::other("the two are not the same")) }
 }
 
@@ -58,20 +58,20 @@ fn read_line() -> io::Result<Vec<u8>> {
 }
 
 /// A terminal that does not show what is typed, until this is dropped or a signal ends the program.
-struct Silence {
+struct NoEcho {
     before: Termios,
     signals: Handle,
 }
 
-impl Silence {
+impl NoEcho {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP])?;
-        let silence = Self { before: before.clone(), signals: signals.handle() };
+        let no_echo = Self { before: before.clone(), signals: signals.handle() };
         let mut quiet = before.clone();
         quiet.local_modes -= LocalModes::ECHO;
         tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
-        // A signal that has come meanwhile waits for this.
+        // A signal that came since then waits for this thread.
         thread::Builder::new().name("wharf-signals".into()).spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 show(&before);
@@ -79,11 +79,11 @@ impl Silence {
                 std::process::exit(128 + signal);
             }
         })?;
-        Ok(silence)
+        Ok(no_echo)
     }
 }
 
-impl Drop for Silence {
+impl Drop for NoEcho {
     fn drop(&mut self) {
         show(&self.before);
         self.signals.close();

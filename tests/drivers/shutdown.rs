@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wharf::{Account, Accounts, Attempt, Backend, Denial, Memory};
 
@@ -22,6 +22,7 @@ for_each_driver!(
     a_login_that_fails_meanwhile_does_not_hold_it_up,
     a_lasting_transfer_learns_of_it,
     clients_that_do_not_leave_do_not_hold_it_up,
+    a_lingering_close_counts_within_the_grace,
     a_storage_that_hangs_does_not_hold_it_up_for_ever,
     dropping_the_handle_stops,
     another_server_can_take_the_address_at_once,
@@ -200,6 +201,19 @@ fn clients_that_do_not_leave_do_not_hold_it_up(backend: Backend) {
     let clients: Vec<_> = (0..3).map(|_| Client::log_in(&server)).collect();
     server.shutdown().unwrap();
     drop(clients);
+}
+
+/// Sockets that stay open are waited for during the grace and no longer, be it before the stop that
+/// their lingering close began. The server waits five seconds more for what does not come to its end.
+fn a_lingering_close_counts_within_the_grace(backend: Backend) {
+    let server = server(backend, Memory::new()).lingering_time(LIMIT * 30).spawn().unwrap();
+    let idle = Client::log_in(&server);
+    let mut gone = Client::log_in(&server);
+    gone.ask("QUIT", 221);
+    let start = Instant::now();
+    server.shutdown().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    drop((idle, gone));
 }
 
 fn a_storage_that_hangs_does_not_hold_it_up_for_ever(backend: Backend) {

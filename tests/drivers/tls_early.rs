@@ -11,7 +11,6 @@ for_each_driver!(
     whoever_must_resume_and_does_not,
     a_handshake_that_fails_before_the_command,
     prot_changes_in_between,
-    a_connection_that_waits_costs_nothing,
 );
 
 fn files() -> Memory {
@@ -117,40 +116,3 @@ fn prot_changes_in_between(backend: Backend) {
     }
     assert!(client.get_tls("RETR file", &tls) == noise(300_000));
 }
-
-/// What has come and is not read yet must not be asked for again and again.
-#[cfg(target_os = "linux")]
-fn a_connection_that_waits_costs_nothing(backend: Backend) {
-    use std::time::Duration;
-
-    use crate::support::Processor;
-
-    let server = tls_server(backend, files()).spawn().unwrap();
-    let tls = ClientTls::new();
-    let mut within = Client::log_in_tls(&server, &tls);
-    let mut data = early(&mut within, &tls);
-    data.write_all(b"content").unwrap();
-    let mut clear = Client::log_in(&server);
-    let mut early_bytes = clear.passive();
-    early_bytes.write_all(b"content").unwrap();
-    clear.ask("NOOP", 200);
-    within.ask("NOOP", 200);
-    let processor = Processor::open();
-    let best = (0..20)
-        .map(|_| {
-            let before = processor.time();
-            std::thread::sleep(Duration::from_millis(200));
-            processor.time() - before
-        })
-        .min();
-    assert!(best.unwrap() < Duration::from_millis(150), "it spins: {best:?}");
-    within.ask("STOR a", 150);
-    data.finish();
-    within.expect(226);
-    clear.ask("STOR b", 150);
-    drop(early_bytes);
-    clear.expect(226);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn a_connection_that_waits_costs_nothing(_: Backend) {}

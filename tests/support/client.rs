@@ -49,7 +49,7 @@ impl Client {
         client
     }
 
-    /// Comes in, and chooses binary transfers.
+    /// Logs in, and chooses binary transfers.
     #[track_caller]
     pub(crate) fn log_in(server: &Server) -> Self {
         let mut client = Self::connect(server);
@@ -151,7 +151,7 @@ impl Client {
         reply
     }
 
-    /// Reads a reply of one line, which must have this code, and nothing behind it.
+    /// Reads a reply of one line, which must have this code, and nothing after it.
     #[track_caller]
     pub(crate) fn expect_barely(&mut self, code: u16) {
         assert!(self.reader.buffer().is_empty(), "it has been read already");

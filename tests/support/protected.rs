@@ -21,7 +21,7 @@ pub(crate) fn tls() -> Tls {
 }
 
 impl Client {
-    /// Sends AUTH and the first `cut` bytes of the greeting behind it in one, and then the rest.
+    /// Sends AUTH and the first `cut` bytes of the greeting after it in one packet, and then the rest.
     pub(crate) fn start_tls_at_once(&mut self, tls: &ClientTls, cut: usize) -> io::Result<()> {
         let (mut connection, mut first) = (tls.connection(), b"AUTH TLS\r\n".to_vec());
         let auth = first.len();
@@ -76,7 +76,7 @@ impl Client {
         client
     }
 
-    /// Comes in within TLS, and chooses binary transfers that are protected.
+    /// Logs in within TLS, and chooses binary transfers that are protected.
     #[track_caller]
     pub(crate) fn log_in_tls(server: &Server, tls: &ClientTls) -> Self {
         let mut client = Self::connect_tls(server, tls);

@@ -10,7 +10,7 @@ use wharf::{
 
 use super::{LIMIT, wait_until};
 
-/// Where whoever comes waits until it is opened.
+/// A gate at which callers wait until it is opened.
 #[derive(Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,

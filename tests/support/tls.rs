@@ -47,7 +47,7 @@ impl ClientTls {
         identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     ) -> Self {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Arc::new(Anybody(provider.clone()));
+        let verifier = Arc::new(AnyServer(provider.clone()));
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .unwrap()
@@ -96,7 +96,7 @@ pub(crate) fn read_alert(stream: &mut impl Read) -> u8 {
     if let Err(error) = stream.read_to_end(&mut rest) {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
     }
-    assert_eq!(rest, b"", "nothing comes behind an alert");
+    assert_eq!(rest, b"", "nothing comes after an alert");
     alert[6]
 }
 
@@ -181,7 +181,7 @@ impl TlsStream {
         self.records.socket.write_all(bytes).expect("the connection takes bytes");
     }
 
-    /// Reads up to close_notify, behind which nothing comes but the end.
+    /// Reads up to close_notify, after which nothing comes but the end.
     #[track_caller]
     pub(crate) fn read_all(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -193,7 +193,7 @@ impl TlsStream {
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
         let end = self.records.socket.read(&mut [0]).expect("the connection ends in order");
-        assert_eq!(end, 0, "nothing comes behind close_notify");
+        assert_eq!(end, 0, "nothing comes after close_notify");
     }
 
     /// Reads up to the end, which comes without close_notify.
@@ -337,9 +337,9 @@ impl Write for Channel {
 
 /// Trusts any certificate.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AnyServer(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyServer {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -48,13 +48,13 @@ fn deflate(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(encoder.finish()?)
 }
 
-/// Returns what a stream holds, and fails unless it is one, whole, with nothing behind it.
+/// Returns what a stream holds, and fails unless it is one, whole, with nothing after it.
 fn inflate(what: &str, stream: &[u8]) -> Result<Vec<u8>> {
     let (mut decoder, mut bytes) = (ZlibDecoder::new(stream), Vec::new());
     let read = decoder.read_to_end(&mut bytes);
     read.map_err(|error| Failure::new(format!("{what}: not a whole zlib stream: {error}")))?;
-    let behind = stream.len() as u64 - decoder.total_in();
-    ensure!(behind == 0, "{what}: {behind} bytes behind the zlib stream");
+    let rest = stream.len() as u64 - decoder.total_in();
+    ensure!(rest == 0, "{what}: {rest} bytes behind the zlib stream");
     Ok(bytes)
 }
 

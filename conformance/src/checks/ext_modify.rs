@@ -199,7 +199,7 @@ fn site_chmod(context: &mut Context<'_>) -> Result {
         // Some know such modes here, as chmod does: no document says that there are none.
         client.prefer(format!("SITE CHMOD {mode} a file"), &[500, 501, 504], &[200, 250])?;
     }
-    // Some let clients set the bits that make a program run as somebody else, and some do not.
+    // Some let clients set the bits that make a program run as another user, and some do not.
     client.expect("SITE CHMOD 4640 a file", &[200, 250, 501, 504, 550])?;
     client.expect("SITE CHMOD 640 a file", &[200, 250])?;
     for wrong in ["SITE CHMOD", "SITE CHMOD 644", "SITE CHMOD file"] {

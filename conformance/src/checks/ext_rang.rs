@@ -11,7 +11,7 @@ pub(super) const CHECKS: &[Check] = &[Check { id: "ext.rang", run: rang }];
 
 const CONTENT: &[u8] = b"0123456789";
 
-/// The codes with which a range is refused by the command behind RANG.
+/// The codes with which a range is refused by the command after RANG.
 const REFUSED: &[u16] = &[450, 501, 503, 550, 551, 552, 553, 554];
 
 fn rang(context: &mut Context<'_>) -> Result {

@@ -56,7 +56,7 @@ fn levels(context: &mut Context<'_>) -> Result {
     holds(&mut client, "file", b"content")
 }
 
-/// Whoever speaks clear text there is not served; a last reply may say so.
+/// A client that speaks clear text there is not served; a last reply may say so.
 fn in_clear(context: &mut Context<'_>) -> Result {
     let mut client = context.dial(Profile::Implicit)?;
     client.send("NOOP")?;

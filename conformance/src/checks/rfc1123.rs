@@ -72,11 +72,11 @@ fn retrieve_from(client: &mut Client, port: SocketAddr) -> Result<Vec<u8>> {
     client.finish_download((opening, data))?.complete()
 }
 
-/// Waits until nobody can connect to a port. Soon after, another session may well be given it. RFC
+/// Waits until a port takes no connections any more. Soon after, another session may well be given it. RFC
 /// 1123 has the client ask for a port each time, and leaves open what becomes of the last.
 fn closes(client: &Client, port: SocketAddr) -> Result {
     let deadline = Deadline::new();
-    // Who does close it does so soon.
+    // A server that closes it at all does so soon.
     let longest = if client.is_strict() { Duration::MAX } else { Duration::from_secs(2) };
     let begin = Instant::now();
     while is_open(port, deadline.left()) {
@@ -88,8 +88,8 @@ fn closes(client: &Client, port: SocketAddr) -> Result {
     Ok(())
 }
 
-/// Tells whether somebody listens there. On this machine, where no firewall stands before a closed
-/// port, silence is that of a listener whose queue is full.
+/// Returns `true` if something listens there. On this machine, where no firewall stands before a
+/// closed port, silence is that of a listener whose queue is full.
 fn is_open(port: SocketAddr, limit: Duration) -> bool {
     match TcpStream::connect_timeout(&port, limit) {
         Ok(_) => true,
@@ -301,7 +301,7 @@ fn concurrency(context: &mut Context<'_>) -> Result {
 }
 
 /// Sends NOOP while a transfer runs. RFC 959 section 4.1 knows servers that do not read on then, but
-/// behind Telnet's Synch, which is a matter of the check for ABOR.
+/// after Telnet's Synch, which is a matter of the check for ABOR.
 fn answers_meanwhile(client: &mut Client) -> Result {
     if client.is_strict() {
         return client.is_alive().map(drop);

@@ -72,7 +72,7 @@ fn feat(context: &mut Context<'_>) -> Result {
             let mut stranger = context.connect_quietly(Profile::Standard)?;
             reply = stranger.command(&command)?;
         }
-        // Before AUTH those behind it need not be known.
+        // Before AUTH those that come after it need not be known.
         let later = ["PBSZ", "PROT", "CCC"].contains(&command.as_str()) && !client.is_protected();
         let fits = !is_unknown(&reply) || later && !context.is_strict();
         ensure!(fits, "{line} is listed, but: {}", reply.whole());

@@ -142,7 +142,7 @@ fn privileged(context: &mut Context<'_>) -> Result {
         client.offer(SocketAddr::new(ip, port), &[500, 501, 504])?;
         eprt(&mut client, SocketAddr::new(ip, port), &[500, 501, 504, 522])?;
     }
-    // From there on they are accepted; a server may connect at once, and find nobody.
+    // From there on they are accepted; a server may connect at once, and find no listener.
     // RFC 2577 says nothing of those, and some refuse a few more.
     let codes: &[u16] = if context.is_strict() { &[200, 425] } else { &[200, 425, 500, 501] };
     for port in [1024, 65535] {
@@ -237,7 +237,7 @@ fn delay(context: &mut Context<'_>) -> Result {
     Ok(())
 }
 
-/// Fails unless failed logins are answered late; tells whether another session was served before.
+/// Fails unless failed logins are answered late. Returns `true` if another session was served before.
 fn waits_alone(context: &mut Context<'_>, delay: Duration) -> Result<bool> {
     let mut bystander = context.login_quietly(Profile::Impatient)?;
     let mut waiting = Vec::new();

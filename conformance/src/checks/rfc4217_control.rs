@@ -193,7 +193,7 @@ fn ccc(context: &mut Context<'_>) -> Result {
         client.expect("QUIT", &[221])?;
         client.expect_close()?;
     }
-    // The same with data connections in clear, and with a command right behind.
+    // The same with data connections in clear, and with a command right after it.
     let mut client = context.login_protected(Profile::Ccc, &Tls::new())?;
     client.expect("PROT C", &[200])?;
     client.protect_data(None);

@@ -72,7 +72,7 @@ pub(super) fn transfers(client: &mut Client, active: bool) -> Result {
     holds(client, "small", &[pattern(9), b"more".to_vec()].concat())
 }
 
-/// An upload that ends without close_notify may have been cut off by anybody: it is no success.
+/// An upload that ends without close_notify may have been cut off by a stranger: it is no success.
 fn cut_off(context: &Context<'_>, client: &mut Client) -> Result {
     let bytes = pattern(300_007);
     upload_and_cut(client, "STOR cut", &bytes)?;

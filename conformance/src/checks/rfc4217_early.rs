@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] =
 enum Order {
     /// As soon as it has connected, and before the command is sent.
     HandshakeFirst,
-    /// When the command is sent; the reply may come before or behind the handshake.
+    /// When the command is sent; the reply may come before or after the handshake.
     CommandFirst,
 }
 

@@ -41,7 +41,7 @@ fn reuse(context: &mut Context<'_>) -> Result {
     Ok(())
 }
 
-/// Tells whether one transfer resumes the session of the control connection.
+/// Returns `true` if one transfer resumes the session of the control connection.
 fn once(client: &mut Client) -> Result<bool> {
     client.put("first", b"content")?;
     let transfer = client.download("RETR first")?;

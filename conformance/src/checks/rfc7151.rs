@@ -84,7 +84,7 @@ fn picks_certificate(context: &mut Context<'_>, host: &VirtualHost) -> Result {
         ensure!(both == chosen, "with HOST and SNI {}: not that host's certificate", host.name);
     }
 
-    // The login is that of the host within TLS too. HOST may come too late behind AUTH; the one
+    // The login is that of the host within TLS too. HOST may come too late after AUTH; the one
     // before it stays.
     let tls = Tls::new();
     let mut client = context.connect_in_clear(Profile::Standard)?;

@@ -114,7 +114,7 @@ fn pass(context: &mut Context<'_>) -> Result {
     Ok(())
 }
 
-/// Nobody is served who has not logged in.
+/// A client that has not logged in is not served.
 fn without_login(client: &mut Client) -> Result {
     for line in ["PWD", "CWD /", "MKD stranger", "RMD stranger", "DELE stranger", "RNFR /"] {
         client.expect(line, &[530])?;
@@ -123,7 +123,7 @@ fn without_login(client: &mut Client) -> Result {
     for line in ["RETR stranger", "STOR stranger", "APPE stranger", "LIST", "NLST"] {
         client.prefer(line, &[530], &[425, 500, 501, 503, 550, 553])?;
     }
-    // A port that is opened or named for nobody is but a waste.
+    // A port that is opened or named for no transfer is but a waste.
     for line in ["PASV", "EPSV"] {
         client.prefer(line, &[530], &[227, 229, 500, 501, 502, 503])?;
     }

@@ -62,7 +62,7 @@ fn port(context: &mut Context<'_>) -> Result {
         client.prefer(format!("PORT {argument}"), codes, &[200, 425])?;
     }
 
-    // Another's address: refused, and nobody connects to it.
+    // Another's address: refused, and nothing connects to it.
     if let Some(other) = context.other_address(local) {
         let mut client = context.login()?;
         let offer = Offer::listen(other)?;
@@ -71,7 +71,7 @@ fn port(context: &mut Context<'_>) -> Result {
         ensure!(!offer.was_approached(), "the server connected to another's address");
     }
 
-    // A port on which nobody listens.
+    // A port on which nothing listens.
     let dead = DeadPort::reserve(local)?;
     let accepted = client.offer(dead.address()?, &[200, 425])?.code == 200;
     if accepted && client.expect("RETR file", &[125, 150, 425])?.code < 200 {

@@ -21,14 +21,14 @@ fn abor(context: &mut Context<'_>) -> Result {
     if by_telnet {
         with_synch(&mut client)?;
     }
-    // RFC 959 has ABOR come behind Telnet's IP and Synch, and some look for it only then.
+    // RFC 959 has ABOR come after Telnet's IP and Synch, and some look for it only then.
     let answered = plainly(&mut context.login()?)?;
     ensure!(answered || by_telnet, "ABOR is not answered during a transfer");
     advise!(context, answered, "ABOR is answered only behind Telnet's Synch");
     Ok(())
 }
 
-/// As most clients send it: a line like any other. Tells whether it was answered at all.
+/// As most clients send it: a line like any other. Returns `true` if it was answered at all.
 fn plainly(client: &mut Client) -> Result<bool> {
     // A download whose reader has stopped.
     let (_, data) = client.open_narrow("RETR big")?;

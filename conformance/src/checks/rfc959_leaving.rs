@@ -28,8 +28,8 @@ const OLD: &[u8] = b"the old content";
 /// Where a client says QUIT.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quit {
-    /// Behind the last byte and the end of the data connection.
-    Behind,
+    /// After the last byte and the end of the data connection.
+    After,
     /// While half of the bytes are still to be sent.
     Amid,
 }
@@ -44,25 +44,25 @@ fn quit_unread(context: &mut Context<'_>) -> Result {
             if over_old {
                 quietly(&mut reader, |reader| reader.put(&name, OLD))?;
             }
-            leave(context, &format!("STOR {}", context.path(&name)), &picture, Quit::Behind)?;
+            leave(context, &format!("STOR {}", context.path(&name)), &picture, Quit::After)?;
             arrives(&mut reader, &name, &picture)?;
             stored.push((name, picture.clone()));
         }
     }
     reader.note(&format!("{TRIES} new files and {TRIES} over old ones: stored whole"));
     for (name, bytes) in [("none", pattern(0)), ("small", pattern(9))] {
-        leave(context, &format!("STOR {}", context.path(name)), &bytes, Quit::Behind)?;
+        leave(context, &format!("STOR {}", context.path(name)), &bytes, Quit::After)?;
         arrives(&mut reader, name, &bytes)?;
         stored.push((name.to_owned(), bytes));
     }
     quietly(&mut reader, |reader| reader.put("grown", OLD))?;
-    leave(context, &format!("APPE {}", context.path("grown")), &picture, Quit::Behind)?;
+    leave(context, &format!("APPE {}", context.path("grown")), &picture, Quit::After)?;
     let grown = [OLD, &picture].concat();
     arrives(&mut reader, "grown", &grown)?;
     stored.push(("grown".to_owned(), grown));
     reader.note("nothing, a few bytes, and APPE: stored whole");
 
-    // RFC 959 has the transfer finish here too, but the result is read by nobody.
+    // RFC 959 has the transfer finish here too, but no client reads the result.
     for name in ["amid-new", "amid-old"] {
         if name == "amid-old" {
             quietly(&mut reader, |reader| reader.put(name, OLD))?;
@@ -203,7 +203,7 @@ impl Piped {
     }
 }
 
-/// Takes the transfer's last reply and that to QUIT behind it, and the end of the connection.
+/// Takes the transfer's last reply and then that to QUIT, and the end of the connection.
 fn all_is_answered(client: &mut Client) -> Result {
     let (in_order, goodbye) = both_replies(client, &[226, 250], "QUIT")?;
     advise!(client, in_order, "QUIT is answered before the transfer that it came behind");
@@ -211,8 +211,8 @@ fn all_is_answered(client: &mut Client) -> Result {
     client.expect_close()
 }
 
-/// What `nc` sends of a file: the login, an active transfer and QUIT. Tells whether the server takes
-/// the client's port.
+/// Sends a file as `nc` does: the login, an active transfer and QUIT. Returns `true` if the server
+/// takes the client's port.
 fn from_the_greeting_on(
     context: &mut Context<'_>,
     account: &Credentials,

@@ -168,7 +168,7 @@ fn wildcards(client: &mut Client) -> Result {
 
 fn names_are(client: &mut Client, line: &str, prefix: &str, names: &[&str]) -> Result {
     let mut got = client.list(line)?;
-    // Nobody wants these, but they are names.
+    // Nothing asks for such names, but they are names.
     let all = got.len();
     got.retain(|name| {
         name.rsplit(|&byte| byte == b'/').next().is_none_or(|n| n != b"." && n != b"..")
@@ -231,7 +231,7 @@ fn during_transfer(client: &mut Client) -> Result {
             client.send("STAT")?;
             let status = match client.reply_or_end()? {
                 Ok(reply) => client.judge(reply, &[211], &[212, 213, 500, 502, 503])?,
-                // RFC 959 has it come behind Telnet's Synch, as ABOR does.
+                // RFC 959 has it come after Telnet's Synch, as ABOR does.
                 Err(End::Timeout) => return client.advise("STAT waits for the end of a transfer"),
                 Err(end) => return Err(Failure::new(format!("STAT: no reply but {end}"))),
             };
@@ -264,7 +264,7 @@ fn status_names(client: &mut Client, line: &str) -> Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// Tells whether no inner line begins as a reply line does.
+/// Returns `true` if no inner line begins as a reply line does.
 fn safe(lines: &[Vec<u8>]) -> bool {
     let inner = &lines[1..lines.len().max(2) - 1];
     inner.iter().all(|line| crate::reply::code_of(line).is_none() && !line.contains(&b'\n'))

@@ -250,7 +250,7 @@ fn after(upload: &Upload, error: &Failure) -> Failure {
     Failure::new(format!("{word}, after it got no data connection: {error}"))
 }
 
-/// Sends ABOR, and takes the replies to it and to the upload. Tells whether there are any.
+/// Sends ABOR, and takes the replies to it and to the upload. Returns `true` if there are any.
 fn abort(client: &mut Client) -> Result<bool> {
     client.send("ABOR")?;
     let mut was_refused = false;
@@ -330,7 +330,7 @@ fn unique(context: &mut Context<'_>, other: &mut Client) -> Result {
     is_empty(other, "after the client has gone")
 }
 
-/// Tells whether there is no STOU, by what HELP says of it.
+/// Returns `true` if there is no STOU, by what HELP says of it.
 fn is_unknown(client: &mut Client) -> Result<bool> {
     quietly(client, |client| {
         let help = client.command("HELP")?;

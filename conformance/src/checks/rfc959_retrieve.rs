@@ -115,10 +115,10 @@ fn retr(context: &mut Context<'_>) -> Result {
     wants_argument(context, &mut client, "RETR")?;
     denied(context, Account::Powerless, &format!("RETR {}", context.path("file")), &[550])?;
 
-    // No data connection was spoken of, or nobody comes.
+    // No data connection was agreed on, or none comes.
     let mut client = context.login()?;
     // Without a word, the client's end of the control connection is the data port (RFC 959 section
-    // 3.2), and nobody is there.
+    // 3.2), and nothing listens there.
     if client.prefer("RETR file", &[425], &[125, 150, 500, 503, 550, 551])?.code < 200 {
         client.expect_reply(&[425])?;
     }

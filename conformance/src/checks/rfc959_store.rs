@@ -111,8 +111,8 @@ fn killed(context: &mut Context<'_>, name: &str, bytes: &[u8]) -> Result {
 /// Who comes first at the server, the end of the data or that of the session, is a race.
 const TRIES: usize = 4;
 
-/// Waits until there is a beginning of a file; tells whether there is one. Nothing says when the
-/// server has noticed that its client is gone.
+/// Waits until there is a beginning of a file; returns `true` if there is one. Nothing says when
+/// the server has noticed that its client is gone.
 fn first_part(client: &mut Client, name: &str, bytes: &[u8]) -> Result<bool> {
     let deadline = Deadline::new();
     while !deadline.has_passed() {

@@ -7,7 +7,7 @@ use crate::check::{Failure, Why};
 use crate::patience::Deadline;
 use crate::reply::Reply;
 
-/// Tells whether a command that is answered so is not known or not implemented.
+/// Returns `true` if a command that is answered so is not known or not implemented.
 fn codes_of_the_unknown(code: u16) -> bool {
     [500, 502].contains(&code)
 }
@@ -38,7 +38,7 @@ impl Client {
         self.judge(reply, codes, &[])
     }
 
-    /// Reads the greeting, and tells whether the server lets the client in: one that has no room yet,
+    /// Reads the greeting; returns `true` if the server serves the client. One that has no room yet,
     /// as it still has to close earlier sessions, may be asked again until the deadline.
     pub(crate) fn is_greeted(&mut self, deadline: Deadline) -> Result<bool, Failure> {
         let reply = self.expect_reply(&[120, 220, 421])?;

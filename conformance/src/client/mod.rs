@@ -109,7 +109,7 @@ impl Client {
         self.is_strict = is_strict;
     }
 
-    /// Tells whether only the best is good enough.
+    /// Returns `true` if only the best is good enough.
     pub(crate) fn is_strict(&self) -> bool {
         self.is_strict
     }
@@ -241,7 +241,7 @@ impl Client {
         }
     }
 
-    /// Tells whether the last command was not answered.
+    /// Returns `true` if the last command was not answered.
     pub(crate) fn was_ignored(&self) -> bool {
         self.was_ignored
     }
@@ -284,7 +284,7 @@ impl Client {
         Ok(())
     }
 
-    /// Tells whether anything of a further reply comes within this time.
+    /// Returns `true` if anything of a further reply comes within this time.
     pub(crate) fn has_reply_within(&mut self, moment: Duration) -> Result<bool, Failure> {
         if self.pending.is_empty() {
             self.channel.wait_for(patience::limit().min(moment))?;
@@ -292,7 +292,7 @@ impl Client {
         self.has_reply()
     }
 
-    /// Tells whether anything of a further reply has come, without waiting.
+    /// Returns `true` if anything of a further reply has come, without waiting.
     pub fn has_reply(&mut self) -> Result<bool, Failure> {
         Ok(!self.pending.is_empty() || self.channel.has_more()?)
     }

@@ -73,7 +73,7 @@ impl Client {
         self.data_tls = tls.cloned();
     }
 
-    /// Tells whether the control connection is protected.
+    /// Returns `true` if the control connection is protected.
     pub fn is_protected(&self) -> bool {
         self.channel.is_protected()
     }

@@ -31,8 +31,8 @@ impl Client {
         Ok(SocketAddr::new(self.server()?.ip(), port))
     }
 
-    /// Asks for a passive port with PASV, and returns the address that the reply names. Nobody is to
-    /// connect there, unless it is the server's.
+    /// Asks for a passive port with PASV, and returns the address that the reply names. Connect to
+    /// it only if it is the server's.
     pub(crate) fn pasv_as_named(&mut self) -> Result<SocketAddr, Failure> {
         let reply = self.expect("PASV", &[227])?;
         let (address, is_usual) = parse_pasv(&reply)?;

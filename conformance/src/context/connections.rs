@@ -36,7 +36,7 @@ impl Context<'_> {
         }
     }
 
-    /// Tells whether sessions begin in clear, whatever becomes of them then.
+    /// Returns `true` if sessions begin in clear, whatever becomes of them then.
     pub(crate) fn begins_in_clear(&self) -> bool {
         self.target.protection() != Protection::Implicit
     }

@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
         self.target.settings(profile)
     }
 
-    /// Tells whether the target has a server of this profile, and writes down when it has not.
+    /// Returns `true` if the target has a server of this profile, and writes down when it has not.
     pub fn has(&self, profile: Profile) -> bool {
         let has = self.target.address(profile).is_some();
         if !has {
@@ -82,8 +82,8 @@ impl<'a> Context<'a> {
         has
     }
 
-    /// Tells whether the target has a server of this profile that offers TLS, and writes down when
-    /// it has not.
+    /// Returns `true` if the target has a server of this profile that offers TLS, and writes down
+    /// when it has not.
     pub fn has_tls(&self, profile: Profile) -> bool {
         let has = self.has(profile);
         if has && !self.settings(profile).tls {
@@ -123,7 +123,7 @@ impl<'a> Context<'a> {
         advise_or_fail(&self.journal, self.target.is_strict(), what.into())
     }
 
-    /// Tells whether only the best is good enough.
+    /// Returns `true` if only the best is good enough.
     pub fn is_strict(&self) -> bool {
         self.target.is_strict()
     }
@@ -186,22 +186,22 @@ impl<'a> Context<'a> {
         client.expect("TYPE I", &[200]).map(drop)
     }
 
-    /// Tells whether this run has made a connection.
+    /// Returns `true` if this run has made a connection.
     pub(crate) fn has_connected(&self) -> bool {
         self.clients > 0
     }
 
-    /// Tells whether the folder may have been made.
+    /// Returns `true` if the folder may have been made.
     pub(crate) fn has_folder(&self) -> bool {
         self.has_folder.get()
     }
 
-    /// Tells whether the server did not answer when this run last connected or logged in.
+    /// Returns `true` if the server did not answer when this run last connected or logged in.
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.get()
     }
 
-    /// Tells whether a check that needs to speak in clear can do so, and ends it where not.
+    /// Returns `true` if a check that needs to speak in clear can do so, and ends it where not.
     pub fn in_clear(&self) -> Result<(), Failure> {
         match self.target.protection() {
             Protection::None => Ok(()),

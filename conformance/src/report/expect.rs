@@ -10,7 +10,7 @@ use crate::requirements::requirements;
 pub struct Expectations(BTreeMap<String, String>);
 
 impl Expectations {
-    /// Reads one id a line with the reason behind it. Empty lines, and what follows a `#` at the
+    /// Reads one id a line with the reason after it. Empty lines, and what follows a `#` at the
     /// beginning of a line, are for people.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut expected = BTreeMap::new();

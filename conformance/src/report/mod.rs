@@ -24,7 +24,7 @@ pub enum Verdict {
     Passed,
     /// It does not.
     Failed(Failure),
-    /// Nobody can tell, for this reason.
+    /// It could not be tried, for this reason.
     Skipped(Why, String),
 }
 

@@ -66,7 +66,7 @@ impl Seen {
         }
     }
 
-    /// Looks at the end of what the client sends. Tells whether the session ends with it.
+    /// Looks at the end of what the client sends. Returns `true` if the session ends with it.
     pub(crate) fn end(&self, deed: Option<Deed>, server: SocketAddr) -> bool {
         let Some(deed) = deed else { return false };
         self.state.lock().unwrap().is_gone = true;

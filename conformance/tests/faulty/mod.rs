@@ -20,7 +20,7 @@ pub(crate) enum Sent {
     Pass(Vec<u8>),
     /// The proxy answers, and the server never hears of it.
     Answer(&'static str),
-    /// Nobody ever answers.
+    /// The server never answers.
     Drop,
     /// The connection ends.
     Close,

@@ -14,7 +14,7 @@ pub(crate) const TLS_ONLY: &str = "tls-only";
 /// The name of the user that the virtual host alone knows.
 pub(crate) const HOSTED: &str = "hosted";
 
-/// The password of everybody but anonymous.
+/// The password of all users but anonymous.
 pub(crate) const PASSWORD: &str = "password";
 
 /// The accounts of the default host.

@@ -27,7 +27,7 @@ pub(crate) struct Servers {
 }
 
 struct Running {
-    // Dropped in this order: the folder goes when nobody uses it any more.
+    // Dropped in this order: the folder goes when nothing uses it any more.
     standard: wharf::Server,
     impatient: wharf::Server,
     strict: wharf::Server,

@@ -166,6 +166,7 @@ impl Job {
 impl Done {
     /// Returns the job that drops an outcome that no session waits for any more, where it holds
     /// more than a word.
+    #[must_use = "dropping what it holds may block: submit the job to the workers"]
     pub fn discard(self) -> Option<Job> {
         match self.outcome {
             Outcome::Nothing

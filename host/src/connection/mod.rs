@@ -1,8 +1,8 @@
 //! A control connection and everything that belongs to it, over sockets that do not block.
 //!
 //! This is what the drivers have in common: it carries out what Session decides. A driver is left
-//! with three things: to wait until a socket is ready, to run [`Job`]s where they harm nobody, and
-//! to call [`Connection::turn`] when something has happened.
+//! with three things: to wait until a socket is ready, to give [`Job`]s to the workers, and to call
+//! [`Connection::turn`] when something has happened.
 
 mod control;
 mod data;
@@ -10,13 +10,14 @@ pub(crate) mod job;
 mod login;
 mod security;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::Socket;
 use wharf_core::{
     Action, Admission, DigestEnd, Endpoint, Event, Instant, Now, Session, StorageError, TransferEnd,
 };
@@ -38,14 +39,91 @@ use control::Control;
 use data::DataChannel;
 
 pub use data::DataSocket;
+pub use sockets::SocketHandle;
 
 /// How often a turn goes round before others have theirs.
 const ROUNDS: usize = 8;
 
-/// How long a client may take to close its side, once the last reply has been sent.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// One client's session: its sockets, its open files, and the [`Session`] that decides.
+///
+/// A connection never waits. A driver waits for it: for its sockets, its jobs and its deadline. Any
+/// driver, of any number of threads, keeps one rule.
+///
+/// <div class="warning">
+///
+/// **The turn invariant.** Between two waits a driver ends with a [`turn`](Self::turn), and after
+/// each turn it does all of the following before it waits again: it [takes the jobs](Self::next_job)
+/// until there are none, and it looks at the turn's outcome, the sockets, the interest and the
+/// deadline anew. What it has looked at before the turn may be out of date: a socket may be gone, or
+/// another.
+///
+/// </div>
+///
+/// The steps, in order:
+///
+/// 1. **Turn.** Call [`turn`](Self::turn). It does what can be done without waiting, up to a bound.
+/// 2. **Jobs.** Call [`next_job`](Self::next_job) until it returns `None`, whatever the turn was, and
+///    give each job to the [`Workers`](crate::Workers). A job that is dropped leaves its session
+///    waiting for ever.
+/// 3. **Over?** If the turn was [`Turn::Over`], drop the connection. Outcomes that come back later
+///    hold files: [discard](Done::discard) them where that may block.
+/// 4. **Sockets.** Watch the [control socket](Self::control_socket), the same all the time, and the
+///    [data socket](Self::data_socket), another one whenever its generation differs.
+/// 5. **Wait**, unless the turn was [`Turn::Again`], for the first of: readiness of a socket in the
+///    interest that it has now, the outcome of a job, the [`deadline`](Self::deadline), the stop of
+///    the server. After [`Turn::Again`] only ask what has happened, and give other sessions their
+///    turn.
+/// 6. **Tell** the connection what has happened, in any order, any number of times:
+///    [`control_ready`](Self::control_ready), [`data_ready`](Self::data_ready),
+///    [`complete`](Self::complete), [`shut_down`](Self::shut_down). A deadline needs no telling, and a
+///    false alarm does no harm. Then step 1.
+///
+/// As code; [`poll`] stands for the driver's own way of waiting:
+///
+/// ```
+/// use std::sync::mpsc::{Receiver, channel};
+/// use std::time::Duration;
+///
+/// use wharf_host::{Connection, DataSocket, Done, Readiness, Service, SocketHandle, Turn, Workers};
+/// # fn poll(
+/// #     control: (SocketHandle, Readiness),
+/// #     data: Option<DataSocket>,
+/// #     done: &Receiver<Done>,
+/// #     patience: Option<Duration>,
+/// # ) -> News {
+/// #     unimplemented!()
+/// # }
+/// # struct News { control: Readiness, data: Readiness, done: Vec<Done>, stop: bool }
+///
+/// fn serve(mut connection: Connection, service: &Service, workers: &Workers) {
+///     let (sender, done) = channel();
+///     loop {
+///         let turn = connection.turn(); // 1
+///         while let Some(job) = connection.next_job() { // 2
+///             let sender = sender.clone();
+///             workers.submit(job, move |done| drop(sender.send(done)));
+///         }
+///         let patience = match turn {
+///             Turn::Over => return, // 3
+///             Turn::Again => Some(Duration::ZERO),
+///             Turn::Wait => connection.deadline().map(|at| service.clock().until(at)),
+///         };
+///         let control = (connection.control_socket(), connection.control_interest()); // 4
+///         let news = poll(control, connection.data_socket(), &done, patience); // 5
+///         connection.control_ready(news.control); // 6
+///         connection.data_ready(news.data);
+///         news.done.into_iter().for_each(|done| connection.complete(done));
+///         if news.stop {
+///             connection.shut_down(service.transfer_deadline());
+///         }
+///     }
+/// }
+/// ```
+///
+/// The three drivers of wharf are this loop over mio, smol and threads.
+///
+/// [`poll`]: https://man7.org/linux/man-pages/man2/poll.2.html
+#[must_use = "a client waits: give it turns"]
 pub struct Connection {
     service: Arc<Service>,
     session: Session,
@@ -62,6 +140,8 @@ pub struct Connection {
     /// How many jobs the driver has taken and not brought back.
     out: usize,
     life: Life,
+    /// When the server stops: until when lingering closes may take.
+    shut_down_by: Option<Instant>,
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
     permit: Permit,
@@ -80,13 +160,15 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 enum Life {
     /// The session goes on.
     Alive,
-    /// The last reply has been sent, the client has not closed its side yet.
-    Lingering(Instant),
+    /// The last reply has been sent, and the client has not closed its side: lingering close, until
+    /// then. Closing at once would reset a connection with unread bytes, and destroy the last reply.
+    LingeringClose(Instant),
     /// Nothing more will happen.
     Over,
 }
 
-/// What a driver does after a [`turn`](Connection::turn).
+/// What a driver does after a [`turn`](Connection::turn) and its [jobs](Connection::next_job).
+#[must_use = "it says whether to wait, to go on or to drop the connection"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Give others their turn, then call again without waiting.
@@ -98,7 +180,8 @@ pub enum Turn {
 }
 
 impl Connection {
-    /// Takes a client that has been accepted; `None` where it is not even to be told why not.
+    /// Opens a session for a client that has been accepted; `None` where it is not even to be told
+    /// why not.
     pub fn open(service: &Arc<Service>, arrival: Arrival) -> Option<Self> {
         let Arrival { socket, peer, implicit_tls, stops } = arrival;
         let now = service.clock.now();
@@ -129,6 +212,7 @@ impl Connection {
             jobs: VecDeque::new(),
             out: 0,
             life: Life::Alive,
+            shut_down_by: None,
             look_again: None,
             permit,
             job_owner: Arc::new(JobOwner::new(peer.ip())),
@@ -149,10 +233,8 @@ impl Connection {
         while self.life == Life::Alive && self.turn() == Turn::Again {}
     }
 
-    /// Does all that can be done without waiting, up to a bound.
-    ///
-    /// Afterwards, whatever it returns, take the [jobs](Self::next_job); unless it is over, look at
-    /// the [data socket](Self::data_socket) too: it may be another one, or gone.
+    /// Does all that can be done without waiting, up to a bound: step 1 of the
+    /// [contract](Connection).
     pub fn turn(&mut self) -> Turn {
         let now = self.service.clock.now();
         if self.life != Life::Alive {
@@ -164,7 +246,7 @@ impl Connection {
         if self.make_room(now) {
             return Turn::Over;
         }
-        self.data.part_in_time(now);
+        self.data.close_refused_in_time(now);
         self.look_for_end(now);
         for _ in 0..ROUNDS {
             let mut moved = false;
@@ -174,7 +256,7 @@ impl Connection {
             }
             moved |= self.control.receive(&mut self.session, &self.permit, now);
             if moved {
-                self.data.part();
+                self.data.close_refused();
             }
             moved |= self.act(now);
             // First 150, then the bytes. But the driver lets go of a closed socket before the client
@@ -203,6 +285,7 @@ impl Connection {
     }
 
     /// Takes the next blocking work to run. There may be several.
+    #[must_use = "the session waits for its outcome: submit it to the workers"]
     pub fn next_job(&mut self) -> Option<Job> {
         let job = self.jobs.pop_front()?;
         self.out += 1;
@@ -246,8 +329,13 @@ impl Connection {
         }
     }
 
-    /// Tells the session that the server stops; transfers may go on until `deadline`.
+    /// Tells the session that the server stops; transfers, and lingering closes, may go on until
+    /// `deadline`.
     pub fn shut_down(&mut self, deadline: Instant) {
+        self.shut_down_by = Some(deadline);
+        if let Life::LingeringClose(until) = &mut self.life {
+            *until = deadline.min(*until);
+        }
         self.session.handle(Event::Shutdown { deadline }, self.service.clock.now());
     }
 
@@ -259,36 +347,36 @@ impl Connection {
                     [self.session.poll_timeout(), self.look_again, self.data.deadline()];
                 deadlines.into_iter().flatten().min()
             }
-            Life::Lingering(until) => Some(until),
+            Life::LingeringClose(until) => Some(until),
             Life::Over => None,
         }
     }
 
     /// Returns the control connection's socket; it is the same all the time.
-    pub fn control_socket(&self) -> &Arc<Socket> {
-        self.control.socket()
+    pub fn control_socket(&self) -> SocketHandle {
+        SocketHandle(self.control.socket().clone())
     }
 
     /// Returns what is waited for on the control connection.
     pub fn control_interest(&self) -> Readiness {
         match self.life {
             Life::Alive => self.control.interest(&self.session),
-            Life::Lingering(_) => self.control.last_interest(),
+            Life::LingeringClose(_) => self.control.last_interest(),
             Life::Over => Readiness::NEITHER,
         }
     }
 
-    /// Takes note of what can be done on the control connection.
+    /// Adds to what can be done on the control connection without waiting.
     pub fn control_ready(&mut self, ready: Readiness) {
         self.control.set_ready(ready);
     }
 
     /// Returns the passive port or data connection that there is at the moment.
-    pub fn data_socket(&self) -> Option<DataSocket<'_>> {
+    pub fn data_socket(&self) -> Option<DataSocket> {
         self.data.socket()
     }
 
-    /// Takes note of what can be done on the data socket.
+    /// Adds to what can be done on the data socket without waiting.
     pub fn data_ready(&mut self, ready: Readiness) {
         self.data.set_ready(ready);
     }
@@ -362,7 +450,7 @@ impl Connection {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
-            Action::CloseData { refused: true } => self.data.refuse(&mut self.jobs, now),
+            Action::CloseData { refused: true } => self.refuse_data(now),
             Action::CloseData { refused: false } => self.data.close(&mut self.jobs),
             Action::Transfer { id, plan, mode, rate } => {
                 // A file that is written is finished under its id; all others just go.
@@ -372,7 +460,7 @@ impl Connection {
                     if end == TransferEnd::NoMemory {
                         wharf_storage::log_limited!(Warn, "transfers take all the memory they may");
                     }
-                    self.data.refuse(&mut self.jobs, now);
+                    self.refuse_data(now);
                     self.jobs.extend(read.and_then(|file| self.files.take(file)).map(Job::drop));
                     self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
                 }
@@ -398,8 +486,11 @@ impl Connection {
                 }
             }
             Action::Close => {
-                let until = Life::Lingering(now.instant + LINGER);
-                self.close(if self.control.is_broken() { Life::Over } else { until });
+                self.close(if self.control.is_broken() {
+                    Life::Over
+                } else {
+                    Life::LingeringClose(self.lingering_until(now))
+                });
             }
         }
     }
@@ -418,6 +509,12 @@ impl Connection {
         let waits = self.out > 0 || !self.jobs.is_empty();
         let works = waits || self.data.is_transferring() || self.digest.is_some();
         (works || self.control.has_ended()) && self.control.is_blind(&self.session)
+    }
+
+    /// Closes what was to carry a transfer that is refused.
+    fn refuse_data(&mut self, now: Now) {
+        let until = self.lingering_until(now);
+        self.data.refuse(&mut self.jobs, until);
     }
 
     /// Goes, where the place has been given to another; tells whether that is over already.
@@ -463,10 +560,18 @@ impl Connection {
         self.log_out();
     }
 
-    /// Waits for the client's end: closing before it has read the last reply could destroy that.
+    /// Returns until when a lingering close may take.
+    fn lingering_until(&self, now: Now) -> Instant {
+        let until = now.instant + self.service.lingering_time;
+        self.shut_down_by.map_or(until, |by| until.min(by))
+    }
+
+    /// Goes on with the lingering close: waits for the client's end.
     fn linger(&mut self, now: Now) -> Turn {
         match self.life {
-            Life::Lingering(until) if now.instant < until && !self.control.finish() => Turn::Wait,
+            Life::LingeringClose(until) if !self.control.finish() && now.instant < until => {
+                Turn::Wait
+            }
             _ => Turn::Over,
         }
     }

@@ -1,8 +1,21 @@
-//! Sockets of data connections: how they are opened, and what they are told.
+//! Sockets: how a driver holds them, and how those of data connections are opened.
 
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+/// A socket that a driver watches. It stays open as long as this is held, even when the connection
+/// has given it up; reading and writing is for the connection alone.
+#[derive(Clone, Debug)]
+pub struct SocketHandle(pub(super) Arc<Socket>);
+
+impl AsFd for SocketHandle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// Connects from the address `from`, whatever port that has. A link-local address is one only with
 /// a scope, and EPRT has no room for one: it is that of `from`.

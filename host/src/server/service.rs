@@ -46,6 +46,7 @@ pub struct Service {
     /// The answers to [`SessionConfig::site_commands`], in the same order.
     pub(crate) site_handlers: Vec<SiteHandler>,
     pub(crate) shutdown_grace: Duration,
+    pub(crate) lingering_time: Duration,
     pub(crate) clock: Clock,
 }
 
@@ -83,6 +84,9 @@ pub struct ServiceSettings {
     pub passive_ports: PassivePorts,
     /// How long transfers may go on when the server is told to stop.
     pub shutdown_grace: Duration,
+    /// How long a lingering close may take: how long a connection stays open after the last has been
+    /// said on it, for the client to read that and close its side.
+    pub lingering_time: Duration,
 }
 
 impl Default for ServiceSettings {
@@ -102,6 +106,7 @@ impl Default for ServiceSettings {
             max_transfer_memory: 256 << 20,
             passive_ports: PassivePorts::ANY,
             shutdown_grace: Duration::from_secs(30),
+            lingering_time: Duration::from_secs(2),
         }
     }
 }
@@ -143,6 +148,7 @@ impl Service {
             passive_ports: OpenPorts::new(settings.passive_ports),
             site_handlers,
             shutdown_grace: settings.shutdown_grace,
+            lingering_time: settings.lingering_time,
             clock: Clock::start(),
         }
     }
@@ -185,6 +191,7 @@ impl fmt::Debug for ServiceSettings {
             .field("max_transfer_memory", &self.max_transfer_memory)
             .field("passive_ports", &self.passive_ports)
             .field("shutdown_grace", &self.shutdown_grace)
+            .field("lingering_time", &self.lingering_time)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tempfile::TempDir;
-use wharf_core::{Disposition, Kind, Metadata, StorageError, WallTime, WriteMode};
+use wharf_core::{Disposition, Kind, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 use wharf_storage::{Directory, Memory, Storage};
 
 use super::*;

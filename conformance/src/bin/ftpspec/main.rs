@@ -107,7 +107,7 @@ type Form = fn(&Report, &Header) -> String;
 struct Outputs(Vec<(PathBuf, Box<dyn Write>, Form)>);
 
 impl Outputs {
-    /// Opens them, as nobody wants to hear of a wrong path after the checks.
+    /// Opens them, so that a wrong path is told before the checks.
     fn open(options: &Options) -> Result<Self, String> {
         let forms = [
             (&options.json, Report::json as Form),
@@ -166,7 +166,7 @@ fn open(path: &Path) -> Result<Box<dyn Write>, String> {
 
 fn write_to(path: &Path, output: &mut dyn Write, text: &str) -> Result<(), String> {
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        // Whoever reads it has seen enough.
+        // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| format!("{}: {error}", path.display())),
     }

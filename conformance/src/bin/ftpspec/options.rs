@@ -158,7 +158,7 @@ pub(crate) struct Reports {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// Read the ids that are known to fail, one a line with the reason behind it. What fails and is
+    /// Read the ids that are known to fail, one a line with the reason after it. What fails and is
     /// not there counts, and so does what is there and does not fail
     #[arg(long, value_name = "FILE")]
     pub(crate) expect: Option<PathBuf>,
@@ -222,7 +222,7 @@ struct Known {
     #[arg(long)]
     ccc: bool,
 
-    /// The server wants TLS from everybody; --tls explicit goes with it
+    /// The server wants TLS from every client; --tls explicit goes with it
     #[arg(long, requires = "tls")]
     tls_required: bool,
 

@@ -23,14 +23,14 @@ use crate::wire::{Progress, Readiness, Wire};
 
 use running::RunningTransfer;
 
-use super::sockets::{acknowledge, send_at_once, start_connecting};
+use super::sockets::{SocketHandle, acknowledge, send_at_once, start_connecting};
 
 /// The passive port or the data connection of a session: at most one socket at a time, and one
 /// connection that was refused.
 pub(super) struct DataChannel {
     state: State,
-    /// What was refused, and until when it stays open.
-    parting: Option<(Arc<Socket>, Instant)>,
+    /// A connection that was refused, in its lingering close until then.
+    refused: Option<(Arc<Socket>, Instant)>,
     /// Tells one socket from the next.
     generation: u64,
     /// A socket was given up: the driver must let go of it before another is opened.
@@ -69,12 +69,12 @@ struct Protecting {
 }
 
 /// The socket that a driver must watch beside the control connection's.
-#[derive(Clone, Copy, Debug)]
-pub struct DataSocket<'a> {
+#[derive(Clone, Debug)]
+pub struct DataSocket {
     /// Changes when another socket takes the place of this one.
     pub generation: u64,
     /// The socket.
-    pub socket: &'a Arc<Socket>,
+    pub socket: SocketHandle,
     /// What is waited for.
     pub interest: Readiness,
 }
@@ -89,7 +89,7 @@ impl DataChannel {
     pub(super) fn new(memory: Arc<TransferMemory>) -> Self {
         Self {
             state: State::None,
-            parting: None,
+            refused: None,
             generation: 0,
             replaced: false,
             transfer: None,
@@ -97,7 +97,7 @@ impl DataChannel {
         }
     }
 
-    pub(super) fn socket(&self) -> Option<DataSocket<'_>> {
+    pub(super) fn socket(&self) -> Option<DataSocket> {
         let (socket, interest) = match &self.state {
             State::None => return None,
             State::Listening { port, readable, offered, .. } => {
@@ -115,6 +115,7 @@ impl DataChannel {
                 (socket, wire.not_ready(wanted))
             }
         };
+        let socket = SocketHandle(socket.clone());
         Some(DataSocket { generation: self.generation, socket, interest })
     }
 
@@ -151,7 +152,7 @@ impl DataChannel {
         at: SocketAddr,
         ports: &Arc<OpenPorts>,
     ) -> Option<u16> {
-        self.part();
+        self.close_refused();
         match ports.open(peer, at) {
             Ok(port) => {
                 let number = port.port();
@@ -191,7 +192,7 @@ impl DataChannel {
 
     /// Begins to connect to the client; `false` when that cannot even begin.
     pub(super) fn connect(&mut self, id: RequestId, from: SocketAddr, to: SocketAddr) -> bool {
-        self.part();
+        self.close_refused();
         match start_connecting(from, to) {
             Ok(socket) => {
                 self.set(State::Connecting { id, socket: Arc::new(socket), writable: false });
@@ -206,7 +207,7 @@ impl DataChannel {
 
     /// Closes what is open, and what was refused, at once.
     pub(super) fn close(&mut self, jobs: &mut VecDeque<Job>) {
-        self.part();
+        self.close_refused();
         if !matches!(self.state, State::None) {
             self.set(State::None);
         }
@@ -268,8 +269,8 @@ impl DataChannel {
     /// Returns when a transfer that is held back goes on, or what was refused is to be closed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let held_back = self.transfer.as_ref().and_then(RunningTransfer::deadline);
-        let parting = self.parting.as_ref().map(|(_, until)| *until);
-        held_back.into_iter().chain(parting).min()
+        let refused = self.refused.as_ref().map(|(_, until)| *until);
+        held_back.into_iter().chain(refused).min()
     }
 
     /// Tells whether a transfer is under way.

@@ -11,18 +11,18 @@ use crate::log_bound::LogBound;
 use crate::options::Options;
 use crate::output::STDERR;
 
-/// Longest text of a line, in bytes.
+/// The longest text of a line, in bytes.
 const LONGEST: usize = 2048;
 
-static JOURNAL: OnceLock<Journal> = OnceLock::new();
+static LOGGER: OnceLock<Logger> = OnceLock::new();
 
-struct Journal {
+struct Logger {
     format: env_logger::Logger,
     bound: Mutex<LogBound>,
     start: Instant,
 }
 
-/// Takes the log of the whole program. Its lines wait until [`write`] is called, or [`finish`].
+/// Installs the logger of the program. Lines wait until [`write`] or [`finish`] is called.
 pub(crate) fn start(options: &Options) {
     let level = match options.verbose {
         0 => LevelFilter::Warn,
@@ -32,48 +32,48 @@ pub(crate) fn start(options: &Options) {
     let pipe = env_logger::Target::Pipe(Box::new(Lines));
     let format = env_logger::Builder::new().filter_level(level).target(pipe).build();
     let bound = Mutex::new(LogBound::new(options.log_lines));
-    let journal = JOURNAL.get_or_init(|| Journal { format, bound, start: Instant::now() });
-    if log::set_logger(journal).is_ok() {
-        log::set_max_level(journal.format.filter());
+    let logger = LOGGER.get_or_init(|| Logger { format, bound, start: Instant::now() });
+    if log::set_logger(logger).is_ok() {
+        log::set_max_level(logger.format.filter());
     }
-    // The usual hook waits for whatever reads standard error.
+    // The default hook waits for the reader of standard error.
     panic::set_hook(Box::new(|panic| log::error!(target: "wharf::panic", "{panic}")));
 }
 
-/// Starts to write.
+/// Starts the thread that writes.
 pub(crate) fn write() -> io::Result<()> {
     STDERR.start(say_left_out)
 }
 
-/// Writes what is still to be written, for so long at most.
+/// Writes the lines that are left, for `bound` at most.
 pub(crate) fn finish(bound: Option<Duration>) {
     say_left_out();
     STDERR.finish(bound);
 }
 
-/// Says how many lines are missing: those for which there was no room, and those that were too
-/// many.
+/// Logs how many lines are missing: dropped because standard error was read too slowly, or left
+/// out because there were too many.
 fn say_left_out() {
-    let Some(journal) = JOURNAL.get() else { return };
+    let Some(logger) = LOGGER.get() else { return };
     let dropped = STDERR.take_dropped();
     if dropped > 0 {
         let text = "lines dropped: standard error is read too slowly";
-        journal.say(Level::Warn, format_args!("{dropped} {text}"));
+        logger.say(Level::Warn, format_args!("{dropped} {text}"));
     }
-    let left_out = journal.bound.lock().unwrap_or_else(PoisonError::into_inner).take_left_out();
+    let left_out = logger.bound.lock().unwrap_or_else(PoisonError::into_inner).take_left_out();
     if let Some(left_out) = left_out {
-        journal.say(Level::Warn, format_args!("{left_out}"));
+        logger.say(Level::Warn, format_args!("{left_out}"));
     }
 }
 
-impl Journal {
+impl Logger {
     /// Writes a line about the log itself.
     fn say(&self, level: Level, text: std::fmt::Arguments<'_>) {
         self.format.log(&Record::builder().target("wharf::log").level(level).args(text).build());
     }
 }
 
-impl Log for Journal {
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.format.enabled(metadata)
     }
@@ -97,15 +97,15 @@ impl Log for Journal {
     fn flush(&self) {}
 }
 
-/// Escapes what could be taken for the end of the line, or steer a terminal, and cuts off what is
-/// too long.
+/// Escapes characters that could end the line or control a terminal, and cuts off what is too
+/// long.
 fn on_one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if line.len() >= LONGEST {
             return line + "...";
         }
-        // The two are line ends to those who go by Unicode.
+        // Unicode's line and paragraph separators: some readers end a line there.
         if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
             line.extend(character.escape_default());
         } else {
@@ -115,7 +115,7 @@ fn on_one_line(text: &str) -> String {
     line
 }
 
-/// Where formatted lines go, each in one piece.
+/// Writes formatted lines to standard error, each in one piece.
 struct Lines;
 
 impl Write for Lines {

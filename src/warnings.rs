@@ -1,5 +1,5 @@
-//! What is dangerous, though it works: said at the start, of files also when the accounts are read
-//! again, and by `wharf check`.
+//! Warnings of what works and is dangerous: at the start, by `wharf check`, and about files also
+//! when the accounts are read again.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use wharf::{Content, Directory, exposures};
 use crate::login::Login;
 use crate::options::Options;
 
-/// Warns of a program that runs as root for no purpose.
-pub(crate) fn of_root(options: &Options) {
+/// Warns of a program that runs as root without need.
+pub(crate) fn running_as_root(options: &Options) {
     if !rustix::process::geteuid().is_root() || options.run_as.is_some() {
         return;
     }
@@ -22,9 +22,9 @@ pub(crate) fn of_root(options: &Options) {
     log::warn!("running as root: {harm}; see --run-as, and docs/running.md");
 }
 
-/// Warns of files that others can get at, or clients by FTP. Those of certificates and accounts are
-/// looked at by those who read them.
-pub(crate) fn of_files(options: &Options, directory: &Directory, login: &Login) {
+/// Warns of secrets that other users of the computer can read, or clients by FTP. Certificates and
+/// accounts files are checked where they are read.
+pub(crate) fn exposed_files(options: &Options, directory: &Directory, login: &Login) {
     if let Some(file) = &options.password_file {
         exposures(file, Content::Secret).iter().for_each(|exposure| log::warn!("{exposure}"));
     }
@@ -40,8 +40,8 @@ pub(crate) fn of_files(options: &Options, directory: &Directory, login: &Login) 
     }
 }
 
-/// Warns of what the user that serves cannot do, and root could.
-pub(crate) fn of_missing_rights(options: &Options, login: &Login, user: &str) {
+/// Warns of what the program could do as root, and cannot do as this user.
+pub(crate) fn missing_rights(options: &Options, login: &Login, user: &str) {
     let lacks = |path: &Path, wanted| access(path, wanted).is_err();
     let mut read_again = secrets(options, login);
     read_again.extend(options.tls.tls_cert.clone());
@@ -74,14 +74,14 @@ pub(crate) fn of_missing_rights(options: &Options, login: &Login, user: &str) {
     }
 }
 
-/// The files that hold something secret.
+/// Returns the files that hold secrets.
 fn secrets(options: &Options, login: &Login) -> Vec<PathBuf> {
     let named = [&options.accounts, &options.password_file, &options.tls.tls_key];
     let named = named.into_iter().flatten().cloned();
     named.chain(certificates(login).map(|(_, key)| key)).collect()
 }
 
-/// The certificates and keys of virtual hosts.
+/// Returns the certificates and keys of virtual hosts.
 fn certificates(login: &Login) -> impl Iterator<Item = (PathBuf, PathBuf)> {
     login.hosts().into_iter().filter_map(|host| host.certificate)
 }
