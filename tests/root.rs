@@ -61,6 +61,7 @@ fn threads(process: u32) -> Vec<String> {
 }
 
 /// What the threads of a process are called.
+#[cfg(feature = "threaded")]
 fn names(process: u32) -> Vec<String> {
     threads(process).iter().map(|status| field(status, "Name")).collect()
 }
