@@ -188,7 +188,7 @@ pub(crate) struct Options {
     /// What becomes of an upload whose client closes the control connection without QUIT: keep (an
     /// old file stays, where there is none what came is kept) or publish (it is whole), for devices
     /// that never say QUIT
-    #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = on_hangup)]
+    #[arg(long, value_name = "WHAT", default_value_t)]
     pub(crate) on_hangup: OnHangup,
 
     /// What a stored file survives once it is acknowledged: full: a power cut; none: the end of
@@ -250,14 +250,6 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     resolved.ok_or_else(|| {
         "an address and a port are wanted, such as 0.0.0.0:2121 or [::1]:2121".to_string()
     })
-}
-
-fn on_hangup(text: &str) -> Result<OnHangup, String> {
-    match text {
-        "keep" => Ok(OnHangup::Keep),
-        "publish" => Ok(OnHangup::Publish),
-        _ => Err("keep or publish is wanted".to_string()),
-    }
 }
 
 fn positive(text: &str) -> Result<u32, String> {
