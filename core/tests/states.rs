@@ -1,7 +1,7 @@
 //! The table of the states: what transcripts do is in it, what is in it some transcript does, and
 //! the diagram in `docs/architecture.md` is drawn from it.
 //!
-//! `UPDATE=1` draws the diagram anew.
+//! `WRITE_DIAGRAMS=1` draws the diagram anew.
 
 mod steps;
 mod support;
@@ -71,11 +71,10 @@ fn the_diagram_is_that_of_the_table() {
     let (before, rest) = page.split_once(BEGIN).expect(BEGIN);
     let (drawn, after) = rest.split_once(END).expect(END);
     let diagram = format!("\n```mermaid\n{}```\n", mermaid());
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("WRITE_DIAGRAMS").is_some() {
         fs::write(&path, [before, BEGIN, &diagram, END, after].concat()).unwrap();
     } else {
-        let renew =
-            "docs/architecture.md is stale: UPDATE=1 cargo test -p wharf-core --test states";
+        let renew = "docs/architecture.md is stale: WRITE_DIAGRAMS=1 cargo test -p wharf-core --test states";
         assert!(drawn == diagram, "{renew}");
     }
 }
