@@ -26,7 +26,7 @@ enum Op {
         which: usize,
         how: usize,
     },
-    /// Somebody connects to the passive port, if there is one: the client, or another.
+    /// A peer connects to the passive port, if there is one: the client, or another.
     Arrive {
         client: bool,
     },
@@ -439,7 +439,7 @@ proptest! {
             ops.iter().for_each(|op| player.play(op));
             player.play(&Op::Ending(end.clone()));
             after.iter().for_each(|op| player.play(op));
-            // Whatever is still under way comes to its end, and what waits behind it.
+            // What is under way comes to its end, and so does what waits for it.
             player.settle();
             for _ in 0..1000 {
                 if player.harness.is_closed() {

@@ -197,7 +197,7 @@ fn play(state: State, line: &[u8]) -> (Reply, Canned) {
             finals.push(reply);
         }
     }
-    assert!(!announced, "{}: nothing behind 150", shown());
+    assert!(!announced, "{}: nothing after 150", shown());
     assert_eq!(finals.len(), state.owed() + 1, "{}: {finals:?}", shown());
     let last = finals.pop().unwrap();
     let http = last.code == 500 && line.starts_with(b"GET");

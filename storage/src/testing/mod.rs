@@ -1,7 +1,8 @@
 //! For tests of a storage of your own (feature `testing`).
 //!
 //! [`storage_contract!`](crate::storage_contract) makes a test of each rule that a storage keeps, and
-//! [`CONTRACT`] is the same as a table. The rest of this module is what these tests are written with.
+//! [`CONTRACT`] is the same as a table. [`client`] has whole FTP dialogues with a storage. The rest of
+//! this module is what the rules are written with.
 //!
 //! ```
 //! use wharf_storage::Memory;
@@ -13,6 +14,7 @@
 //! }
 //! ```
 
+mod client;
 mod files;
 mod tree;
 
@@ -20,6 +22,7 @@ use wharf_core::{Disposition, Entry, StorageError, VirtualPath, WriteMode};
 
 use crate::Storage;
 
+pub use self::client::{Files, client};
 use self::{files::*, tree::*};
 
 /// A rule of the contract: it panics if the storage, whose tree is empty, does not keep to it.

@@ -222,7 +222,7 @@ pub(super) fn modes(storage: &dyn Storage) {
             storage.set_mode(&path(at), mode).unwrap();
             assert_eq!(storage.metadata(&path(at)).unwrap().mode, mode);
         }
-        // The bits that make a program run as somebody else are not for clients.
+        // The bits that make a program run as another user are not for clients.
         storage.set_mode(&path(at), 0o7755).unwrap();
         assert_eq!(storage.metadata(&path(at)).unwrap().mode, 0o755);
     }

@@ -249,7 +249,7 @@ fn a_large_directory_is_listed_whole() {
 }
 
 #[test]
-fn unfinished_uploads_are_nobodys_business() {
+fn unfinished_uploads_are_hidden() {
     let (folder, storage) = tree();
     let inside = folder.path().join("tree");
     let name = ".wharf-upload-0123456789abcdef";

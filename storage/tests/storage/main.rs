@@ -11,10 +11,10 @@ use wharf_storage::{Directory, Memory, storage_contract};
 fn unprivileged(test: impl FnOnce() + Send) {
     #[cfg(target_os = "linux")]
     if rustix::process::geteuid().is_root() {
-        let nobody = rustix::process::Uid::from_raw(65534);
+        let other = rustix::process::Uid::from_raw(65534);
         return std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                rustix::thread::set_thread_res_uid(None, nobody, None).unwrap();
+                rustix::thread::set_thread_res_uid(None, other, None).unwrap();
                 test();
             });
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
