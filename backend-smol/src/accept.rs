@@ -23,10 +23,10 @@ pub(crate) async fn for_ever(
                 Accepted::Client(arrival) => {
                     came = true;
                     if let Some(connection) = Connection::open(&membership.service, arrival) {
-                        executor.spawn(session::serve(connection, membership.clone()));
+                        executor.spawn_session(session::serve(connection, membership.clone()));
                     }
                 }
-                Accepted::Nobody => {}
+                Accepted::NoClient => {}
                 Accepted::Exhausted(error) => {
                     wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
                     exhausted = true;

@@ -26,13 +26,18 @@
 //! decision, `line`, `name`, `path` and `reply` are the words between client and server, and
 //! `listing`, `facts`, `glob` and [`ascii`] the pure filters that a driver runs over bytes.
 //! Reply texts stand in English where they are sent; `language` has them in other languages.
+//!
+//! # Features
+//!
+//! - `testing`: `testing`, a harness, transcripts and a scripted client for tests of what is built on
+//!   a session. Brings `std`, and no other crate.
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 extern crate std;
 
 mod action;
@@ -54,9 +59,12 @@ mod reply;
 mod rights;
 mod session;
 mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod timestamp;
 mod tls;
+mod words;
 
 pub use action::{Action, Filter, LoginMethod, Mode, Password, Plan};
 pub use config::{Admission, Endpoint, OnHangup, SessionConfig, SiteCommand};
@@ -71,12 +79,15 @@ pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
 pub use rights::Rights;
 pub use session::Session;
+#[doc(hidden)]
+pub use session::states;
 pub use storage::{
     Access, Disposition, Entry, Kind, Metadata, Opened, StorageAnswer, StorageError,
     StorageRequest, WriteMode,
 };
 pub use time::{Civil, Instant, Now, WallTime};
 pub use tls::{Resumption, TlsPolicy, TlsRequired, UploadEnd};
+pub use words::UnknownWord;
 
 /// The README, so that its code is compiled.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ use crate::time::Now;
 
 use super::failure::Refusal;
 use super::state::{Protection, Range, Security, Work};
+use super::states::{State, Trigger};
 use super::stop::StopReason;
 use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
@@ -13,20 +14,27 @@ impl Session {
     /// Executes commands as long as there are any that may be executed now.
     pub(super) fn advance(&mut self, now: Now) {
         loop {
+            let from = self.state();
             self.change_security();
+            self.moved(from, Trigger::Transmitted);
+            let from = self.state();
             let between_commands = matches!(self.work, Work::Idle | Work::Delaying { .. });
             if between_commands && self.shutdown.is_some() {
-                return self.end(421, "The server is shutting down.", now);
+                self.end(421, "The server is shutting down.", now);
+                return self.moved(from, Trigger::Shutdown);
             }
             if matches!(self.work, Work::Securing { .. }) && self.shutdown.is_some() {
-                return self.abandon_handshake(now);
+                self.abandon_handshake(now);
+                return self.moved(from, Trigger::Shutdown);
             }
             if self.transmit().len() >= REPLIES_WAITING {
                 break;
             }
             let Some(command) = self.next_command() else { break };
             self.active = now.instant;
+            let trigger = Trigger::of_command(&command);
             self.execute(command, now);
+            self.moved(from, trigger);
         }
         let can_abort = match &self.work {
             Work::Transferring(transfer) => transfer.can_abort(),
@@ -36,7 +44,9 @@ impl Session {
         if can_abort && self.inbox.aborts() {
             // Its own reply has to wait for those of the commands before it, but what it stops does
             // not.
+            let from = self.state();
             self.break_off(StopReason::AbortWaits);
+            self.moved(from, Trigger::Abor);
             return self.advance(now);
         }
         if matches!(self.work, Work::Idle) && self.inbox.is_empty() {
@@ -45,6 +55,7 @@ impl Session {
         if !self.input.is_open() && matches!(self.work, Work::Idle) && self.inbox.is_empty() {
             self.close_data();
             self.work = Work::Ending { until: now.instant + FAREWELL };
+            self.moved(State::Ready, Trigger::ControlClosed);
         }
     }
 

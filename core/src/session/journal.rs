@@ -21,6 +21,7 @@ pub(super) struct Journal {
     refusals: LogLimiter,
     ordinary: LogLimiter,
     ignored: LogLimiter,
+    steps: LogLimiter,
 }
 
 impl Journal {
@@ -32,6 +33,7 @@ impl Journal {
             refusals: LogLimiter::new(per_minute),
             ordinary: LogLimiter::new(per_minute.saturating_mul(ORDINARY)),
             ignored: LogLimiter::new(per_minute),
+            steps: LogLimiter::new(per_minute.saturating_mul(ORDINARY)),
         }
     }
 
@@ -70,6 +72,14 @@ impl Journal {
             say(SESSIONS, Level::Debug, self.peer, left_out, text);
         }
     }
+
+    /// Logs a step of the state machine.
+    pub(super) fn moved(&mut self, text: fmt::Arguments<'_>) {
+        if log::log_enabled!(target: STATES, Level::Trace) {
+            let left_out = self.steps.admit(self.now);
+            say(STATES, Level::Trace, self.peer, left_out, text);
+        }
+    }
 }
 
 impl Drop for Journal {
@@ -80,6 +90,7 @@ impl Drop for Journal {
             (SESSIONS, Level::Warn, &mut self.refusals),
             (SESSIONS, Level::Info, &mut self.ordinary),
             (SESSIONS, Level::Debug, &mut self.ignored),
+            (STATES, Level::Trace, &mut self.steps),
         ];
         for (target, level, pace) in counts {
             say_left_out(target, level, self.peer, pace.take_left_out());
@@ -90,6 +101,7 @@ impl Drop for Journal {
 /// What `contrib/fail2ban` looks for.
 const LOGINS: &str = "wharf_core::session::access";
 const SESSIONS: &str = "wharf_core::session";
+const STATES: &str = "wharf_core::states";
 
 /// Writes a line for which there is room, behind how many there was none for.
 fn say(target: &str, level: Level, peer: IpAddr, left_out: Option<u64>, text: fmt::Arguments<'_>) {

@@ -19,6 +19,7 @@
 //! | `journal` | what is said in the log, and how often |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
 //! | `parting` | what becomes of a session whose client has gone, or that gets no answer |
+//! | `states` | nothing: it is the table of the states |
 //! | `stop` | what a client is told of a transfer or digest that was stopped |
 //! | `deadlines` | when something takes too long |
 
@@ -39,6 +40,7 @@ mod parameters;
 mod parting;
 mod security;
 mod state;
+pub mod states;
 mod stop;
 mod transfer;
 
@@ -62,6 +64,7 @@ use state::{
     Awaiting, Continuation, Data, Handshake, Input, LastWord, Login, NotAwaited, Parameters,
     Protection, Security, TlsCause, Work,
 };
+use states::{State, Trigger};
 use stop::StopReason;
 
 /// No command is taken while this many reply bytes wait: the client reads too slowly.
@@ -161,6 +164,7 @@ impl Session {
         } else {
             session.open(now);
         }
+        session.moved(State::Start, Trigger::New);
         session
     }
 
@@ -204,9 +208,11 @@ impl Session {
         self.journal.set_time(now.instant);
         let was_busy = !matches!(self.work, Work::Idle);
         let is_progress = matches!(event, Event::Progress { .. } | Event::DigestProgress { .. });
+        let (from, trigger) = (self.state(), Trigger::of_event(&event));
         if let Err(NotAwaited(id)) = self.take(event, now) {
             self.journal.ignored(format_args!("nothing waits for the answer #{}", id.0));
         }
+        self.moved(from, trigger);
         if is_progress {
             // So frequent, and nothing that a command could wait for.
             return;
@@ -293,6 +299,7 @@ impl Session {
         }
         if matches!(self.work, Work::Ending { .. }) && self.transmit().is_empty() {
             self.work = Work::Ended;
+            self.moved(State::Ending, Trigger::Close);
             return Some(Action::Close);
         }
         None

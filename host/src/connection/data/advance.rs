@@ -52,8 +52,8 @@ impl DataChannel {
                 cx.handle(Event::DataArrived { id: *id, peer: peer.ip() });
                 true
             }
-            Accepted::Nobody if port.is_given_away() => self.lose_port(PortLoss::GivenAway, cx),
-            Accepted::Nobody => {
+            Accepted::NoClient if port.is_given_away() => self.lose_port(PortLoss::GivenAway, cx),
+            Accepted::NoClient => {
                 *readable = false;
                 false
             }
