@@ -48,6 +48,16 @@ pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};
 #[cfg(feature = "directory")]
 pub use wharf_host::{Directory, Durability};
 
+/// For tests of what you bring to the server, without sockets and waiting (feature `testing`).
+///
+/// [`storage`](testing::storage) and [`storage_contract!`](testing::storage_contract) are for a
+/// storage; the rest plays the client and the driver of a [`Session`](proto::Session).
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use wharf_host::proto::testing::*;
+    pub use wharf_host::storage::{storage_contract, testing as storage};
+}
+
 /// The README, so that its code is compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

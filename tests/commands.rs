@@ -53,7 +53,7 @@ impl Place {
         fs::set_permissions(self.file(), Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Serves the folder to those in the file, and tells what is logged.
+    /// Serves the folder to those in the file; returns the log too.
     fn serve(&self) -> (Program, Log) {
         let mut program = Program::start(&self.served(), |command| {
             command.arg("--accounts").arg(self.file()).arg("-v").stderr(Stdio::piped());

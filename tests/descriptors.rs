@@ -1,4 +1,4 @@
-//! File descriptors: whatever clients do, none is left behind. A process of its own counts them.
+//! File descriptors: whatever clients do, none is left open. A process of its own counts them.
 
 #![cfg(target_os = "linux")]
 
@@ -115,7 +115,7 @@ fn spend_a_session(server: &Server, how: usize) {
             client.send("RETR large");
         }
         12 => {
-            // Nobody answers there, and nobody is asked to wait for it.
+            // Nothing answers there, and nothing waits for it.
             let listener = client.eprt();
             client.send("LIST");
             drop(client);

@@ -61,7 +61,7 @@ fn a_server_without_descriptors_waits(backend: Backend) {
         clients.push(stream);
     }
     assert!(clients.len() >= 10, "{}", clients.len());
-    // One descriptor is left, so that somebody waits at the door whom the server cannot let in.
+    // One descriptor is left, so that a client waits which the server cannot accept.
     clients.pop();
     let waiting = loop {
         match TcpStream::connect(address(&server)) {

@@ -13,7 +13,7 @@ use support::Client;
 
 const RULE: &str = include_str!("../contrib/fail2ban/filter.d/wharf.conf");
 
-/// What clients call themselves. Whoever is so called must not have another address banned.
+/// What clients call themselves. Such a name must not have another address banned.
 const NAMES: &[&[u8]] = &[
     b"anna",
     b"] 1.2.3.4: login failed as x",

@@ -90,7 +90,7 @@ fn drain(stream: &mut TcpStream) {
     }
 }
 
-/// Nobody asks again and again.
+/// No thread polls again and again.
 #[track_caller]
 fn check_idle() {
     let processor = Processor::open();
@@ -129,7 +129,7 @@ fn half_open_handshakes(backend: Backend) {
     Client::visit_tls(&server);
 }
 
-/// With the limits that there are when none is set, they are no harm to others, nor to somebody
+/// With the limits that there are when none is set, they are no harm to others, nor to a client
 /// behind the same address.
 fn half_open_handshakes_from_one_address(backend: Backend) {
     let _alone = alone();

@@ -166,7 +166,7 @@ fn cool_downs_are_few_lines(backend: Backend) {
     assert_eq!(cooling + left_out(&log), 1000, "{log}");
 }
 
-/// A pipe that nobody reads, and that has no room.
+/// A pipe that is not read, and that has no room.
 fn full_pipe() -> (File, File) {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
@@ -200,7 +200,7 @@ fn what_it_prints_holds_nothing_up_either() {
     drop((reader, other_reader));
 }
 
-/// Whoever starts it in the background may close them: the next file or socket must not get their
+/// A program that starts it in the background may close them: the next file or socket must not get their
 /// numbers, and with them what the program says.
 #[test]
 #[cfg(target_os = "linux")]

@@ -28,12 +28,12 @@ fn is_root() -> bool {
     root
 }
 
-/// A user that nobody else is, by number.
+/// The number of a user that does not exist otherwise.
 fn stranger(offset: u32) -> u32 {
     200_000 + std::process::id() % 100_000 + offset * 100_000
 }
 
-/// A folder that everybody may read, and `owner` change.
+/// A folder that all users may read, and `owner` change.
 fn folder(owner: u32) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("hello.txt"), "hello").unwrap();
@@ -61,6 +61,7 @@ fn threads(process: u32) -> Vec<String> {
 }
 
 /// What the threads of a process are called.
+#[cfg(feature = "threaded")]
 fn names(process: u32) -> Vec<String> {
     threads(process).iter().map(|status| field(status, "Name")).collect()
 }

@@ -55,7 +55,7 @@ fn idle_sessions(backend: Backend) {
     wait_until("all sessions are over", || threads("wharf-session") == 0);
 }
 
-/// Sessions in all states in which they wait for the client: nobody asks again and again.
+/// Sessions in all states in which they wait for the client: no thread polls again and again.
 fn waiting_takes_no_processor_time(backend: Backend) {
     let _alone = alone();
     let files = Memory::new().with_file("/much", vec![0; 24 << 20]);
@@ -79,7 +79,7 @@ fn waiting_takes_no_processor_time(backend: Backend) {
         let mut slow = Client::log_in(&server);
         let data = slow.begin("STOR new");
         kept.push((slow, data));
-        // Ended while it has commands to answer that nobody reads.
+        // Ended while it has commands to answer whose replies are not read.
         let mut deaf = Client::log_in(&server);
         let data = deaf.begin("STOR newer");
         data.shutdown(std::net::Shutdown::Read).unwrap();

@@ -23,7 +23,7 @@ pub(crate) async fn for_ever(
                 Accepted::Client(arrival) => {
                     came = true;
                     if let Some(connection) = Connection::open(&membership.service, arrival) {
-                        executor.spawn(session::serve(connection, membership.clone()));
+                        executor.spawn_session(session::serve(connection, membership.clone()));
                     }
                 }
                 Accepted::Nobody => {}

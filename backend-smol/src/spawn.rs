@@ -10,8 +10,8 @@ use smol::{Executor, LocalExecutor};
 /// Implemented for smol's [`Executor`] and [`LocalExecutor`], for references to them, and for
 /// [`Global`].
 pub trait Spawn {
-    /// Runs `session` to its end.
-    fn spawn(&self, session: impl Future<Output = ()> + Send + 'static);
+    /// Runs `session` to its end, as a task of its own.
+    fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static);
 }
 
 /// The executor of [`smol::spawn`], which belongs to the whole program.
@@ -19,31 +19,31 @@ pub trait Spawn {
 pub struct Global;
 
 impl Spawn for Global {
-    fn spawn(&self, session: impl Future<Output = ()> + Send + 'static) {
+    fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
         smol::spawn(session).detach();
     }
 }
 
 impl Spawn for Executor<'_> {
-    fn spawn(&self, session: impl Future<Output = ()> + Send + 'static) {
-        Executor::spawn(self, session).detach();
+    fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(session).detach();
     }
 }
 
 impl Spawn for LocalExecutor<'_> {
-    fn spawn(&self, session: impl Future<Output = ()> + Send + 'static) {
-        LocalExecutor::spawn(self, session).detach();
+    fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(session).detach();
     }
 }
 
 impl<E: Spawn + ?Sized> Spawn for &E {
-    fn spawn(&self, session: impl Future<Output = ()> + Send + 'static) {
-        (**self).spawn(session);
+    fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
+        (**self).spawn_session(session);
     }
 }
 
 impl<E: Spawn + ?Sized> Spawn for Arc<E> {
-    fn spawn(&self, session: impl Future<Output = ()> + Send + 'static) {
-        (**self).spawn(session);
+    fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
+        (**self).spawn_session(session);
     }
 }

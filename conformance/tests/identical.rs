@@ -17,7 +17,8 @@ fn reports() -> &'static [Report] {
     static REPORTS: LazyLock<Vec<Report>> = LazyLock::new(|| {
         assert_eq!(Backend::ALL.len(), 3, "not every backend was compiled in");
         thread::scope(|scope| {
-            let run_all = |backend| run(&Servers::new(backend), 4);
+            let run_all =
+                |backend: Backend| run(&Servers::new(backend.name(), backend.driver()), 4);
             let started: Vec<_> =
                 Backend::ALL.iter().map(|&backend| scope.spawn(move || run_all(backend))).collect();
             started.into_iter().map(|thread| thread.join().expect("no check panics")).collect()

@@ -26,13 +26,18 @@
 //! decision, `line`, `name`, `path` and `reply` are the words between client and server, and
 //! `listing`, `facts`, `glob` and [`ascii`] the pure filters that a driver runs over bytes.
 //! Reply texts stand in English where they are sent; `language` has them in other languages.
+//!
+//! # Features
+//!
+//! - `testing`: `testing`, a harness, transcripts and a scripted client for tests of what is built on
+//!   a session. Brings `std`, and no other crate.
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 extern crate std;
 
 mod action;
@@ -54,6 +59,8 @@ mod reply;
 mod rights;
 mod session;
 mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod timestamp;
 mod tls;

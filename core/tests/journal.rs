@@ -98,7 +98,7 @@ fn a_hundred_thousand_refusals_are_few_lines() {
     assert!(told.last().unwrap().ends_with(" more lines left out"), "{told:?}");
 }
 
-/// A client must not be able to guess passwords unseen behind a noise that it makes itself.
+/// A client must not be able to guess passwords unseen in a noise that it makes itself.
 #[test]
 fn failed_logins_have_lines_of_their_own() {
     let config =

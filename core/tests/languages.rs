@@ -9,8 +9,7 @@ use std::sync::Mutex;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use support::canned::Canned;
-use support::harness::Harness;
-use support::transcript::{self, Section};
+use wharf_core::testing::{Harness, Section, Transcript};
 
 /// What the session has found no translation for.
 static MISSING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -41,8 +40,8 @@ fn every_text_of_the_transcripts_is_translated() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     for entry in fs::read_dir(folder).unwrap() {
         let content = fs::read_to_string(entry.unwrap().path()).unwrap();
-        for section in transcript::parse("", &content).unwrap() {
-            tags.iter().for_each(|tag| play(&section, tag));
+        for section in Transcript::parse("", &content).unwrap().sections() {
+            tags.iter().for_each(|tag| play(section, tag));
         }
     }
     let missing = MISSING.lock().unwrap();
@@ -64,8 +63,8 @@ fn play(section: &Section, tag: &str) {
     let lang = format!("LANG {tag}\r\n");
     let (mut harness, _) = section.start();
     harness.receive(lang.as_bytes());
-    for step in &section.steps[1..] {
-        let outcome = step.run(&mut harness, &mut || usize::MAX);
+    for step in section.steps() {
+        let outcome = step.run(&mut harness);
         if outcome.replies.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"220")) {
             harness.receive(lang.as_bytes());
         }

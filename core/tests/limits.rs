@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::canned::metadata;
-use support::harness::{Harness, lines_of};
-use support::{actions, replies};
+use wharf_core::testing::{Harness, Reply, lines_of, show_action};
 use wharf_core::{
     Action, Admission, Endpoint, Entry, Event, Grant, Instant, Kind, LONGEST_PATH, Now, Opened,
     Permissions, RequestId, Session, SessionConfig, StorageAnswer, StorageError, StorageRequest,
@@ -35,7 +34,7 @@ fn bare_session() -> Session {
 
 /// Returns the codes of all replies.
 fn codes(bytes: &[u8]) -> Vec<u16> {
-    replies::read(bytes).unwrap().iter().map(|reply| reply.code).collect()
+    Reply::read(bytes).unwrap().iter().map(|reply| reply.code).collect()
 }
 
 fn later(seconds: u64) -> Now {
@@ -105,7 +104,7 @@ fn a_line_too_long_is_refused_and_skipped() {
     );
     let longest = [b"STAT ", &[b'/'; LONGEST_LINE - 5][..], b"\r\n"].concat();
     harness.receive(&longest);
-    assert_eq!(actions::show(&harness.take_actions()[0]), "storage #2 metadata /");
+    assert_eq!(show_action(&harness.take_actions()[0]), "storage #2 metadata /");
 }
 
 #[test]
@@ -143,7 +142,7 @@ fn a_path_too_long_is_refused_without_a_question_to_the_storage() {
             "{word}"
         );
         harness.receive(b"PORT 10,0,0,1,200,1\r\nSTOR a\r\n");
-        let stored = actions::show(&harness.take_actions().pop().unwrap());
+        let stored = show_action(&harness.take_actions().pop().unwrap());
         assert_eq!(stored.ends_with(" replace"), transfers, "{word}: {stored}");
     }
 }
@@ -170,8 +169,8 @@ fn stat(name: &[u8], count: usize) -> Vec<Vec<u8>> {
         };
         harness.handle(Event::Storage { id, outcome: Ok(answer) });
     }
-    harness.ledger.assert_nothing_open();
-    let mut replies = replies::read(&harness.take_replies()).unwrap();
+    harness.assert_nothing_open();
+    let mut replies = Reply::read(&harness.take_replies()).unwrap();
     assert_eq!(replies.len(), 1);
     replies.remove(0).lines
 }
@@ -310,7 +309,7 @@ fn a_pattern_is_no_longer_than_it_may_be() {
         };
         harness.handle(Event::Storage { id, outcome: Err(StorageError::NotFound) });
         let opens = harness.take_actions();
-        let replies = replies::read(&harness.take_replies()).unwrap();
+        let replies = Reply::read(&harness.take_replies()).unwrap();
         assert_eq!(replies.first().map(|reply| reply.code), expected, "{length}");
         assert_eq!(opens.len(), usize::from(expected.is_none()));
     }

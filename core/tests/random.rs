@@ -9,8 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 use support::canned::metadata;
-use support::harness::{Harness, lines_of};
-use support::{actions, replies};
+use wharf_core::testing::{Harness, Reply, lines_of, show_action};
 use wharf_core::{
     Action, Admission, Allowance, DataProof, Denial, DigestEnd, Endpoint, Entry, Event, Grant,
     Kind, ListingFormat, Opened, Permissions, PortLoss, RequestId, Resumption, SessionConfig,
@@ -27,7 +26,7 @@ enum Op {
         which: usize,
         how: usize,
     },
-    /// Somebody connects to the passive port, if there is one: the client, or another.
+    /// A peer connects to the passive port, if there is one: the client, or another.
     Arrive {
         client: bool,
     },
@@ -90,20 +89,20 @@ impl Player {
         match op {
             Op::Bytes(bytes) => self.harness.receive(bytes),
             Op::Answer { which, how } => {
-                let waiting = &self.harness.ledger.waiting;
-                let action = waiting.values().nth(which % waiting.len().max(1)).cloned();
+                let count = self.harness.waiting().count().max(1);
+                let action = self.harness.waiting().nth(which % count).cloned();
                 if let Some(event) = action.and_then(|action| answer(&action, *how)) {
                     self.handle(event);
                 }
             }
             Op::Arrive { client } => {
-                if let Some(id) = self.harness.ledger.listening() {
+                if let Some(id) = self.harness.listening() {
                     let peer = if *client { "10.0.0.1" } else { "10.0.0.2" };
                     self.handle(Event::DataArrived { id, peer: peer.parse().unwrap() });
                 }
             }
             Op::Handshake => {
-                if self.harness.ledger.handshake {
+                if self.harness.is_in_handshake() {
                     self.handle(Event::TlsStarted { certificate: false });
                 }
             }
@@ -117,12 +116,12 @@ impl Player {
             Op::Read(count) => self.harness.read(*count),
         }
         self.outcome.replies.extend(self.harness.take_replies());
-        self.outcome.actions.extend(self.harness.take_actions().iter().map(actions::show));
+        self.outcome.actions.extend(self.harness.take_actions().iter().map(show_action));
         self.outcome.unread += self.harness.unread();
     }
 
     fn finish(self) -> Outcome {
-        let came = replies::read_cut(&self.outcome.replies);
+        let came = Reply::read_cut(&self.outcome.replies);
         assert!(came.is_ok(), "{came:?}");
         self.outcome
     }
@@ -137,7 +136,7 @@ impl Player {
         for _ in 0..10_000 {
             self.play(&Op::Read(usize::MAX));
             self.play(&Op::Handshake);
-            if !self.harness.ledger.waiting.is_empty() {
+            if self.harness.waiting().next().is_some() {
                 self.play(&Op::Answer { which: 0, how: 0 });
             } else if self.harness.session().transmit().is_empty() {
                 return;
@@ -440,7 +439,7 @@ proptest! {
             ops.iter().for_each(|op| player.play(op));
             player.play(&Op::Ending(end.clone()));
             after.iter().for_each(|op| player.play(op));
-            // Whatever is still under way comes to its end, and what waits behind it.
+            // What is under way comes to its end, and so does what waits for it.
             player.settle();
             for _ in 0..1000 {
                 if player.harness.is_closed() {
@@ -469,7 +468,7 @@ proptest! {
             player.settle();
         }
         if !player.harness.is_closed() {
-            player.harness.ledger.assert_nothing_open();
+            player.harness.assert_nothing_open();
         }
         steps::assert_known();
     }

@@ -1,7 +1,7 @@
 //! The table of the states: what transcripts do is in it, what is in it some transcript does, and
 //! the diagram in `docs/architecture.md` is drawn from it.
 //!
-//! `UPDATE=1` draws the diagram anew.
+//! `WRITE_DIAGRAMS=1` draws the diagram anew.
 
 mod steps;
 mod support;
@@ -9,10 +9,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::harness::Harness;
-use support::transcript;
+use support::with_tls;
 use wharf_core::Event;
 use wharf_core::states::{FROM_ANY, mermaid};
+use wharf_core::testing::Transcript;
 
 #[test]
 fn transcripts_make_the_steps_of_the_table() {
@@ -20,10 +20,10 @@ fn transcripts_make_the_steps_of_the_table() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     for entry in fs::read_dir(folder).unwrap() {
         let content = fs::read_to_string(entry.unwrap().path()).unwrap();
-        for section in transcript::parse("", &content).unwrap() {
+        for section in Transcript::parse("", &content).unwrap().sections() {
             let (mut harness, _) = section.start();
-            for step in &section.steps[1..] {
-                step.run(&mut harness, &mut || usize::MAX);
+            for step in section.steps() {
+                step.run(&mut harness);
             }
         }
     }
@@ -42,7 +42,7 @@ fn transcripts_make_the_steps_of_the_table() {
 /// The driver of the transcripts sends replies at once. This one sends none.
 fn while_a_reply_does_not_leave() {
     let after = |lines: &str| {
-        let mut harness = Harness::with_tls();
+        let mut harness = with_tls();
         harness.eager = false;
         harness.receive(lines.as_bytes());
         harness
@@ -53,7 +53,7 @@ fn while_a_reply_does_not_leave() {
     let deadline = harness.now().instant;
     harness.handle(Event::Shutdown { deadline });
     // Nor is CCC.
-    let mut harness = Harness::with_tls();
+    let mut harness = with_tls();
     harness.receive(b"AUTH TLS\r\n");
     harness.handle(Event::TlsStarted { certificate: false });
     harness.eager = false;
@@ -71,11 +71,10 @@ fn the_diagram_is_that_of_the_table() {
     let (before, rest) = page.split_once(BEGIN).expect(BEGIN);
     let (drawn, after) = rest.split_once(END).expect(END);
     let diagram = format!("\n```mermaid\n{}```\n", mermaid());
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("WRITE_DIAGRAMS").is_some() {
         fs::write(&path, [before, BEGIN, &diagram, END, after].concat()).unwrap();
     } else {
-        let renew =
-            "docs/architecture.md is stale: UPDATE=1 cargo test -p wharf-core --test states";
+        let renew = "docs/architecture.md is stale: WRITE_DIAGRAMS=1 cargo test -p wharf-core --test states";
         assert!(drawn == diagram, "{renew}");
     }
 }

@@ -4,8 +4,8 @@
 mod support;
 
 use support::canned::{Canned, Hold};
-use support::harness::Harness;
-use support::replies::Reply;
+use support::with_tls;
+use wharf_core::testing::Reply;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -110,7 +110,7 @@ impl State {
 
     fn reach(self) -> Canned {
         let (lines, hold) = self.way();
-        let mut driver = Canned::new(Harness::with_tls());
+        let mut driver = Canned::new(with_tls());
         driver.hold(hold);
         lines.iter().for_each(|line| driver.send(line.as_bytes()));
         let replies = driver.take_replies();
@@ -169,7 +169,7 @@ fn plausible(word: &str) -> &'static str {
 
 /// The words that HELP lists.
 fn implemented() -> Vec<String> {
-    let mut driver = Canned::new(Harness::with_tls());
+    let mut driver = Canned::new(with_tls());
     driver.take_replies();
     driver.send(b"HELP");
     let [help] = &driver.take_replies()[..] else { panic!("HELP has one reply") };
@@ -197,14 +197,14 @@ fn play(state: State, line: &[u8]) -> (Reply, Canned) {
             finals.push(reply);
         }
     }
-    assert!(!announced, "{}: nothing behind 150", shown());
+    assert!(!announced, "{}: nothing after 150", shown());
     assert_eq!(finals.len(), state.owed() + 1, "{}: {finals:?}", shown());
     let last = finals.pop().unwrap();
     let http = last.code == 500 && line.starts_with(b"GET");
     let farewell = matches!(last.code, 221 | 421) || http;
     assert_eq!(driver.harness.is_closed(), farewell, "{}: {last:?}", shown());
     if !farewell {
-        driver.harness.ledger.assert_nothing_open();
+        driver.harness.assert_nothing_open();
         driver.send(b"NOOP");
         let after = driver.take_replies();
         assert!(after.len() == 1 && after[0].code == 200, "{}: {after:?}", shown());

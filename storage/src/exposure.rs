@@ -4,7 +4,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Groups that anybody may be in: `users` and `nogroup`, by the numbers that most systems have.
+/// Groups that any user may be in: `users` and `nogroup`, by the numbers that most systems have.
 const COMMON_GROUPS: [u32; 2] = [100, 65534];
 
 /// What a file holds.
@@ -12,7 +12,7 @@ const COMMON_GROUPS: [u32; 2] = [100, 65534];
 pub enum Content {
     /// A private key, a password, hashes: nothing for other users.
     Secret,
-    /// Anybody may read it, such as a certificate.
+    /// All users may read it, such as a certificate.
     Public,
 }
 
@@ -20,7 +20,7 @@ pub enum Content {
 /// should not: read it where it is secret, write to it, or put another in its place.
 ///
 /// That its group may read it is in order, as with `root:wharf` and 0640, unless it is one that
-/// everybody may be in. What is no regular file, such as a pipe, and what is not there is passed
+/// any user may be in. What is no regular file, such as a pipe, and what is not there is passed
 /// over.
 pub fn exposures(path: &Path, content: Content) -> Vec<String> {
     let Ok(metadata) = fs::metadata(path) else { return Vec::new() };

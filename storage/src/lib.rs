@@ -58,6 +58,7 @@
 //!
 //! - `directory` (default): [`Directory`]. Without it cap-std and nix are not built, and the crate
 //!   serves programs that bring their own storage.
+//! - `testing`: `testing`, the rules that a storage keeps, as tests for your own.
 
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
@@ -72,6 +73,8 @@ mod memory;
 mod names;
 mod pointers;
 mod ready;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::fs::File;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! Log lines that a client, or what befalls the machine, may cause again and again: so many a minute
+//! Log lines that a client, or a fault of the machine, may cause again and again: so many a minute
 //! from each place in the code that says one.
 
 use std::fmt;

@@ -36,7 +36,7 @@ pub(super) fn check_new(path: &VirtualPath) -> Result<(), StorageError> {
 
 /// Invents a name that is free, from the hint that the client gave: empty, or one path component.
 ///
-/// The hint alone comes first; behind it `<hint>.<random>` again and again.
+/// The hint alone comes first; after it `<hint>.<random>` again and again.
 pub(super) fn invent(
     hint: &[u8],
     mut is_free: impl FnMut(&[u8]) -> Result<bool, StorageError>,

@@ -47,7 +47,7 @@ fn one_that_lasts_is_asked_about_and_stopped(backend: Backend) {
             let before = progress(&mut client);
             wait_until("progress", || progress(&mut client) > before);
         }
-        // What waits behind it does not keep it from hearing more.
+        // What waits after it does not keep it from hearing more.
         client.send_raw(b"PWD\r\nABOR\r\n");
         client.expect(426);
         client.expect(257);
@@ -88,7 +88,7 @@ fn who_leaves_ends_it(backend: Backend) {
         client.send("HASH endless");
         progress(&mut client);
         if way == 1 {
-            // More than a session takes in: its end stands behind that.
+            // More than a session takes in: its end comes after that.
             client.send_raw(&b"NOOP\r\n".repeat(4000));
         }
         client.reset();

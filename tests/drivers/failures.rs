@@ -1,4 +1,4 @@
-//! Who fails to log in too often has to stay away for a while, and nobody else has to.
+//! A client that fails to log in too often has to stay away for a while, and no other has to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn a_session_that_is_there_already_is_sent_away(backend: Backend) {
     let mut early = Client::connect(&server);
     early.ask("USER anonymous", 331);
     (0..2).for_each(|_| fail(&server));
-    // It does not matter that it knows the password: nobody looks.
+    // It does not matter that it knows the password: that is not checked.
     assert_eq!(early.ask("PASS me@example", 421).text, TEXT);
     early.expect_end();
 }
@@ -94,7 +94,7 @@ fn only_wrong_passwords_count(backend: Backend) {
     Client::dial(address(&server)).unwrap().expect(421);
 }
 
-/// Accounts that refuse everybody, once the gate is open.
+/// Accounts that refuse every login, once the gate is open.
 struct Refusing(Arc<Gate>);
 
 impl Accounts for Refusing {

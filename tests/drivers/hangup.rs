@@ -294,7 +294,7 @@ fn a_dialogue_in_one_go(backend: Backend) {
         client.expect_end();
     }
     for (command, expected) in [("RETR file", &content[..]), ("NLST", b"file\r\n")] {
-        // The data connection may come before the end, or behind it.
+        // The data connection may come before the end, or after it.
         for early in [true, false] {
             let mut client = Client::log_in(&server);
             let to = client.epsv();

@@ -1,4 +1,4 @@
-//! Logins are checked few at a time, and nobody else waits for them.
+//! Logins are checked few at a time, and no other client waits for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ for_each_driver!(
 
 const AT_ONCE: usize = 3;
 
-/// Accounts that let nobody in before the gate opens, but for the user `early`.
+/// Accounts that answer no login before the gate opens, but that of the user `early`.
 #[derive(Clone)]
 struct Slow {
     inner: SimpleAccounts,

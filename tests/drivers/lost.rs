@@ -65,7 +65,7 @@ fn half_a_control_connection_gets_its_download(backend: Backend) {
     client.expect_end();
 }
 
-/// The server leaves commands unread while a transfer stands still: the end is behind them.
+/// The server leaves commands unread while a transfer stands still: the end comes after them.
 fn an_end_behind_many_commands_is_seen(backend: Backend) {
     let files = Memory::new().with_file("/much", noise(MUCH));
     let server = narrow(backend, &files).spawn().unwrap();

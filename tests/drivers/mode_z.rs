@@ -1,4 +1,4 @@
-//! MODE Z: what a client sends may expand a thousandfold, and that harms nobody but its own quota.
+//! MODE Z: what a client sends may expand a thousandfold, at the cost of its own quota alone.
 
 use std::io::Write;
 use std::net::TcpStream;

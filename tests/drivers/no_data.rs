@@ -185,12 +185,12 @@ fn give_up(mut client: Client, data: Option<TcpStream>, end: End) {
     }
 }
 
-/// Behind the 150 of an upload that waits for a handshake, or without one.
+/// After the 150 of an upload that waits for a handshake, or without one.
 #[track_caller]
 fn expect_failure(client: &mut Client, secure: bool, codes: &[u16]) {
     let mut reply = client.reply().expect("a reply");
     if secure && reply.code == 150 {
-        reply = client.reply().expect("a reply behind 150");
+        reply = client.reply().expect("a reply after 150");
     }
     assert!(codes.contains(&reply.code), "{}", reply.text);
 }

@@ -121,7 +121,7 @@ fn data_that_ended_before_the_command(backend: Backend) {
     client.ask("STOR early", 150);
     client.expect(226);
     assert_eq!(files.read("/early").unwrap(), b"early");
-    // A download that nobody waits for any more.
+    // A download that its client does not wait for any more.
     drop(client.passive());
     client.ask("RETR much", 150);
     client.expect(426);

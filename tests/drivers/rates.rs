@@ -97,7 +97,7 @@ fn uploads_take_their_time(backend: Backend) {
 }
 
 /// A few hundred bytes become as many thousand. Each portion of them takes longer than a client may
-/// stand still, which here nobody does.
+/// stand still; no client here does.
 fn what_expands_takes_its_time(backend: Backend) {
     let files = Memory::new();
     let rates = Rates { download: None, upload: NonZeroU64::new(100_000) };

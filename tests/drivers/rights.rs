@@ -85,7 +85,7 @@ fn appending_does_not_create(backend: Backend) {
     }
 }
 
-/// A drop box: what is there stays as it is, whoever tries to have its name.
+/// A drop box: what is there stays as it is, whatever client tries to have its name.
 fn new_files_only(backend: Backend) {
     for atomic in [true, false] {
         let folder = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ fn drop_box(backend: Backend, storage: Arc<dyn Storage>, atomic: bool) {
     }
 }
 
-/// A folder of mode 0711 or 0733; `Memory` obeys modes whoever runs the test.
+/// A folder of mode 0711 or 0733; `Memory` obeys modes for root too.
 fn entering_is_not_listing(backend: Backend) {
     let memory = Memory::new().with_file("d/f", "f").with_file("d/e/g", "g");
     let server = start(backend, memory.clone(), &["elradfmwMT"]);

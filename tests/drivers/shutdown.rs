@@ -1,4 +1,4 @@
-//! Stopping a server: nobody new comes in, the idle go, transfers may finish up to the grace.
+//! Graceful shutdown: no new client is served, idle sessions end, transfers may finish up to the grace.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -31,7 +31,7 @@ for_each_driver!(
 /// What does not fit into the buffers of a connection whose client does not read.
 const MUCH: usize = 24 << 20;
 
-/// Nobody listens there: connections are refused, or broken at once by a socket on its way out.
+/// Nothing listens there: connections are refused, or broken at once by a socket on its way out.
 fn is_closed(address: SocketAddr) -> bool {
     match TcpStream::connect(address) {
         Err(_) => true,

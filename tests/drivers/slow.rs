@@ -153,7 +153,7 @@ fn an_abort_waits_for_the_storage(backend: Backend) {
     }
 }
 
-/// Files that come back from the storage when nobody waits for them are let go.
+/// Files that come back from the storage when no session waits for them are closed.
 fn a_client_that_leaves_a_slow_call_is_cleaned_up_behind(backend: Backend) {
     for call in [Call::OpenRead, Call::ReadAt, Call::OpenWrite, Call::Write, Call::Finish] {
         let gate = Gate::new();

@@ -1,4 +1,4 @@
-//! Who does not log in keeps nobody out.
+//! Clients that do not log in keep no others out.
 
 use std::net::IpAddr;
 

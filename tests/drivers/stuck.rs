@@ -195,7 +195,7 @@ fn a_login_whose_client_has_gone_is_not_checked(backend: Backend) {
     let mut slow = ask("slow");
     gate.wait_for(1);
     (0..25).map(|_| ask("gone")).for_each(Client::reset);
-    // Their places are free before anybody has looked at their passwords.
+    // Their places are free before their passwords have been checked.
     let mut honest: Vec<_> = Vec::new();
     wait_until("all have gone", || {
         if let Ok(mut client) = Client::dial(address(&server))

@@ -44,7 +44,7 @@ fn tls_begins_by_auth_and_at_once(backend: Backend) {
     }
 }
 
-/// Nothing was made, and everybody is served.
+/// Nothing was made, and every client is served.
 fn check_unharmed(server: &Server, files: &Memory) {
     use wharf::Storage;
     let evil = VirtualPath::root().resolve(b"evil").unwrap();
@@ -211,7 +211,7 @@ fn records_that_are_too_long(backend: Backend) {
     client.expect_end();
 }
 
-/// They cost the client more than the server, and keep nobody else waiting.
+/// They cost the client more than the server, and keep no other client waiting.
 fn records_without_content(backend: Backend) {
     let server = tls_server(backend, Memory::new()).spawn().unwrap();
     let mut bystander = Client::log_in(&server);
@@ -290,7 +290,7 @@ fn garbage_on_data_connections(backend: Backend) {
         }
         assert_eq!(client.get_tls("RETR file", &tls), b"Some content.");
     }
-    // Behind the handshake.
+    // After the handshake.
     let mut data = client.begin_tls("STOR new", &tls);
     data.write_all(b"part").unwrap();
     data.send_raw(b"\x17\x03\x03\x00\x20ThirtyTwoBytesThatDoNotDecrypt!!");

@@ -56,7 +56,7 @@ fn files_that_change_while_it_runs(backend: Backend) {
     assert_eq!(data.read_all(), b"Some content.");
     data.finish();
     old.expect(226);
-    // What cannot be used is not taken up, and what comes behind it is.
+    // What cannot be used is not taken up, and what comes after it is.
     std::fs::write(path("cert"), "no certificate at all").unwrap();
     for _ in 0..2 {
         let mut client = Client::log_in_tls(&server, &ClientTls::new());
@@ -152,7 +152,7 @@ fn who_has_to_have_a_certificate(backend: Backend) {
     for refused in [&ClientTls::new(), &ClientTls::only(VERSIONS[1]), &stranger] {
         let mut client = Client::connect(&server);
         client.ask("AUTH TLS", 234);
-        // In TLS 1.3 the client hears of it only behind its own end of the handshake.
+        // In TLS 1.3 the client hears of it only after its own end of the handshake.
         if client.start_tls(refused).is_ok() {
             let error = client.reply().unwrap_err();
             assert!(error.to_string().contains("alert"), "{error}");
@@ -214,7 +214,7 @@ fn names_choose_certificates(backend: Backend) {
     let tls = ClientTls::new();
     let mut client = Client::log_in_tls(&server, &tls);
     assert!(client.tls().certificate() == default_der);
-    // By HOST, where the handshake names nobody.
+    // By HOST, where the handshake names no host.
     let mut client = Client::connect(&server);
     client.ask("HOST one.example", 220);
     client.ask("AUTH TLS", 234);

@@ -119,7 +119,7 @@ fn an_upload_that_ends_without_a_word(backend: Backend) {
     }
 }
 
-/// Whoever has said that it was all has said it.
+/// After close_notify the end of the connection, however it comes, changes nothing.
 fn an_upload_that_is_reset_behind_its_end(backend: Backend) {
     let files = Memory::new();
     for end in [UploadEnd::Strict, UploadEnd::Lenient] {
@@ -167,7 +167,7 @@ fn an_upload_ends_with_close_notify(backend: Backend) {
     }
 }
 
-/// Nothing behind close_notify belongs to the file.
+/// Nothing after close_notify belongs to the file.
 fn what_an_upload_says_behind_its_end(backend: Backend) {
     let files = Memory::new();
     let server = tls_server(backend, files.clone()).spawn().unwrap();

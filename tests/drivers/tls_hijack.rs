@@ -95,7 +95,7 @@ fn a_stranger_without_the_session(backend: Backend) {
     }
 }
 
-/// Somebody who may log in here, too, is somebody else.
+/// Another client that may log in here is still another client.
 fn a_session_of_another_control_connection(backend: Backend) {
     for resumption in [Resumption::Require, Resumption::Prefer] {
         let server = tls_server(backend, files()).tls_resumption(resumption).spawn().unwrap();
@@ -181,7 +181,7 @@ fn many_transfers_in_a_row_resume(backend: Backend) {
     }
 }
 
-/// AUTH begins anew: what was handed out before REIN is not for the client behind it.
+/// AUTH begins anew: what was handed out before REIN is not for the client after it.
 fn a_session_that_auth_has_ended(backend: Backend) {
     let server = tls_server(backend, files()).tls_resumption(Resumption::Require).spawn().unwrap();
     for version in VERSIONS {

@@ -121,7 +121,7 @@ fn restarted_transfers(backend: Backend) {
     assert!(files.read("/new").unwrap().ends_with(b"more"));
 }
 
-/// The client of FTP is that of TLS, too, whoever has connected.
+/// The client of FTP is that of TLS, too, whichever side has connected.
 fn active_connections(backend: Backend) {
     let content = noise(1_000_000);
     let files = Memory::new().with_file("/file", content.clone());

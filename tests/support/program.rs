@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::Client;
 
-/// The program while it runs; killed if a test leaves it behind.
+/// The program while it runs; killed if a test ends without stopping it.
 pub(crate) struct Program {
     pub(crate) child: Child,
     output: BufReader<ChildStdout>,

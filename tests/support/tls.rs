@@ -234,7 +234,7 @@ impl Write for TlsStream {
     }
 }
 
-/// A socket that is never read beyond the record that TLS reads: what stands behind its end may be
+/// A socket that is never read beyond the record that TLS reads: what comes after its end may be
 /// in clear.
 struct Records {
     socket: TcpStream,

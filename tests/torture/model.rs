@@ -15,7 +15,7 @@ pub(crate) enum Change {
         new: Content,
         /// All of it was sent, and the data connection closed in order.
         whole: bool,
-        /// A QUIT stood behind it: it has to take place, unless the server is stopped.
+        /// A QUIT followed it: it has to take place, unless the server is stopped.
         quit: bool,
     },
     /// What is added may arrive in part.
@@ -51,7 +51,7 @@ pub(crate) struct Model {
     shared: BTreeMap<String, Vec<Attempt>>,
     clock: u64,
     /// The power was cut: nothing is promised of bytes that were added and not acknowledged, but
-    /// that they are behind the others.
+    /// that they come after the others.
     pub(crate) power_cut: bool,
 }
 
@@ -168,7 +168,7 @@ impl Model {
         if allowed { Ok(()) } else { Err("that cannot be") }
     }
 
-    /// Returns the uploads with a QUIT behind them that have not taken place yet.
+    /// Returns the uploads followed by a QUIT that have not taken place yet.
     pub(crate) fn owed(&self, folder: &Path) -> Vec<String> {
         let owed = self.names.iter().filter(|(name, entry)| match &entry.pending {
             Some(Change::Store { new, quit: true, .. }) => {

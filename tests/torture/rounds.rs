@@ -25,7 +25,7 @@ const OPERATIONS: usize = 40;
 /// How a round ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// The clients have done all they wanted: what they left behind a QUIT has to come about.
+    /// The clients have done all they wanted: what a QUIT followed has to take place.
     Calm,
     /// In the middle of it the server is told to stop.
     Stopped,

@@ -108,7 +108,7 @@ impl Book {
         folders
     }
 
-    /// Says in a few words what there is: `3 users, 1 host, anonymous read-only`.
+    /// Returns a summary: `3 users, 1 host, anonymous read-only`.
     pub(super) fn summary(&self) -> String {
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         let users = self.users();
@@ -157,7 +157,7 @@ impl Entry {
     }
 }
 
-/// Tells whether this is what the anonymous call themselves.
+/// Returns `true` if this is a name of the anonymous account.
 pub(super) fn is_anonymous(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
 }

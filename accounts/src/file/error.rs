@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-/// Says what is wrong with an accounts file.
+/// What is wrong with an accounts file.
 ///
 /// It shows the first mistake in one line that names the file, the line, the field and what would
 /// be right; [`mistakes`](Self::mistakes) has them all.
@@ -53,7 +53,7 @@ impl<'a> Source<'a> {
         Self { file, text, found: Vec::new() }
     }
 
-    /// Notes a mistake that stands at this place.
+    /// Records a mistake at this place.
     pub(super) fn mistake(&mut self, at: &Range<usize>, what: impl fmt::Display) {
         let (line, file) = (self.line(at.start), self.file.display());
         self.found.push((line, one_line(&format!("{file}:{line}: {what}"))));
@@ -71,7 +71,7 @@ impl<'a> Source<'a> {
         1 + self.before(offset).matches('\n').count()
     }
 
-    /// Tells what the TOML parser does not like, with what it leaves out: whose field it is.
+    /// Makes an error of what the TOML parser reports, with what it leaves out: whose field it is.
     pub(super) fn toml(self, error: &toml::de::Error) -> AccountsError {
         let Some(span) = error.span() else {
             return AccountsError::whole(self.file, error.message());

@@ -170,7 +170,7 @@ impl AccountsFile {
         self.shared.book().users()
     }
 
-    /// Says in a few words what there is, such as `3 users, 1 host, anonymous read-only`.
+    /// Returns a summary such as `3 users, 1 host, anonymous read-only`.
     pub fn summary(&self) -> String {
         self.shared.book().summary()
     }
@@ -211,7 +211,7 @@ impl Shared {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets somebody in at a virtual host, or at none in particular.
+    /// Checks a login at a virtual host, or at none in particular.
     fn login(&self, host: Option<&str>, attempt: &Attempt<'_>) -> Result<Account, Denial> {
         let book = self.book();
         let realm = book.realm(host).ok_or(Denial::Refused)?;

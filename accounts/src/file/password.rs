@@ -46,7 +46,7 @@ pub(super) fn hash_with(params: &Params, password: &[u8]) -> io::Result<String> 
     hash.map(|hash| hash.to_string()).map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// Returns bytes that nobody can guess.
+/// Returns random bytes.
 pub(super) fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
@@ -104,7 +104,7 @@ impl StoredHash {
         Ok(Self { text: String::new(), argon2, salt, output })
     }
 
-    /// Tells whether this is the password's hash; it takes as long for a wrong one.
+    /// Returns `true` if this is the password's hash; it takes as long for a wrong one.
     pub(super) fn matches(&self, password: &[u8], scratch: &Scratch) -> Result<bool, OutOfMemory> {
         let mut output = vec![0; self.output.len()];
         let computed = scratch.with(self.argon2.params().block_count(), |blocks| {

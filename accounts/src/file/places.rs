@@ -12,7 +12,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Returns the account's counter, which is the same one as long as anybody has it.
+    /// Returns the account's counter, which is the same one as long as a session has it.
     pub(super) fn of(&self, host: &str, name: &str) -> Arc<Counter> {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = counters.entry((host.to_string(), name.to_string())).or_default();
@@ -23,7 +23,7 @@ impl Places {
         })
     }
 
-    /// Lets go of the counters that nobody has any more.
+    /// Drops the counters that no session has any more.
     pub(super) fn tidy(&self) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         counters.retain(|_, counter| counter.strong_count() > 0);

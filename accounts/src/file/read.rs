@@ -89,8 +89,8 @@ impl Owner<'_> {
 
 impl Reader<'_> {
     fn file(&mut self, file: format::File) -> (Realm, Vec<HostEntry>) {
-        let nobody = file.user.is_empty() && file.anonymous.is_none() && file.host.is_empty();
-        if nobody {
+        let no_login = file.user.is_empty() && file.anonymous.is_none() && file.host.is_empty();
+        if no_login {
             self.source
                 .mistake(&(0..0), "nobody could log in: a [[user]] or [anonymous] is wanted");
         }

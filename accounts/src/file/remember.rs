@@ -61,7 +61,7 @@ impl Remembered {
     }
 }
 
-/// Makes tickets, by a key that nobody else has and that ends with this process.
+/// Makes tickets, by a secret key that ends with this process.
 pub(super) struct Stamp(Hmac<Sha256>);
 
 impl Stamp {

@@ -8,7 +8,7 @@ use argon2::Block;
 ///
 /// To ask the system for it each time, from whichever thread, would leave ever more of it with the
 /// allocator: some keep what a thread has freed for that thread. So there is as much of it as was
-/// ever used at the same time, and when nobody uses any, one piece.
+/// ever used at the same time, and when none is in use, one piece.
 #[derive(Default)]
 pub(super) struct Scratch(Mutex<Pieces>);
 

@@ -1,4 +1,4 @@
-//! Servers of one backend, started in this process, for the checks to run against.
+//! Servers of one driver, started in this process, for the checks to run against.
 
 mod accounts;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use accounts::{HOSTED, PASSWORD, People, TLS_ONLY, hosted};
 use wharf::{
-    Backend, Certificate, Resumption, Server, ServerBuilder, SiteReply, SiteRequest, Tls,
+    Certificate, Driver, Resumption, Server, ServerBuilder, SiteReply, SiteRequest, Tls,
     TlsRequired,
 };
 use wharf_conformance::{Account, Credentials, Profile, Settings, Target, VirtualHost};
@@ -19,9 +19,10 @@ use wharf_conformance::{Account, Credentials, Profile, Settings, Target, Virtual
 /// The name of the virtual host.
 const HOST: &str = "files.example";
 
-/// The servers of one backend: started when a check first asks for them, stopped when dropped.
+/// The servers of one driver: started when a check first asks for them, stopped when dropped.
 pub(crate) struct Servers {
-    backend: Backend,
+    name: &'static str,
+    driver: Driver,
     running: OnceLock<Running>,
 }
 
@@ -39,18 +40,19 @@ struct Running {
 
 impl Servers {
     /// Prepares them; nothing is started yet.
-    pub(crate) fn new(backend: Backend) -> Self {
-        Self { backend, running: OnceLock::new() }
+    pub(crate) fn new(name: &'static str, driver: Driver) -> Self {
+        Self { name, driver, running: OnceLock::new() }
     }
 
     fn running(&self) -> &Running {
         self.running.get_or_init(|| {
-            let folder = Folder::new(self.backend.name());
+            let folder = Folder::new(self.name);
             let file = File::create(folder.0.join("large")).expect("a file in a new folder");
             file.set_len((4 << 30) + 1_000_000).expect("a sparse file of 4 GiB");
-            let hosted = Folder::new(&format!("{}-{HOST}", self.backend.name()));
-            let server = |settings: &Settings| builder(self.backend, &folder.0, settings);
-            let start = |builder: ServerBuilder| builder.spawn().expect("the server starts");
+            let hosted = Folder::new(&format!("{}-{HOST}", self.name));
+            let server = |settings: &Settings| builder(&folder.0, settings);
+            let start =
+                |builder: ServerBuilder| builder.run_with(self.driver).expect("the server starts");
             let (settings, strict) = (Settings::default(), Settings::strict());
             Running {
                 standard: start(standard(server(&settings), &hosted.0)),
@@ -121,7 +123,7 @@ fn virtual_host() -> VirtualHost {
 const KNOWN: &str = "a server of ours has all settings";
 
 /// Returns what all servers have in common.
-fn builder(backend: Backend, folder: &Path, settings: &Settings) -> ServerBuilder {
+fn builder(folder: &Path, settings: &Settings) -> ServerBuilder {
     let mut builder = Server::builder();
     if settings.tls_required {
         builder = builder.tls_required(TlsRequired::All);
@@ -132,7 +134,6 @@ fn builder(backend: Backend, folder: &Path, settings: &Settings) -> ServerBuilde
     let [sessions, per_address] = settings.sessions.unwrap_or([1000, 1000]);
     builder
         .listen("127.0.0.1:0")
-        .backend(backend)
         .accounts(People::new(folder))
         .site_command("ECHO", "<text>", |request: &SiteRequest| SiteReply {
             code: 200,

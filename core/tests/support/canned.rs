@@ -9,8 +9,7 @@ use wharf_core::{
     WallTime,
 };
 
-use super::harness::{Harness, lines_of};
-use super::replies::{self, Reply};
+use wharf_core::testing::{Harness, Reply, lines_of};
 
 /// What is not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +83,7 @@ impl Canned {
     pub(crate) fn take_replies(&mut self) -> Vec<Reply> {
         self.pump();
         let bytes = std::mem::take(&mut self.replies);
-        replies::read(&bytes).unwrap_or_else(|error| panic!("{error}"))
+        Reply::read(&bytes).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn pump(&mut self) {
@@ -94,7 +93,7 @@ impl Canned {
             for action in actions {
                 if self.is_held(&action) { self.held.push(action) } else { self.answer(&action) }
             }
-            if let Some(id) = self.harness.ledger.listening()
+            if let Some(id) = self.harness.listening()
                 && self.hold != Hold::Data
             {
                 let peer = "10.0.0.1".parse().unwrap();
@@ -154,7 +153,7 @@ impl Canned {
                 Event::DigestEnded { id: *id, end: DigestEnd::Complete(vec![0x1f, 0xff]) }
             }
             Action::StopDigest => {
-                let mut waiting = self.harness.ledger.waiting.values();
+                let mut waiting = self.harness.waiting();
                 let digest = waiting.find_map(|action| match action {
                     Action::Digest { id, .. } => Some(*id),
                     _ => None,
@@ -164,7 +163,7 @@ impl Canned {
                 Event::DigestEnded { id, end: DigestEnd::Stopped }
             }
             Action::StopTransfer => {
-                let waiting = self.harness.ledger.waiting.values();
+                let waiting = self.harness.waiting();
                 let mut transfers = waiting.filter_map(|action| match action {
                     Action::Transfer { id, .. } => Some(*id),
                     _ => None,

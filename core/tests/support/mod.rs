@@ -1,31 +1,15 @@
-//! What the tests of the session share: a textual form of events and actions, and a driver that
-//! checks the rules of the contract at every step.
+//! What the tests of the session share.
 
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
-pub(crate) mod actions;
 pub(crate) mod canned;
-pub(crate) mod events;
-pub(crate) mod harness;
-pub(crate) mod ledger;
-pub(crate) mod replies;
-pub(crate) mod text;
-pub(crate) mod transcript;
 
-/// Numbers that look random and are the same each time (xorshift64*).
-pub(crate) struct Dice(u64);
+use wharf_core::testing::Harness;
+use wharf_core::{SessionConfig, TlsPolicy};
 
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        // Spread small seeds over all bits; zero would stay zero for ever.
-        Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// Returns a number below `limit`.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % limit
-    }
+/// Begins a session with TLS to be had, CCC, and a virtual host.
+pub(crate) fn with_tls() -> Harness {
+    let tls = Some(TlsPolicy { allow_ccc: true, ..TlsPolicy::default() });
+    let hosts = vec!["a.example".into()];
+    Harness::with_config(SessionConfig { tls, hosts, ..SessionConfig::default() })
 }

@@ -58,7 +58,7 @@ pub(super) fn unfollowed(
     Ok(describe(&stat, kind, access))
 }
 
-/// Tells whether entries can be created in, and removed from, the directory `name` of `dir`.
+/// Returns `true` if entries can be created in, and removed from, the directory `name` of `dir`.
 pub(super) fn can_change(dir: &Dir, name: &OsStr) -> bool {
     may(dir, name, ENTER_AND_CHANGE)
 }

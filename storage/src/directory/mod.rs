@@ -63,7 +63,7 @@ impl Spot {
         self.dir.symlink_metadata(&self.name)
     }
 
-    /// Says what it means that the name cannot be created as nothing stands there: FUSE file
+    /// Returns why the name cannot be created although nothing stands there: FUSE file
     /// systems say so of a name that they refuse.
     fn refused(&self) -> StorageError {
         match rustix::fs::fstat(&self.dir) {
@@ -207,7 +207,7 @@ impl Storage for Directory {
 
     fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
         let spot = self.locate(path)?;
-        // The root cannot be removed, whoever may write in the directory that holds it.
+        // The root cannot be removed, even where the directory that holds it is writable.
         let removable = !path.is_root() && metadata::can_change(&spot.dir, OsStr::new("."));
         metadata::unfollowed(self, path, &spot.dir, &spot.name, removable).map_err(storage_error)
     }
@@ -316,7 +316,7 @@ impl Storage for Directory {
     }
 }
 
-/// Says which folder could not be opened, why, and what would be right.
+/// Makes the error that names the folder, why it could not be opened, and what would be right.
 fn not_opened(path: &Path, error: &io::Error) -> io::Error {
     let right = match error.kind() {
         io::ErrorKind::NotFound => "; it has to be there",

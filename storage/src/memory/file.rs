@@ -8,7 +8,7 @@ use wharf_core::{StorageError, WallTime};
 
 use crate::wall_time;
 
-/// A file; whoever has it open holds it even when its name is gone.
+/// A file; what has it open holds it even when its name is gone.
 pub(super) type SharedFile = Arc<Mutex<File>>;
 
 /// Locks a file. The tree's own lock, where it is needed too, is taken first.
@@ -19,7 +19,7 @@ pub(super) fn lock_file(file: &SharedFile) -> MutexGuard<'_, File> {
 /// What files and directories have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attributes {
-    /// Tells the node from every other of its tree.
+    /// The node's number, which no other of its tree has.
     pub(super) number: u64,
     pub(super) modified: WallTime,
     pub(super) mode: u32,
@@ -34,7 +34,7 @@ impl Attributes {
         self.modified = wall_time(SystemTime::now());
     }
 
-    /// Tells whether the owner has all the rights in `bits`, such as `0o200`.
+    /// Returns `true` if the owner has all the rights in `bits`, such as `0o200`.
     pub(super) fn allows(&self, bits: u32) -> bool {
         self.mode & bits == bits
     }
@@ -87,7 +87,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Makes an empty file that nobody can find yet.
+    /// Makes an empty file that has no name yet.
     pub(super) fn new(attributes: Attributes, space: Arc<Space>) -> Self {
         Self { attributes, content: Arc::default(), space }
     }
@@ -114,7 +114,7 @@ impl File {
         Arc::make_mut(&mut self.content).truncate(length);
     }
 
-    /// Writes over what is at `position` and behind; a position beyond the end leaves zeros.
+    /// Writes over what is at `position` and after; a position beyond the end leaves zeros.
     /// Where the space does not suffice nothing is written.
     pub(super) fn write(&mut self, position: usize, bytes: &[u8]) -> Result<(), StorageError> {
         let end = position.checked_add(bytes.len()).ok_or(StorageError::QuotaExceeded)?;

@@ -41,7 +41,7 @@ impl Directory {
         self.children.get(name).ok_or(StorageError::NotFound)
     }
 
-    /// Tells whether entries can be created and removed.
+    /// Returns `true` if entries can be created and removed.
     fn changeable(&self) -> bool {
         self.attributes.allows(0o300)
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tempfile::TempDir;
-use wharf_core::{Disposition, Kind, Metadata, StorageError, WallTime, WriteMode};
+use wharf_core::{Disposition, Kind, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 use wharf_storage::{Directory, Memory, Storage};
 
 use super::*;
@@ -249,7 +249,7 @@ fn a_large_directory_is_listed_whole() {
 }
 
 #[test]
-fn unfinished_uploads_are_nobodys_business() {
+fn unfinished_uploads_are_hidden() {
     let (folder, storage) = tree();
     let inside = folder.path().join("tree");
     let name = ".wharf-upload-0123456789abcdef";

@@ -196,7 +196,7 @@ fn only_the_very_file_that_was_made_is_removed() {
             open.finish(Discard).unwrap();
             assert_eq!(read(&storage, "/g").unwrap(), theirs, "{mode:?}");
 
-            // Somebody else's bytes are in it by now.
+            // Another writer's bytes are in it by now.
             let open = storage.open_write(&path("/h"), &mode).unwrap();
             write(&storage, "/h", &APPEND_HERE, "more", Publish).unwrap();
             drop(open);

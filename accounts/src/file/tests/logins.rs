@@ -127,7 +127,7 @@ fn a_certificate_stands_for_the_password() {
 }
 
 #[test]
-fn anybody_is_anonymous_where_there_is_such_a_section() {
+fn any_client_is_anonymous_where_there_is_such_a_section() {
     let text = "[anonymous]\nroot = \"public\"\ntls = \"data\"\n[anonymous.limits]\nsessions = 2\n";
     let place = Place::new(text);
     let accounts = place.load();

@@ -44,7 +44,7 @@ impl Beside {
         fresh: bool,
     ) -> Result<Self, StorageError> {
         let Spot { dir, name } = target;
-        // Nobody is to read the new content who could not read the old.
+        // A user that could not read the old content is not to read the new one.
         let temporary = Temporary::create(dir, &name, existed)?;
         Ok(Self {
             temporary,

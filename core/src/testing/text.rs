@@ -1,10 +1,14 @@
 //! Bytes as readable text, and back.
 
 use std::fmt::Write as _;
+use std::format;
+use std::string::String;
+use std::string::ToString;
+use std::vec::Vec;
 
 /// Writes bytes so that they stand on one line: UTF-8 as it is, the rest escaped, and so is a space
-/// at the end, which nobody would see.
-pub(crate) fn line(bytes: &[u8]) -> String {
+/// at the end, which would not be seen.
+pub fn line(bytes: &[u8]) -> String {
     if bytes == b"\"\"" {
         return word(bytes);
     }
@@ -17,7 +21,7 @@ pub(crate) fn line(bytes: &[u8]) -> String {
 }
 
 /// Writes bytes as one word: spaces and braces are escaped too; nothing is `""`.
-pub(crate) fn word(bytes: &[u8]) -> String {
+pub fn word(bytes: &[u8]) -> String {
     match bytes {
         b"" => "\"\"".into(),
         b"\"\"" => "\\x22\\x22".into(),
@@ -25,8 +29,12 @@ pub(crate) fn word(bytes: &[u8]) -> String {
     }
 }
 
-/// Reads what [`line`] or [`word`] wrote.
-pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
+/// Reads what [`show_line`](super::show_line) or [`show_word`](super::show_word) wrote.
+///
+/// # Errors
+///
+/// The error says which escape is unknown.
+pub fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut rest = if text == "\"\"" { "" } else { text };
     while let Some(at) = rest.find('\\') {

@@ -1,25 +1,48 @@
 //! Replies as a client reads them.
 
+use std::format;
+use std::string::String;
+use std::vec::Vec;
 /// One reply, of one line or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) code: u16,
-    pub(crate) lines: Vec<Vec<u8>>,
+pub struct Reply {
+    /// The reply code.
+    pub code: u16,
+    /// The lines with their codes, without their ends.
+    pub lines: Vec<Vec<u8>>,
 }
 
 impl Reply {
-    /// Tells whether another reply to the same command follows.
-    pub(crate) fn is_preliminary(&self) -> bool {
+    /// Returns `true` if another reply to the same command follows.
+    pub fn is_preliminary(&self) -> bool {
         self.code < 200
     }
-}
 
-/// Reads all that the server sent; the error says what is wrong with it.
-///
-/// A line is `ddd text` or `ddd-text`, or begins with a space within a reply of several lines, and
-/// ends in CRLF. A reply that is not at its end yet is left out.
-pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Reply>, String> {
-    read_clean(&without_telnet(bytes)?)
+    /// Reads all that the server sent. A reply that is not at its end yet is left out.
+    ///
+    /// A line is `ddd text` or `ddd-text`, or begins with a space within a reply of several lines,
+    /// and ends in CRLF.
+    ///
+    /// # Errors
+    ///
+    /// The error says what is no reply.
+    pub fn read(bytes: &[u8]) -> Result<Vec<Self>, String> {
+        read_clean(&without_telnet(bytes)?)
+    }
+
+    /// Reads what was sent until the connection broke, maybe within a line.
+    ///
+    /// # Errors
+    ///
+    /// As with [`read`](Self::read).
+    pub fn read_cut(bytes: &[u8]) -> Result<Vec<Self>, String> {
+        // Telnet may have been cut too.
+        let whole = (bytes.len().saturating_sub(2)..=bytes.len()).rev();
+        let clean = whole.map(|end| without_telnet(&bytes[..end])).find(Result::is_ok);
+        let clean = clean.unwrap_or_else(|| without_telnet(bytes))?;
+        let end = clean.windows(2).rposition(|pair| pair == b"\r\n").map_or(0, |at| at + 2);
+        read_clean(&clean[..end])
+    }
 }
 
 fn read_clean(bytes: &[u8]) -> Result<Vec<Reply>, String> {
@@ -47,17 +70,7 @@ fn read_clean(bytes: &[u8]) -> Result<Vec<Reply>, String> {
     Ok(replies)
 }
 
-/// Reads what was sent until the connection broke, maybe within a line.
-pub(crate) fn read_cut(bytes: &[u8]) -> Result<Vec<Reply>, String> {
-    // Telnet may have been cut too.
-    let whole = (bytes.len().saturating_sub(2)..=bytes.len()).rev();
-    let clean = whole.map(|end| without_telnet(&bytes[..end])).find(Result::is_ok);
-    let clean = clean.unwrap_or_else(|| without_telnet(bytes))?;
-    let end = clean.windows(2).rposition(|pair| pair == b"\r\n").map_or(0, |at| at + 2);
-    read_clean(&clean[..end])
-}
-
-/// Reads `ddd ` or `ddd-`, and tells whether it is the last line.
+/// Reads `ddd ` or `ddd-`; returns the code, and `true` if the line is the last.
 fn head(text: &[u8]) -> Option<(u16, bool)> {
     let (digits, rest) = text.split_at_checked(3)?;
     let code: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
@@ -73,17 +86,17 @@ fn head(text: &[u8]) -> Option<(u16, bool)> {
 fn without_telnet(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut clean = Vec::new();
     let mut rest = bytes;
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = match (byte, behind) {
-            (0xFF, [0xFF, behind @ ..]) => {
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match (byte, after) {
+            (0xFF, [0xFF, after @ ..]) => {
                 clean.push(0xFF);
-                behind
+                after
             }
-            (0xFF, [0xFC | 0xFE, _, behind @ ..]) => behind,
+            (0xFF, [0xFC | 0xFE, _, after @ ..]) => after,
             (0xFF, _) => return Err(format!("bad Telnet: {}", rest.escape_ascii())),
             _ => {
                 clean.push(byte);
-                behind
+                after
             }
         };
     }

@@ -1,29 +1,44 @@
-//! A driver without sockets, files and a clock: it carries nothing out, notes everything down, and
-//! checks the rules of the contract after every step.
+//! A driver without sockets, files and a clock.
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec::Vec;
 
-use wharf_core::{
+use crate::{
     Action, Admission, Endpoint, Entry, Event, Instant, Lines, LinesEnd, Now, RequestId, Session,
-    SessionConfig, StorageAnswer, StorageRequest, TlsPolicy, WallTime,
+    SessionConfig, StorageAnswer, StorageRequest, WallTime,
 };
 
 use super::ledger::Ledger;
 
-/// 2024-11-21 07:40:00 UTC: when every test begins.
-pub(crate) const BEGINNING: WallTime = WallTime::from_seconds(1_732_174_800);
+/// When every session of a [`Harness`] begins: 2024-11-21 07:40:00 UTC.
+pub const BEGINNING: WallTime = WallTime::from_seconds(1_732_174_800);
 
-/// More reply bytes never wait: the limit at which no command is taken any more, and the longest
-/// reply that can come on top of it, STAT with 128 KiB of lines that are 0xFF all over.
-pub(crate) const MOST_WAITING: usize = 16 * 1024 + 2 * 128 * 1024 + 32 * 1024;
+/// How many reply bytes wait at the most: the limit at which no command is taken any more, and the
+/// longest reply that can come on top of it, STAT with 128 KiB of lines that are 0xFF all over.
+pub const MOST_WAITING: usize = 16 * 1024 + 2 * 128 * 1024 + 32 * 1024;
 
-/// More actions never wait in a session.
-pub(crate) const MOST_ACTIONS: usize = 2048;
+/// How many actions wait in a session at the most.
+const MOST_ACTIONS: usize = 2048;
 
-pub(crate) struct Harness {
+/// A driver without sockets, files and a clock: it carries nothing out, keeps books of what the
+/// session asks for, and panics where a rule of the contract is broken.
+///
+/// ```
+/// use std::time::Duration;
+/// use wharf_core::testing::Harness;
+///
+/// let mut harness = Harness::plain();
+/// harness.receive(b"NOOP\r\n");
+/// harness.pass(Duration::from_secs(120));
+/// let replies = String::from_utf8(harness.take_replies()).unwrap();
+/// assert_eq!(replies.lines().last(), Some("421 Login timed out."));
+/// assert!(harness.is_closed());
+/// ```
+#[derive(Debug)]
+pub struct Harness {
     session: Session,
-    pub(crate) ledger: Ledger,
+    ledger: Ledger,
     now: Now,
     /// Control bytes that the session has not taken yet.
     unread: Vec<u8>,
@@ -31,14 +46,14 @@ pub(crate) struct Harness {
     replies: Vec<u8>,
     actions: Vec<Action>,
     /// Reply bytes are taken as soon as they are there.
-    pub(crate) eager: bool,
-    /// Events answer what was asked: the books must be right.
-    pub(crate) strict: bool,
+    pub eager: bool,
+    /// Events answer what was asked, so the books must be right.
+    pub strict: bool,
 }
 
 impl Harness {
-    pub(crate) fn new(mut config: SessionConfig, endpoint: Endpoint) -> Self {
-        // Tests count on seeing what is logged.
+    /// Begins a session; the greeting has come out already. All that it logs is logged.
+    pub fn new(mut config: SessionConfig, endpoint: Endpoint) -> Self {
         config.log_lines_per_minute = 0;
         let now = Now { instant: Instant::from_epoch(Duration::from_secs(1000)), wall: BEGINNING };
         let mut harness = Self {
@@ -55,20 +70,20 @@ impl Harness {
         harness
     }
 
-    /// An IPv4 session that is welcome, with the default settings.
-    pub(crate) fn plain() -> Self {
-        Self::new(SessionConfig::default(), endpoint())
+    /// Begins a session of 10.0.0.1 with the default settings.
+    pub fn plain() -> Self {
+        Self::with_config(SessionConfig::default())
     }
 
-    /// As [`plain`](Self::plain), with TLS to be had, and CCC.
-    pub(crate) fn with_tls() -> Self {
-        let tls = Some(TlsPolicy { allow_ccc: true, ..TlsPolicy::default() });
-        let hosts = vec!["a.example".into()];
-        Self::new(SessionConfig { tls, hosts, ..SessionConfig::default() }, endpoint())
+    /// Begins a session of 10.0.0.1 with these settings.
+    pub fn with_config(config: SessionConfig) -> Self {
+        let [local, peer] =
+            ["10.0.0.9:21", "10.0.0.1:4000"].map(|address| address.parse().expect("an address"));
+        Self::new(config, Endpoint::new(local, peer, Admission::Welcome))
     }
 
     /// Gives control bytes; what is not taken is offered again after every step.
-    pub(crate) fn receive(&mut self, control: &[u8]) {
+    pub fn receive(&mut self, control: &[u8]) {
         // What comes in the handshake is TLS's.
         if !self.ledger.handshake {
             self.unread.extend_from_slice(control);
@@ -76,7 +91,8 @@ impl Harness {
         }
     }
 
-    pub(crate) fn handle(&mut self, mut event: Event) {
+    /// Gives an event.
+    pub fn handle(&mut self, mut event: Event) {
         // Both are `progress` in a transcript.
         if let Event::Progress { id, bytes } = event
             && let Some(Action::Digest { .. }) = self.ledger.waiting.get(&id.0)
@@ -91,8 +107,8 @@ impl Harness {
         self.offer();
     }
 
-    /// Gives the lines of these entries; none stand for the end.
-    pub(crate) fn read_entries(&mut self, id: RequestId, entries: Vec<Entry>) {
+    /// Answers a request for lines with these entries; none stand for the end of the directory.
+    pub fn read_entries(&mut self, id: RequestId, entries: Vec<Entry>) {
         let lines = match self.ledger.waiting.get(&id.0) {
             Some(Action::Storage { request, .. }) => lines_of(request, entries),
             _ => Lines::default(),
@@ -101,7 +117,7 @@ impl Harness {
     }
 
     /// Lets time pass, from deadline to deadline.
-    pub(crate) fn pass(&mut self, time: Duration) {
+    pub fn pass(&mut self, time: Duration) {
         let end = self.now.instant + time;
         let mut rings = 0;
         while let Some(deadline) = self.session.poll_timeout().filter(|&at| at <= end) {
@@ -113,46 +129,73 @@ impl Harness {
         self.set_clock(end);
     }
 
-    /// Lets time pass until the next deadline, and no further; tells whether there was one.
-    pub(crate) fn pass_to_deadline(&mut self) -> bool {
+    /// Lets time pass until the next deadline, and no further; returns `true` if there was one.
+    pub fn pass_to_deadline(&mut self) -> bool {
         let left = self.time_left();
         left.map(|left| self.pass(left)).is_some()
     }
 
-    /// The time until the next deadline.
-    pub(crate) fn time_left(&self) -> Option<Duration> {
+    /// Returns the time until the next deadline.
+    pub fn time_left(&self) -> Option<Duration> {
         self.session.poll_timeout().map(|at| at.saturating_since(self.now.instant))
     }
 
-    pub(crate) fn now(&self) -> Now {
+    /// Returns the time on both clocks.
+    pub fn now(&self) -> Now {
         self.now
     }
 
-    /// How many control bytes the session has not taken.
-    pub(crate) fn unread(&self) -> usize {
+    /// Returns how many control bytes the session has not taken.
+    pub fn unread(&self) -> usize {
         self.unread.len()
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// Returns `true` if the session has come to its end.
+    pub fn is_closed(&self) -> bool {
         self.ledger.closed
     }
 
-    pub(crate) fn session(&self) -> &Session {
+    /// Iterates over the actions that are not answered yet, the oldest first.
+    pub fn waiting(&self) -> impl DoubleEndedIterator<Item = &Action> {
+        self.ledger.waiting.values()
+    }
+
+    /// Returns the request that opened the passive port, while no connection has come to it.
+    pub fn listening(&self) -> Option<RequestId> {
+        self.ledger.listening()
+    }
+
+    /// Returns `true` while the control connection's TLS handshake goes on.
+    pub fn is_in_handshake(&self) -> bool {
+        self.ledger.handshake
+    }
+
+    /// Checks that every file and directory has been closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one is open still.
+    pub fn assert_nothing_open(&self) {
+        self.ledger.assert_nothing_open();
+    }
+
+    /// Returns the session.
+    pub fn session(&self) -> &Session {
         &self.session
     }
 
     /// Takes the reply bytes that have come out so far.
-    pub(crate) fn take_replies(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.replies)
+    pub fn take_replies(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.replies)
     }
 
     /// Takes the actions that have come out so far.
-    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
-        std::mem::take(&mut self.actions)
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        core::mem::take(&mut self.actions)
     }
 
-    /// The client reads so many bytes.
-    pub(crate) fn read(&mut self, count: usize) {
+    /// Lets the client read so many bytes, where [`eager`](Self::eager) is `false`.
+    pub fn read(&mut self, count: usize) {
         let waiting = self.session.transmit();
         self.replies.extend_from_slice(&waiting[..count.min(waiting.len())]);
         self.session.transmitted(count, self.now);
@@ -167,7 +210,7 @@ impl Harness {
             let mut polled = 0;
             while let Some(action) = self.session.poll() {
                 if let Action::StartTls { .. } = action {
-                    // What is behind AUTH belongs to the handshake.
+                    // What follows AUTH belongs to the handshake.
                     self.unread.clear();
                 }
                 if action == Action::Close {
@@ -232,13 +275,9 @@ impl Harness {
     }
 }
 
-fn endpoint() -> Endpoint {
-    let [local, peer] = ["10.0.0.9:21", "10.0.0.1:4000"].map(|address| address.parse().unwrap());
-    Endpoint::new(local, peer, Admission::Welcome)
-}
-
-/// What a storage makes of these entries; none stand for the end.
-pub(crate) fn lines_of(request: &StorageRequest, entries: Vec<Entry>) -> Lines {
+/// Returns the lines that a storage makes of these entries for a
+/// [`StorageRequest::NextLines`]; none stand for the end of the directory.
+pub fn lines_of(request: &StorageRequest, entries: Vec<Entry>) -> Lines {
     let StorageRequest::NextLines { format, allowance, .. } = request else {
         return Lines::default();
     };

@@ -1,16 +1,18 @@
 //! Actions as text, such as `storage #4 open-read /a`.
 
 use std::fmt::Write as _;
+use std::format;
+use std::string::String;
 
-use wharf_core::{
+use crate::{
     Action, Disposition, Filter, ListingFormat, LoginMethod, Mode, Plan, StorageRequest, Style,
     VirtualPath, WriteMode,
 };
 
 use super::text::word;
 
-/// Writes an action as one line.
-pub(crate) fn show(action: &Action) -> String {
+/// Writes an action as one line, as in a [`Transcript`](super::Transcript).
+pub fn show(action: &Action) -> String {
     match action {
         Action::StartTls { host: None } => "start-tls".into(),
         Action::StartTls { host: Some(host) } => format!("start-tls host={host}"),

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::thread;
 
 use wharf_core::{Kind, StorageError, WallTime, WriteMode};
-use wharf_storage::Storage;
 
-use crate::*;
-use Disposition::{Discard, KeepPartial, Publish};
+use super::{ATOMIC, IN_PLACE, list, names, path, put, read, write};
+use crate::Disposition::{Discard, KeepPartial, Publish};
+use crate::Storage;
 
-pub(crate) fn files_are_stored_and_read(storage: &dyn Storage) {
+pub(super) fn files_are_stored_and_read(storage: &dyn Storage) {
     let before = storage.metadata(&path("/")).unwrap();
     put(storage, "/empty", "");
     put(storage, "/some", "hello, world");
@@ -33,7 +33,7 @@ pub(crate) fn files_are_stored_and_read(storage: &dyn Storage) {
     assert_eq!(file.read_at(1 << 40, &mut buffer), Ok(0));
 }
 
-pub(crate) fn replacing_in_one_step(storage: &dyn Storage) {
+pub(super) fn replacing_in_one_step(storage: &dyn Storage) {
     put(storage, "/f", "the old");
     let mut early = storage.open_read(&path("/f")).unwrap();
     let mut file = storage.open_write(&path("/f"), &ATOMIC).unwrap();
@@ -53,7 +53,7 @@ pub(crate) fn replacing_in_one_step(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["f"]);
 }
 
-pub(crate) fn replacing_in_place(storage: &dyn Storage) {
+pub(super) fn replacing_in_place(storage: &dyn Storage) {
     put(storage, "/f", "the old one");
     let unique = storage.metadata(&path("/f")).unwrap().unique;
     let mut file = storage.open_write(&path("/f"), &IN_PLACE).unwrap();
@@ -69,7 +69,7 @@ pub(crate) fn replacing_in_place(storage: &dyn Storage) {
     assert_eq!(read(storage, "/g").unwrap(), "");
 }
 
-pub(crate) fn cut_off_where_no_file_was(storage: &dyn Storage) {
+pub(super) fn cut_off_where_no_file_was(storage: &dyn Storage) {
     write(storage, "/kept", &ATOMIC, "half", KeepPartial).unwrap();
     assert_eq!(read(storage, "/kept").unwrap(), "half");
     write(storage, "/gone", &ATOMIC, "half", Discard).unwrap();
@@ -95,7 +95,7 @@ pub(crate) fn cut_off_where_no_file_was(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["kept", "race", "race2", "race3"]);
 }
 
-pub(crate) fn cut_off_where_a_file_was(storage: &dyn Storage) {
+pub(super) fn cut_off_where_a_file_was(storage: &dyn Storage) {
     put(storage, "/f", "whole");
     for disposition in [Discard, KeepPartial] {
         write(storage, "/f", &ATOMIC, "half", disposition).unwrap();
@@ -108,7 +108,7 @@ pub(crate) fn cut_off_where_a_file_was(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["f"]);
 }
 
-pub(crate) fn in_place_what_was_written_stays(storage: &dyn Storage) {
+pub(super) fn in_place_what_was_written_stays(storage: &dyn Storage) {
     put(storage, "/f", "0123456789");
     write(storage, "/f", &WriteMode::ResumeAt(2), "ab", Discard).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "01ab456789");
@@ -118,7 +118,7 @@ pub(crate) fn in_place_what_was_written_stays(storage: &dyn Storage) {
     assert_eq!(read(storage, "/f").unwrap(), "new");
 }
 
-pub(crate) fn only_new_files(storage: &dyn Storage) {
+pub(super) fn only_new_files(storage: &dyn Storage) {
     for atomic in [true, false] {
         let mode = WriteMode::Create { atomic };
         let at = format!("/new-{atomic}");
@@ -156,7 +156,7 @@ pub(crate) fn only_new_files(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["d", "new-false", "new-true"]);
 }
 
-pub(crate) fn checking_creates_and_changes_nothing(storage: &dyn Storage) {
+pub(super) fn checking_creates_and_changes_nothing(storage: &dyn Storage) {
     use StorageError::*;
     put(storage, "/f", "01234");
     storage.create_directory(&path("/d")).unwrap();
@@ -188,7 +188,7 @@ pub(crate) fn checking_creates_and_changes_nothing(storage: &dyn Storage) {
 }
 
 /// An empty file that came into being goes by itself, and no other in its place.
-pub(crate) fn a_file_that_took_the_place_stays(storage: &dyn Storage) {
+pub(super) fn a_file_that_took_the_place_stays(storage: &dyn Storage) {
     for mode in [WriteMode::Append { create: true }, WriteMode::ResumeAt(0), IN_PLACE] {
         let waiting = storage.open_write(&path("/n"), &mode).unwrap();
         put(storage, "/other", "");
@@ -199,7 +199,7 @@ pub(crate) fn a_file_that_took_the_place_stays(storage: &dyn Storage) {
     }
 }
 
-pub(crate) fn resuming(storage: &dyn Storage) {
+pub(super) fn resuming(storage: &dyn Storage) {
     put(storage, "/f", "01234");
     write(storage, "/f", &WriteMode::ResumeAt(5), "56", Publish).unwrap();
     assert_eq!(read(storage, "/f").unwrap(), "0123456");
@@ -220,7 +220,7 @@ pub(crate) fn resuming(storage: &dyn Storage) {
     assert_eq!(read(storage, "/none").unwrap(), "");
 }
 
-pub(crate) fn appending_creates_only_where_it_may(storage: &dyn Storage) {
+pub(super) fn appending_creates_only_where_it_may(storage: &dyn Storage) {
     let existing = WriteMode::Append { create: false };
     let missing = Some(StorageError::NotFound);
     assert_eq!(storage.open_write(&path("/f"), &existing).err(), missing);
@@ -230,7 +230,7 @@ pub(crate) fn appending_creates_only_where_it_may(storage: &dyn Storage) {
     assert_eq!(read(storage, "/f").unwrap(), "oldnew");
 }
 
-pub(crate) fn appending(storage: &dyn Storage) {
+pub(super) fn appending(storage: &dyn Storage) {
     let mut file = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
     assert!(!file.existed());
     file.write(b"one").unwrap();
@@ -242,7 +242,7 @@ pub(crate) fn appending(storage: &dyn Storage) {
     assert_eq!(read(storage, "/f").unwrap(), "one two three");
 }
 
-pub(crate) fn unique_names(storage: &dyn Storage) {
+pub(super) fn unique_names(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     put(storage, "/file", "");
     let mut seen = HashSet::new();
@@ -272,7 +272,7 @@ pub(crate) fn unique_names(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["d", "file"]);
 }
 
-pub(crate) fn unique_names_among_threads(storage: &dyn Storage) {
+pub(super) fn unique_names_among_threads(storage: &dyn Storage) {
     let mode = WriteMode::Create { atomic: false };
     let invent = || -> Vec<Vec<u8>> {
         let name = |_| loop {
@@ -296,7 +296,7 @@ pub(crate) fn unique_names_among_threads(storage: &dyn Storage) {
     assert_eq!(list(storage, "/").unwrap().len(), 200);
 }
 
-pub(crate) fn a_mode_outlives_its_content(storage: &dyn Storage) {
+pub(super) fn a_mode_outlives_its_content(storage: &dyn Storage) {
     put(storage, "/f", "f");
     for mode in [0o600, 0o666, 0o755] {
         storage.set_mode(&path("/f"), mode).unwrap();
@@ -305,7 +305,7 @@ pub(crate) fn a_mode_outlives_its_content(storage: &dyn Storage) {
     }
 }
 
-pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
+pub(super) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
     put(storage, "/f", "f");
     storage.set_mode(&path("/f"), 0o444).unwrap();
     assert!(!storage.metadata(&path("/f")).unwrap().access.write);
@@ -332,7 +332,7 @@ pub(crate) fn read_only_files_are_not_replaced(storage: &dyn Storage) {
 }
 
 /// RFC 3659 section 7.5.5: to enter a directory is one thing, to list it another.
-pub(crate) fn entering_is_not_listing(storage: &dyn Storage) {
+pub(super) fn entering_is_not_listing(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     storage.create_directory(&path("/d/below")).unwrap();
     put(storage, "/d/f", "f");

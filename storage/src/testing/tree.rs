@@ -1,11 +1,11 @@
 //! Names, and what they stand for.
 
 use wharf_core::{Disposition::Publish, Kind, StorageError, VirtualPath, WallTime, WriteMode};
-use wharf_storage::Storage;
 
-use crate::*;
+use super::{ATOMIC, IN_PLACE, list, names, path, put, read, write};
+use crate::Storage;
 
-pub(crate) fn the_root_is_a_directory(storage: &dyn Storage) {
+pub(super) fn the_root_is_a_directory(storage: &dyn Storage) {
     let root = storage.metadata(&VirtualPath::root()).unwrap();
     assert_eq!(root.kind, Kind::Directory);
     assert!(root.access.read && root.access.write && !root.access.remove);
@@ -24,7 +24,7 @@ pub(crate) fn the_root_is_a_directory(storage: &dyn Storage) {
     assert!(storage.space_left(&path("/")).is_ok());
 }
 
-pub(crate) fn entries_come_sorted_and_described(storage: &dyn Storage) {
+pub(super) fn entries_come_sorted_and_described(storage: &dyn Storage) {
     put(storage, "/b", "12345");
     storage.create_directory(&path("/a")).unwrap();
     put(storage, "/B", "");
@@ -48,7 +48,7 @@ pub(crate) fn entries_come_sorted_and_described(storage: &dyn Storage) {
     assert_eq!(open.next(), Ok(None));
 }
 
-pub(crate) fn odd_names_travel_unchanged(storage: &dyn Storage) {
+pub(super) fn odd_names_travel_unchanged(storage: &dyn Storage) {
     let odd: [&[u8]; 8] = [b" ", b"\r\n", b"*", b"-rf", b"...", b"a\\b", b"\xc3\xa4", b"\xff\xfe"];
     for name in odd {
         let at = VirtualPath::root().join(name);
@@ -67,7 +67,7 @@ pub(crate) fn odd_names_travel_unchanged(storage: &dyn Storage) {
     }
 }
 
-pub(crate) fn names_have_a_longest_length(storage: &dyn Storage) {
+pub(super) fn names_have_a_longest_length(storage: &dyn Storage) {
     let longest = "n".repeat(255);
     let longer = path("n".repeat(256));
     put(storage, &longest, "x");
@@ -81,7 +81,7 @@ pub(crate) fn names_have_a_longest_length(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), [longest]);
 }
 
-pub(crate) fn missing_and_misplaced(storage: &dyn Storage) {
+pub(super) fn missing_and_misplaced(storage: &dyn Storage) {
     put(storage, "/file", "");
     storage.create_directory(&path("/dir")).unwrap();
     for (at, expected) in [
@@ -115,7 +115,7 @@ pub(crate) fn missing_and_misplaced(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["dir", "file"]);
 }
 
-pub(crate) fn directories(storage: &dyn Storage) {
+pub(super) fn directories(storage: &dyn Storage) {
     storage.create_directory(&path("/a")).unwrap();
     storage.create_directory(&path("/a/b")).unwrap();
     put(storage, "/file", "");
@@ -131,7 +131,7 @@ pub(crate) fn directories(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["file"]);
 }
 
-pub(crate) fn removing_files(storage: &dyn Storage) {
+pub(super) fn removing_files(storage: &dyn Storage) {
     put(storage, "/f", "content");
     let mut open = storage.open_read(&path("/f")).unwrap();
     let mut written = storage.open_write(&path("/f"), &WriteMode::Append { create: true }).unwrap();
@@ -143,7 +143,7 @@ pub(crate) fn removing_files(storage: &dyn Storage) {
     assert!(names(storage, "/").is_empty());
 }
 
-pub(crate) fn renaming(storage: &dyn Storage) {
+pub(super) fn renaming(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     put(storage, "/f", "f");
     put(storage, "/g", "g");
@@ -159,7 +159,7 @@ pub(crate) fn renaming(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["e", "g"]);
 }
 
-pub(crate) fn renaming_replaces_only_where_it_may(storage: &dyn Storage) {
+pub(super) fn renaming_replaces_only_where_it_may(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     storage.create_directory(&path("/e")).unwrap();
     put(storage, "/f", "f");
@@ -184,7 +184,7 @@ pub(crate) fn renaming_replaces_only_where_it_may(storage: &dyn Storage) {
     assert_eq!(names(storage, "/"), ["e", "g"]);
 }
 
-pub(crate) fn renaming_refused(storage: &dyn Storage) {
+pub(super) fn renaming_refused(storage: &dyn Storage) {
     storage.create_directory(&path("/d")).unwrap();
     storage.create_directory(&path("/e")).unwrap();
     put(storage, "/f", "f");
@@ -200,7 +200,7 @@ pub(crate) fn renaming_refused(storage: &dyn Storage) {
     storage.rename(&path("/d"), &path("/dx"), true).unwrap();
 }
 
-pub(crate) fn times(storage: &dyn Storage) {
+pub(super) fn times(storage: &dyn Storage) {
     put(storage, "/f", "f");
     storage.create_directory(&path("/d")).unwrap();
     for seconds in [0, 1_000_000_000, 4_000_000_000, -1] {
@@ -214,7 +214,7 @@ pub(crate) fn times(storage: &dyn Storage) {
     assert!(storage.metadata(&path("/f")).unwrap().modified.seconds > 1_700_000_000);
 }
 
-pub(crate) fn modes(storage: &dyn Storage) {
+pub(super) fn modes(storage: &dyn Storage) {
     put(storage, "/f", "f");
     storage.create_directory(&path("/d")).unwrap();
     for at in ["/f", "/d"] {
@@ -222,7 +222,7 @@ pub(crate) fn modes(storage: &dyn Storage) {
             storage.set_mode(&path(at), mode).unwrap();
             assert_eq!(storage.metadata(&path(at)).unwrap().mode, mode);
         }
-        // The bits that make a program run as somebody else are not for clients.
+        // The bits that make a program run as another user are not for clients.
         storage.set_mode(&path(at), 0o7755).unwrap();
         assert_eq!(storage.metadata(&path(at)).unwrap().mode, 0o755);
     }

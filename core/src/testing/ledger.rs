@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wharf_core::{Action, Event, Plan, RequestId, StorageAnswer, StorageRequest};
+use crate::{Action, Event, Plan, RequestId, StorageAnswer, StorageRequest};
 
 /// What stands where a driver would hold sockets and files.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(super) struct Ledger {
     issued: BTreeSet<u64>,
     /// Requests without an answer yet.
-    pub(crate) waiting: BTreeMap<u64, Action>,
+    pub(super) waiting: BTreeMap<u64, Action>,
     open: BTreeMap<u64, Open>,
     data: Data,
     /// The digest that is computed, and its file.
@@ -18,8 +18,8 @@ pub(crate) struct Ledger {
     /// The control connection has begun TLS.
     tls: bool,
     /// Its handshake goes on.
-    pub(crate) handshake: bool,
-    pub(crate) closed: bool,
+    pub(super) handshake: bool,
+    pub(super) closed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ enum Data {
     #[default]
     Nothing,
     Listening(u64),
-    /// Somebody has connected to the passive port, and is to be accepted or refused.
+    /// A connection to the passive port is to be accepted or refused.
     Knocking(u64),
     /// A connection is being made, stands, or has failed and is still to be closed.
     Connection,
@@ -46,8 +46,8 @@ enum Data {
 }
 
 impl Ledger {
-    /// Takes note of an action; panics where it makes no sense.
-    pub(crate) fn action(&mut self, action: &Action) {
+    /// Enters an action; panics where it makes no sense.
+    pub(super) fn action(&mut self, action: &Action) {
         assert!(!self.closed, "{action:?} after Close");
         match action {
             Action::Authenticate { id, .. }
@@ -68,7 +68,9 @@ impl Ledger {
                 assert_eq!(self.data, Data::Nothing, "{action:?}");
             }
             Action::AcceptData | Action::RefuseData => {
-                let Data::Knocking(port) = self.data else { panic!("{action:?}: nobody came") };
+                let Data::Knocking(port) = self.data else {
+                    panic!("{action:?}: no connection has come")
+                };
                 let accepted = *action == Action::AcceptData;
                 self.data = if accepted { Data::Connection } else { Data::Listening(port) };
             }
@@ -77,7 +79,7 @@ impl Ledger {
                 assert_eq!(self.data, Data::Nothing, "{action:?}");
                 self.data = Data::Connection;
             }
-            // An address that PORT named and nobody connected to yet is "closed" too.
+            // An address that PORT named, and that is not connected to yet, is "closed" too.
             Action::CloseData { .. } => {
                 assert!(!matches!(self.data, Data::Moving { .. }), "{action:?} while it moves");
                 self.data = Data::Nothing;
@@ -124,8 +126,8 @@ impl Ledger {
         }
     }
 
-    /// Takes note of an event that answers to what was asked.
-    pub(crate) fn event(&mut self, event: &Event) {
+    /// Enters an event that answers what was asked.
+    pub(super) fn event(&mut self, event: &Event) {
         match event {
             Event::Storage { id, outcome } => {
                 if let Some(Action::Storage { request, .. }) = self.waiting.remove(&id.0)
@@ -179,20 +181,15 @@ impl Ledger {
     }
 
     /// The passive port that waits for a connection.
-    pub(crate) fn listening(&self) -> Option<RequestId> {
+    pub(super) fn listening(&self) -> Option<RequestId> {
         match self.data {
             Data::Listening(id) => Some(RequestId(id)),
             _ => None,
         }
     }
 
-    /// Whether somebody waits to be accepted or refused.
-    pub(crate) fn is_knocked_at(&self) -> bool {
-        matches!(self.data, Data::Knocking(_))
-    }
-
     /// Panics if a file or directory is open still.
-    pub(crate) fn assert_nothing_open(&self) {
+    pub(super) fn assert_nothing_open(&self) {
         assert!(self.open.is_empty(), "still open: {:?}", self.open);
     }
 
@@ -210,7 +207,7 @@ impl Ledger {
                 assert_ne!(self.file_in_transfer(), Some(file.0), "synced while it moves");
                 assert_eq!(self.open.get(&file.0), Some(&Open::Write), "{request:?}");
             }
-            // Before that there is nobody whose file it could be.
+            // Before that it is not known whose file it is.
             StorageRequest::OpenWrite(..) => {
                 assert_eq!(self.data, Data::Connection, "{request:?}");
             }

@@ -1,36 +1,14 @@
 //! Events out of text.
 //!
-//! | text | event |
-//! |---|---|
-//! | `timeout` | the deadline has come (`@` does it too) |
-//! | `control-ending`, `control-closed`, `control-lost`, `evicted` | the control connection |
-//! | `shutdown +30s` | the server stops, transfers within that time |
-//! | `tls-started`, `tls-started certificate` | TLS on the control connection |
-//! | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable`, `… #1 broken` | a login |
-//! | `authenticated #1 elr tls=all download=5 upload=5 /in:elw` | a login with more to it |
-//! | `done #2`, `failed #2 not-found` | a storage request |
-//! | `metadata #2 file size=12` | what stands there |
-//! | `space #2 1000`, `space #2 unknown` | how much more can be stored |
-//! | `opened #2 size=12 existed` | a file or directory |
-//! | `name #2 a.1` | a name that nothing has |
-//! | `entries #2 a{file size=12} b{directory}` | what is in a directory; none: the end |
-//! | `site #3 200 text` | a SITE command |
-//! | `listening #4 50000`, `listening #4 none` | a passive port |
-//! | `arrived #4 10.0.0.1` | a connection to it |
-//! | `readable #4` | something has come over that connection before a command |
-//! | `port-lost #4 failed`, `… given-away` | it is closed |
-//! | `connected #5`, `unconnected #5` | an active connection |
-//! | `protected #5 resumed`, `… fresh`, `… foreign`, `… other`, `… failed` | TLS on the data connection |
-//! | `progress #6 100`, `ended #6 100 complete` | a transfer |
-//! | `checked #6` | the control connection has been looked at once more |
-//! | `progress #7 100`, `digested #7 \x1f\x00`, `… stopped`, `… failed busy` | a digest |
-//!
-//! A transfer ends `complete`, `data-lost`, `unannounced`, `damaged`, `stopped`, `excess`, or with a storage error
-//! such as `no-space`.
+//! [`Transcript`](super::Transcript) has the table.
 
+use std::format;
+use std::string::String;
+use std::string::ToString;
 use std::time::Duration;
+use std::vec::Vec;
 
-use wharf_core::{
+use crate::{
     Access, DataProof, Denial, DigestEnd, Entry, Event, Grant, Instant, Kind, Lines, Metadata,
     Opened, Permissions, PortLoss, RequestId, SiteReply, StorageAnswer, StorageError, TlsRequired,
     TransferEnd, UploadEnd, VirtualPath, WallTime,
@@ -38,10 +16,14 @@ use wharf_core::{
 
 use super::text::unescape;
 
-type Result<T> = std::result::Result<T, String>;
+type Result<T> = core::result::Result<T, String>;
 
-/// Reads an event; times in it count from `now`.
-pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
+/// Reads an event, as in a [`Transcript`](super::Transcript); times in it count from `now`.
+///
+/// # Errors
+///
+/// The error says what cannot be read.
+pub fn parse(text: &str, now: Instant) -> core::result::Result<Event, String> {
     let (verb, rest) = split(text);
     Ok(match verb {
         "timeout" => Event::Timeout,
@@ -60,13 +42,13 @@ pub(crate) fn parse(text: &str, now: Instant) -> Result<Event> {
 }
 
 /// Reads the entries of `entries #2 a{file}`, and whose they are; `None` where it is something else.
-pub(crate) fn parse_entries(text: &str) -> Option<(RequestId, Vec<Entry>)> {
+pub(super) fn parse_entries(text: &str) -> Option<(RequestId, Vec<Entry>)> {
     let (id, rest) = split(text.strip_prefix("entries ")?);
     Some((RequestId(number(id.strip_prefix('#')?).ok()?), entries(rest).ok()?))
 }
 
 /// Reads a time such as `+300s` or `+500ms`.
-pub(crate) fn duration(text: &str) -> Result<Duration> {
+pub(super) fn duration(text: &str) -> Result<Duration> {
     let text = text.strip_prefix('+').ok_or("a time such as +3s is wanted")?;
     match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(text), _) => Ok(Duration::from_millis(number(text)?)),
@@ -76,7 +58,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration> {
 }
 
 /// Cuts the first word off.
-pub(crate) fn split(text: &str) -> (&str, &str) {
+pub(super) fn split(text: &str) -> (&str, &str) {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     (word, rest.trim_start())
 }
@@ -163,13 +145,13 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
 }
 
 /// Reads permission letters, or `-` for none.
-pub(crate) fn permissions(letters: &str) -> Result<Permissions> {
+pub(super) fn permissions(letters: &str) -> Result<Permissions> {
     let letters = if letters == "-" { "" } else { letters };
     Permissions::parse(letters).map_err(|letter| format!("no permission has the letter {letter}"))
 }
 
 /// Reads anything that has no spaces: numbers, addresses.
-pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
+pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
     text.parse().map_err(|_| format!("bad value {text:?}"))
 }
 
@@ -204,7 +186,7 @@ fn grant(text: &str) -> Result<Grant> {
     for fact in facts.split_whitespace() {
         if let Some((folder, letters)) = fact.split_once(':') {
             let folder = VirtualPath::root().resolve(&unescape(folder)?);
-            let folder = folder.map_err(|error| format!("{fact}: {error:?}"))?;
+            let folder = folder.map_err(|error| format!("{fact}: {error}"))?;
             grant.rights = grant.rights.with_folder(folder, permissions(letters)?);
             continue;
         }
@@ -220,7 +202,7 @@ fn grant(text: &str) -> Result<Grant> {
 }
 
 /// Reads `strict` or `lenient`.
-pub(crate) fn upload_end(text: &str) -> Result<UploadEnd> {
+pub(super) fn upload_end(text: &str) -> Result<UploadEnd> {
     Ok(match text {
         "strict" => UploadEnd::Strict,
         "lenient" => UploadEnd::Lenient,
@@ -229,7 +211,7 @@ pub(crate) fn upload_end(text: &str) -> Result<UploadEnd> {
 }
 
 /// Reads `none`, `login`, `data` or `all`.
-pub(crate) fn tls_required(text: &str) -> Result<TlsRequired> {
+pub(super) fn tls_required(text: &str) -> Result<TlsRequired> {
     Ok(match text {
         "none" => TlsRequired::None,
         "login" => TlsRequired::Login,
@@ -261,7 +243,7 @@ fn entries(mut text: &str) -> Result<Vec<Entry>> {
     if text.is_empty() { Ok(entries) } else { Err(format!("bad entry {text:?}")) }
 }
 
-/// Reads `file`, `directory`, `link` or `other`, and facts such as `size=12` behind it.
+/// Reads `file`, `directory`, `link` or `other`, and facts such as `size=12` after it.
 fn metadata(text: &str) -> Result<Metadata> {
     let (kind, facts) = split(text);
     let kind = match kind {
