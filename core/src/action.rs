@@ -12,6 +12,7 @@ use crate::path::VirtualPath;
 use crate::storage::StorageRequest;
 
 /// Something the driver must do, in the order in which it is given.
+#[must_use = "an action that is not carried out leaves the session waiting for ever"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Begin TLS on the control connection, as its server; answer with
