@@ -76,7 +76,7 @@ impl Driver {
                         let connection = Connection::open(&self.service, arrival);
                         self.sessions.extend(connection.map(|one| (self.last_id, one)));
                     }
-                    Accepted::Nobody => break,
+                    Accepted::NoClient => break,
                     Accepted::Exhausted(_) => return true,
                 }
             }

@@ -1,4 +1,4 @@
-//! The smallest server: a folder, read-only, to anybody, and nothing else in the program. What it
+//! The smallest server: a folder, read-only, to all clients, and nothing else in the program. What it
 //! weighs is in the README.
 //!
 //! ```console

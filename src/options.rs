@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -67,7 +68,7 @@ pub(crate) struct Options {
 
     /// Let only this user in, instead of anybody. The password comes from --password-file, else
     /// from the environment variable WHARF_PASSWORD, else it is made up and shown once
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) user: Option<String>,
 
     /// Read the user's password from the first line of this file
@@ -103,7 +104,7 @@ pub(crate) struct Options {
     pub(crate) passive_ports: Option<PassivePorts>,
 
     /// Tell clients to connect to this IPv4 address for data (behind NAT)
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = public_address)]
     pub(crate) public_address: Option<Ipv4Addr>,
 
     /// The driver to run on
@@ -188,7 +189,7 @@ pub(crate) struct Options {
     /// What becomes of an upload whose client closes the control connection without QUIT: keep (an
     /// old file stays, where there is none what came is kept) or publish (it is whole), for devices
     /// that never say QUIT
-    #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = on_hangup)]
+    #[arg(long, value_name = "WHAT", default_value_t)]
     pub(crate) on_hangup: OnHangup,
 
     /// What a stored file survives once it is acknowledged: full: a power cut; none: the end of
@@ -222,11 +223,24 @@ impl Task {
             }
             _ => Exit::Mistake(one_line(&error)),
         })?;
-        Ok(match line.command {
-            None => Self::Serve(Box::new(line.options)),
-            Some(Command::Check(options)) => Self::Check(options),
-            Some(Command::Passwd) => Self::Passwd,
-        })
+        match line.command {
+            None => line.options.checked().map(Self::Serve),
+            Some(Command::Check(options)) => options.checked().map(Self::Check),
+            Some(Command::Passwd) => Ok(Self::Passwd),
+        }
+    }
+}
+
+impl Options {
+    /// Looks for what each option for itself cannot show.
+    fn checked(self) -> Result<Box<Self>, Exit> {
+        let mut addresses = HashSet::new();
+        for address in self.listen.iter().chain(&self.tls.implicit_tls) {
+            if address.port() != 0 && !addresses.insert(address) {
+                return Err(Exit::Mistake(format!("the address {address} is given twice")));
+            }
+        }
+        Ok(Box::new(self))
     }
 }
 
@@ -252,12 +266,11 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-fn on_hangup(text: &str) -> Result<OnHangup, String> {
-    match text {
-        "keep" => Ok(OnHangup::Keep),
-        "publish" => Ok(OnHangup::Publish),
-        _ => Err("keep or publish is wanted".to_string()),
-    }
+fn public_address(text: &str) -> Result<Ipv4Addr, String> {
+    let address = text.parse().ok().filter(|address: &Ipv4Addr| {
+        !(address.is_unspecified() || address.is_multicast() || address.is_broadcast())
+    });
+    address.ok_or_else(|| "an IPv4 address is wanted that clients can connect to".to_string())
 }
 
 fn positive(text: &str) -> Result<u32, String> {
@@ -298,97 +311,4 @@ fn utc_offset(text: &str) -> Result<i16, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(args: &[&str]) -> Result<Task, String> {
-        let args = ["wharf"].iter().chain(args).map(OsString::from);
-        Task::parse_from_args(args).map_err(|exit| match exit {
-            Exit::Show(text) | Exit::Mistake(text) => text,
-        })
-    }
-
-    fn parse(args: &[&str]) -> Result<Box<Options>, String> {
-        task(args).map(|task| match task {
-            Task::Serve(options) => options,
-            other => panic!("not to serve: {other:?}"),
-        })
-    }
-
-    #[test]
-    fn nothing_is_safe() {
-        let options = parse(&[]).unwrap();
-        assert_eq!(options.directory, PathBuf::from("."));
-        assert_eq!(options.listen, ["127.0.0.1:2121".parse().unwrap()]);
-        assert!(!options.write && options.user.is_none());
-    }
-
-    #[test]
-    fn commands_are_told_from_folders() {
-        assert!(matches!(task(&["passwd"]), Ok(Task::Passwd)));
-        let Ok(Task::Check(options)) = task(&["check", "dir", "--user", "anna", "--write"]) else {
-            panic!("check takes the options of serving")
-        };
-        assert_eq!(options.directory, PathBuf::from("dir"));
-        assert!(options.write && options.user.is_some());
-        for folder in ["./check", "./passwd", "help", "dir"] {
-            assert_eq!(parse(&[folder, "--write"]).unwrap().directory, PathBuf::from(folder));
-        }
-        assert_eq!(parse(&["--write", "check"]).unwrap().directory, PathBuf::from("check"));
-        assert!(task(&["passwd", "secret"]).is_err());
-    }
-
-    #[test]
-    fn several_addresses() {
-        let options = parse(&["--listen", "127.0.0.1:1", "--listen", "[::1]:2"]).unwrap();
-        assert_eq!(options.listen.len(), 2);
-    }
-
-    #[test]
-    fn a_mistake_is_one_line_that_names_it() {
-        for (args, part) in [
-            (&["--listen", "nonsense"][..], "0.0.0.0:2121"),
-            (&["--max-sessions", "0"], "1 to"),
-            (&["--max-transfer-memory", "0"], "1 to"),
-            (&["--max-login-failures", "-1"], "--max-login-failures"),
-            (&["--login-cool-down", "0"], "more than 0"),
-            (&["--idle-timeout", "-1"], "--idle-timeout"),
-            (&["--idle-timeout", "0"], "more than 0"),
-            (&["--passive-ports", "9-1"], "--passive-ports"),
-            (&["--backend", "tokio"], "wanted"),
-            (&["--public-address", "::1"], "--public-address"),
-            (&["--list-utc-offset", "2"], "+02:00"),
-            (&["--lisen", "x"], "did you mean --listen?"),
-            (&["--password-file", "x"], "--user"),
-            (&["--accounts", "x", "--user", "anna"], "--accounts"),
-            (&["--accounts", "x", "--write"], "--accounts"),
-            (&["--remember-logins", "5"], "--accounts"),
-            (&["--tls-cert", "x"], "--tls-key"),
-            (&["--tls-key", "x"], "--tls-cert"),
-            (&["--tls-cert", "x", "--tls-key", "x", "--tls-self-signed"], "--tls-self-signed"),
-            (&["--tls-required", "some"], "none, login, data or all"),
-            (&["--tls-resumption", "on"], "off, prefer or require"),
-            (&["--tls-upload-end", "never"], "strict or lenient"),
-            (&["--tls-client-required"], "--tls-client-ca"),
-            (&["--on-hangup", "stay"], "keep or publish"),
-            (&["--implicit-tls", "990"], "0.0.0.0:2121"),
-            (&["check", "--accounts", "x", "--write"], "--accounts"),
-            (&["check", "--lisen", "x"], "did you mean --listen?"),
-            (&["--durability", "half"], "full or none"),
-            (&["a", "b"], "'b'"),
-        ] {
-            let mistake = parse(args).unwrap_err();
-            assert!(mistake.contains(part), "{args:?}: {mistake}");
-            assert!(!mistake.contains('\n'), "{mistake}");
-        }
-    }
-
-    #[test]
-    fn offsets() {
-        assert_eq!(utc_offset("+02:30"), Ok(150));
-        assert_eq!(utc_offset("-01:00"), Ok(-60));
-        for bad in ["", "02:00", "+2:00", "+24:00", "+01:60", "+-1:00", "é"] {
-            assert!(utc_offset(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

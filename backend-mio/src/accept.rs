@@ -21,7 +21,7 @@ pub(crate) struct Acceptor {
 
 struct Watched {
     listener: Listener,
-    /// Somebody may be waiting.
+    /// A client may be waiting.
     ready: bool,
 }
 
@@ -36,20 +36,20 @@ impl Acceptor {
         self.listeners.iter().map(|watched| &watched.listener)
     }
 
-    /// Somebody is waiting at this listener.
+    /// Notes that a client may be waiting at this listener.
     pub(crate) fn set_ready(&mut self, index: usize) {
         if let Some(watched) = self.listeners.get_mut(index) {
             watched.ready = true;
         }
     }
 
-    /// When to call [`accept`](Self::accept) even if nothing happens; in the past: at once.
+    /// Returns when to call [`accept`](Self::accept) even if nothing happens; in the past: at once.
     pub(crate) fn due(&self) -> Option<Instant> {
         let waiting = self.listeners.iter().any(|watched| watched.ready);
         waiting.then(|| self.pause.unwrap_or_else(Instant::now))
     }
 
-    /// Accepts whoever waits, up to a bound.
+    /// Accepts the clients that wait, up to a bound.
     pub(crate) fn accept(&mut self) {
         if self.pause.is_some_and(|until| Instant::now() < until) {
             return;
@@ -62,7 +62,7 @@ impl Acceptor {
                         self.mailboxes[self.next].send(Message::Client(arrival));
                         self.next = (self.next + 1) % self.mailboxes.len();
                     }
-                    Accepted::Nobody => {
+                    Accepted::NoClient => {
                         watched.ready = false;
                         break;
                     }

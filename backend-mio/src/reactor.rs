@@ -31,10 +31,10 @@ pub(crate) struct Reactor {
     mailbox: Arc<Mailbox>,
     sessions: Slab<Slot>,
     last_serial: u64,
-    /// Those who have a turn in this round.
+    /// The sessions that have a turn in this round.
     runnable: VecDeque<usize>,
     timers: BTreeSet<(Instant, usize)>,
-    /// The server stops: whoever is there then is dropped.
+    /// Once the server stops: when the sessions that are left are dropped.
     last_call: Option<Instant>,
 }
 
@@ -151,7 +151,7 @@ impl Reactor {
                     session.connection.complete(done);
                     self.queue(slot);
                 }
-                // The session is gone. What it left behind may block those who are still there.
+                // The session has ended. To close its file may block, so it is a job too.
                 _ => {
                     if let Some(job) = done.discard() {
                         submit(&self.workers, &self.mailbox, job, slot, serial);
@@ -246,7 +246,7 @@ impl Reactor {
         }
         let late = self.service.clock().until(last_call).is_zero();
         if late {
-            log::warn!("{} sessions left behind at shutdown", self.sessions.len());
+            log::warn!("{} sessions dropped at shutdown", self.sessions.len());
         }
         late
     }

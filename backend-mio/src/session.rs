@@ -11,9 +11,9 @@ use wharf_host::{Connection, Readiness, SocketHandle};
 /// A connection, and how it is registered.
 pub(crate) struct Slot {
     pub(crate) connection: Connection,
-    /// Tells it from whoever had the same slot before: their jobs may still come back.
+    /// Tells the session from those that had the same slot before: their jobs may still come back.
     pub(crate) serial: u64,
-    /// It is in the queue of those who have a turn.
+    /// It is in the queue of sessions that have a turn.
     pub(crate) queued: bool,
     /// The deadline in the reactor's timers.
     pub(crate) timer: Option<Instant>,
@@ -37,7 +37,7 @@ impl Slot {
         watch(registry, &self.connection.control_socket(), token)
     }
 
-    /// Registers the data socket that there is now, and lets go of the one before.
+    /// Registers the data socket of now, and lets go of the one before.
     pub(crate) fn watch_data(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let data = self.connection.data_socket();
         let generation = data.as_ref().map(|data| data.generation);
@@ -54,7 +54,7 @@ impl Slot {
         Ok(())
     }
 
-    /// Takes note of an event; a false alarm does no harm.
+    /// Tells the connection what can be done on a socket; a false alarm does no harm.
     pub(crate) fn ready(&mut self, which: Which, ready: Readiness) {
         match which {
             Which::Control => self.connection.control_ready(ready),
@@ -63,7 +63,7 @@ impl Slot {
     }
 }
 
-/// Both directions, edge-triggered, once for the life of the socket.
+/// Watches both directions, edge-triggered, once for the life of the socket.
 pub(crate) fn watch(registry: &Registry, socket: &impl AsFd, token: Token) -> io::Result<()> {
     let fd = socket.as_fd().as_raw_fd();
     registry.register(&mut SourceFd(&fd), token, Interest::READABLE | Interest::WRITABLE)

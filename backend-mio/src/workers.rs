@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::Waker;
 use wharf_host::{Arrival, Done, Job, Workers};
 
-/// Where other threads leave word for a reactor.
+/// The messages of other threads to a reactor.
 pub(crate) struct Mailbox {
     messages: Mutex<Vec<Message>>,
     waker: Waker,
 }
 
-/// What other threads have to say.
+/// What a reactor is told by other threads.
 pub(crate) enum Message {
     /// A new client.
     Client(Arrival),
@@ -36,7 +36,7 @@ impl Mailbox {
     }
 }
 
-/// Lets a worker run the job, and hear of its outcome.
+/// Lets the worker pool run the job, whose outcome becomes a message.
 pub(crate) fn submit(
     workers: &Workers,
     mailbox: &Arc<Mailbox>,

@@ -26,7 +26,7 @@ pub(crate) async fn for_ever(
                         executor.spawn_session(session::serve(connection, membership.clone()));
                     }
                 }
-                Accepted::Nobody => {}
+                Accepted::NoClient => {}
                 Accepted::Exhausted(error) => {
                     wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
                     exhausted = true;

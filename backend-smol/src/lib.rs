@@ -97,7 +97,7 @@ pub async fn serve(
     };
     let last_call = async {
         Timer::after(service.clock().until(service.last_call())).await;
-        log::warn!("sessions left behind at shutdown");
+        log::warn!("sessions dropped at shutdown");
     };
     future::or(all_gone, last_call).await;
     Ok(())

@@ -73,7 +73,7 @@ impl SessionTask {
                 self.set_timer(membership);
             }
             let news = poll_fn(|cx| match self.poll_news(cx, stopped.as_mut(), stopping) {
-                // Whoever always finds something to do still has to hear the client.
+                // A session that always finds something to do still has to hear its client.
                 Poll::Pending if again => Poll::Ready(false),
                 news => news,
             });
@@ -85,7 +85,7 @@ impl SessionTask {
         }
     }
 
-    /// Registers the data socket that there is now, and lets go of the one before.
+    /// Registers the data socket of now, and lets go of the one before.
     fn watch_data(&mut self) -> io::Result<()> {
         let generation = self.connection.data_socket().map(|data| data.generation);
         if generation == self.data.as_ref().map(|(watched, _)| *watched) {

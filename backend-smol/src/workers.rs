@@ -8,7 +8,7 @@ use smol::channel::{self, Receiver, Sender};
 use smol::stream::Stream;
 use wharf_host::{Done, Job, Workers};
 
-/// Where workers leave what they have done.
+/// The outcomes of jobs that the worker pool has done for a session.
 pub(crate) struct CompletionQueue {
     sender: Sender<Done>,
     receiver: Pin<Box<Receiver<Done>>>,
@@ -37,7 +37,7 @@ impl CompletionQueue {
 }
 
 impl Drop for CompletionQueue {
-    /// What has come meanwhile may be a file: to let go of that may block.
+    /// An outcome that came meanwhile may hold a file: to close it may block.
     fn drop(&mut self) {
         self.receiver.close();
         while let Ok(done) = self.receiver.try_recv() {

@@ -40,7 +40,7 @@ pub(crate) fn until_stopped(
                         start(connection, service, stop, live, workers);
                     }
                 }
-                Accepted::Nobody => {}
+                Accepted::NoClient => {}
                 Accepted::Exhausted(error) => {
                     wharf_host::log_limited!(Warn, "cannot accept clients for now: {error}");
                     exhausted = true;

@@ -50,7 +50,7 @@ impl Live {
         while *count > 0 {
             let left = service.clock().until(last_call);
             if left.is_zero() {
-                log::warn!("{} sessions left behind at shutdown", *count);
+                log::warn!("{} sessions dropped at shutdown", *count);
                 return;
             }
             let waited = self.changed.wait_timeout(count, left);

@@ -31,7 +31,7 @@ pub(crate) fn serve(
             return;
         }
         let came = desk.collect(&mut connection, turn == Turn::Wait);
-        // Whoever always finds something to do still has to hear the client.
+        // A session that always finds something to do still has to hear its client.
         let patience = if came || turn == Turn::Again {
             Some(Duration::ZERO)
         } else {

@@ -53,7 +53,7 @@ impl CompletionQueue {
         self.workers.submit(job, move |done| shared.put(done));
     }
 
-    /// Hands the connection what has come back, after a moment where nothing has; tells whether
+    /// Hands the connection what has come back, after a moment where nothing has; returns `true` if
     /// anything had.
     pub(crate) fn collect(&mut self, connection: &mut Connection, patient: bool) -> bool {
         if self.out == 0 {
@@ -113,7 +113,7 @@ impl CompletionQueue {
 }
 
 impl Drop for CompletionQueue {
-    /// What has come meanwhile may be a file: to let go of that may block.
+    /// An outcome that came meanwhile may hold a file: to close it may block.
     fn drop(&mut self) {
         let done = std::mem::take(&mut self.shared.lock().done);
         for job in done.into_iter().filter_map(Done::discard) {

@@ -65,6 +65,7 @@ pub mod testing;
 mod time;
 mod timestamp;
 mod tls;
+mod words;
 
 pub use action::{Action, Filter, LoginMethod, Mode, Password, Plan};
 pub use config::{Admission, Endpoint, OnHangup, SessionConfig, SiteCommand};
@@ -87,6 +88,7 @@ pub use storage::{
 };
 pub use time::{Civil, Instant, Now, WallTime};
 pub use tls::{Resumption, TlsPolicy, TlsRequired, UploadEnd};
+pub use words::UnknownWord;
 
 /// The README, so that its code is compiled.
 #[cfg(doctest)]

@@ -158,7 +158,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets anybody in, as `anonymous` or `ftp`, with any password.
+    /// Lets all clients in that log in as `anonymous` or `ftp`, with any password.
     pub fn anonymous(mut self, permissions: Permissions) -> Self {
         self.anonymous = Some(permissions);
         self
@@ -337,8 +337,8 @@ impl ServerBuilder {
     }
 
     /// Sets how many calls may be stuck at once; 1024 when unset. Each keeps a thread. A client
-    /// address may leave a quarter of them and a tree half of them: who has to do with more is
-    /// answered 450, and all others are served.
+    /// address may leave a quarter of them and a tree half of them: what goes beyond is answered 450,
+    /// and all other clients are served.
     pub fn stuck_calls(mut self, most: usize) -> Self {
         self.service.stuck_calls = most;
         self

@@ -51,7 +51,7 @@ pub enum Accepted {
     /// A client.
     Client(Arrival),
     /// No client waits.
-    Nobody,
+    NoClient,
     /// The system is short of file descriptors or memory: try again a little later, and not before.
     Exhausted(io::Error),
 }
@@ -141,7 +141,7 @@ impl Connected {
         let _ = (&self.reader).read(&mut [0]);
         match self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
             Some(arrival) => Accepted::Client(arrival),
-            None => Accepted::Nobody,
+            None => Accepted::NoClient,
         }
     }
 }
@@ -205,13 +205,13 @@ pub(crate) fn accept(listener: &Socket) -> Accepted {
             Err(error) => error,
         };
         match error.kind() {
-            io::ErrorKind::WouldBlock => return Accepted::Nobody,
+            io::ErrorKind::WouldBlock => return Accepted::NoClient,
             _ if is_exhaustion(&error) => return Accepted::Exhausted(error),
             // Whatever went wrong concerns that one connection (accept(2), "Error handling").
             _ => log::debug!("a connection went away before it was accepted: {error}"),
         }
         if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) {
-            return Accepted::Nobody;
+            return Accepted::NoClient;
         }
     }
 }
@@ -242,7 +242,7 @@ mod tests {
             let Accepted::Client(arrival) = listener.accept() else { panic!("{peer}") };
             assert_eq!(arrival.peer(), peer);
         }
-        assert!(matches!(listener.accept(), Accepted::Nobody));
+        assert!(matches!(listener.accept(), Accepted::NoClient));
         drop(client);
     }
 

@@ -314,10 +314,10 @@ impl DataChannel {
                         session.handle(Event::DataArrived { id: *id, peer: peer.ip() }, now);
                         true
                     }
-                    Accepted::Nobody if port.is_given_away() => {
+                    Accepted::NoClient if port.is_given_away() => {
                         self.lose_port(PortLoss::GivenAway, session, jobs, now)
                     }
-                    Accepted::Nobody => {
+                    Accepted::NoClient => {
                         *readable = false;
                         false
                     }
