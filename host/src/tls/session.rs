@@ -88,8 +88,8 @@ pub(super) enum Role {
     Control,
     /// It may resume, and only then hands out sessions in turn.
     ///
-    /// Were a full handshake given a session here, a stranger that reached the port of a data connection
-    /// first could come back with it, and be taken for the client.
+    /// Were a full handshake given a session here, a stranger that reached the port of a data
+    /// connection first could come back with it, and be taken for the client.
     Data,
 }
 

@@ -1,7 +1,8 @@
 //! The pumps: what moves file bytes between a file and the data connection.
 //!
-//! A pump goes step by step. A step moves what can move without blocking, or hands out a [`PumpJob`](super::step::PumpJob)
-//! when the file is to be read or written; it holds one bounded buffer.
+//! A pump goes step by step. A step moves what can move without blocking, or hands out a
+//! [`PumpJob`](super::step::PumpJob) when the file is to be read or written; it holds one bounded
+//! buffer.
 
 #[cfg(all(test, feature = "mode-z"))]
 mod tests;

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use wharf_core::Instant;
 
-/// The burst: how much time's worth of bytes may move at once: short enough to be even, and to show progress.
+/// The burst: how much time's worth of bytes may move at once. Short enough to be even, and to show
+/// progress.
 const BURST: Duration = Duration::from_millis(250);
 
 /// How long it waits without looking at the clock again.

@@ -133,8 +133,8 @@ fn await_end(wire: &mut Wire, socket: &Socket) -> PumpStep {
         Flow::Moved(_) => PumpStep::Moved(0),
         Flow::Blocked => PumpStep::Blocked,
         Flow::Ended => PumpStep::Ended(TransferEnd::Complete),
-        // After our close_notify nothing can be cut off. A client that closes without reading it, having
-        // counted the bytes, resets the connection.
+        // After our close_notify nothing can be cut off. A client that has counted the bytes may close
+        // without reading it, which resets the connection.
         Flow::Broken(_) if wire.tls().is_some() => PumpStep::Ended(TransferEnd::Complete),
         Flow::Broken(error) => {
             log::debug!("data connection lost: {error}");
