@@ -107,6 +107,7 @@ pub struct Endpoint {
 
 /// Whether there is room for another session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Admission {
     /// There is.
     Welcome,
@@ -130,7 +131,7 @@ impl Endpoint {
         Self { implicit_tls: true, ..self }
     }
 
-    /// Tells whether the connection begins with a TLS handshake.
+    /// Returns `true` if the connection begins with a TLS handshake.
     pub fn implicit_tls(&self) -> bool {
         self.implicit_tls
     }
@@ -145,7 +146,7 @@ impl Endpoint {
         self.peer
     }
 
-    /// Tells whether there is room.
+    /// Returns whether there is room.
     pub fn admission(&self) -> Admission {
         self.admission
     }

@@ -17,7 +17,8 @@
 //! assert_eq!(session.transmit(), b"220 wharf FTP server ready.\r\n");
 //! session.transmitted(session.transmit().len(), Now::default());
 //!
-//! session.receive(b"USER anna\r\nPASS secret\r\n", Now::default());
+//! let lines = b"USER anna\r\nPASS secret\r\n";
+//! assert_eq!(session.receive(lines, Now::default()), lines.len());
 //! assert_eq!(session.transmit(), b"331 Password required.\r\n");
 //! assert!(matches!(session.poll(), Some(Action::Authenticate { .. })));
 //! ```

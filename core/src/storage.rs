@@ -136,7 +136,7 @@ pub enum WriteMode {
         /// Write beside the old file, then put it in its place in one step.
         atomic: bool,
     },
-    /// In place, from this offset in bytes on; what lies behind stays. The file must exist and
+    /// In place, from this offset in bytes on; what follows stays. The file must exist and
     /// reach that far, else [`StorageError::BadOffset`]; from 0 on it is created when missing.
     ResumeAt(u64),
     /// At the end, wherever that is.
@@ -175,6 +175,8 @@ pub enum Disposition {
 }
 
 /// A file operation that Session wants done. Paths are absolute within the session's tree.
+///
+/// Not `#[non_exhaustive]`, on purpose: each request needs its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageRequest {
     /// Tell what is there, a symbolic link followed. Answer: [`StorageAnswer::Metadata`].
@@ -260,6 +262,7 @@ pub enum StorageRequest {
 
 /// The good outcome of a [`StorageRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StorageAnswer {
     /// It is done.
     Done,

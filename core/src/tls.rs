@@ -2,6 +2,7 @@
 
 /// What a client has to protect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TlsRequired {
     /// Nothing.
     #[default]
@@ -40,6 +41,7 @@ impl TlsRequired {
 /// Whether a data connection has to resume the TLS session of its control connection, which proves
 /// that it is the same client's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resumption {
     /// It need not, and cannot.
     Off,
@@ -52,6 +54,7 @@ pub enum Resumption {
 
 /// How an upload within TLS may end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UploadEnd {
     /// With close_notify: without it, a file that was cut off looks like a whole one.
     #[default]

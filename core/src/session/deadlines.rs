@@ -27,11 +27,12 @@ enum Deadline {
     /// The storage, the accounts or the embedding program do not answer.
     Answer,
     /// The last reply has not left.
-    Farewell,
+    LastReply,
 }
 
 impl Session {
     /// Returns when [`Event::Timeout`](crate::Event::Timeout) is due; `None` when nothing is.
+    #[must_use = "without the timeout nothing ends that takes too long"]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.next_deadline().map(|(at, _)| at)
     }
@@ -70,7 +71,7 @@ impl Session {
                 shutdown.or_else(|| self.answer_deadline().map(|at| (at, Deadline::Answer)))
             }
             Work::Waiting { .. } => self.answer_deadline().map(|at| (at, Deadline::Answer)),
-            Work::Ending { until } => Some((*until, Deadline::Farewell)),
+            Work::Ending { until } => Some((*until, Deadline::LastReply)),
             Work::Securing { .. } => Some((self.login_deadline, Deadline::Handshake)),
             Work::Clearing { .. } => {
                 Some((self.active + self.config.idle_timeout, Deadline::Handshake))
@@ -102,7 +103,7 @@ impl Session {
             Deadline::Unused => self.data_unused(),
             Deadline::Shutdown => self.break_off(StopReason::Shutdown),
             Deadline::Answer => self.unanswered(now),
-            Deadline::Farewell => self.replies.shut(),
+            Deadline::LastReply => self.replies.shut(),
         }
     }
 }
