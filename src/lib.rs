@@ -57,6 +57,16 @@ pub use wharf_host::{Directory, Durability};
 ///
 /// [`storage`](testing::storage) and [`storage_contract!`](testing::storage_contract) are for a
 /// storage; the rest plays the client and the driver of a [`Session`](proto::Session).
+///
+/// ```
+/// use wharf::{Memory, testing};
+///
+/// let files = Memory::new().with_directory("/in");
+/// let mut client = testing::storage::client(files.clone());
+/// assert_eq!(client.upload("STOR in/report.txt", "16 m"), 226);
+/// assert_eq!(client.send("CWD out"), 550);
+/// assert_eq!(files.list("/in").unwrap(), ["report.txt"]);
+/// ```
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use wharf_host::proto::testing::*;

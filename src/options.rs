@@ -189,7 +189,7 @@ pub(crate) struct Options {
     /// What becomes of an upload whose client closes the control connection without QUIT: keep (an
     /// old file stays, where there is none what came is kept) or publish (it is whole), for devices
     /// that never say QUIT
-    #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = on_hangup)]
+    #[arg(long, value_name = "WHAT", default_value_t)]
     pub(crate) on_hangup: OnHangup,
 
     /// What a stored file survives once it is acknowledged: full: a power cut; none: the end of
@@ -271,14 +271,6 @@ fn public_address(text: &str) -> Result<Ipv4Addr, String> {
         !(address.is_unspecified() || address.is_multicast() || address.is_broadcast())
     });
     address.ok_or_else(|| "an IPv4 address is wanted that clients can connect to".to_string())
-}
-
-fn on_hangup(text: &str) -> Result<OnHangup, String> {
-    match text {
-        "keep" => Ok(OnHangup::Keep),
-        "publish" => Ok(OnHangup::Publish),
-        _ => Err("keep or publish is wanted".to_string()),
-    }
 }
 
 fn positive(text: &str) -> Result<u32, String> {

@@ -32,17 +32,17 @@ pub(crate) struct TlsOptions {
     pub(crate) implicit_tls: Vec<SocketAddr>,
 
     /// What clients have to protect: none, login, data (files and listings), or all
-    #[arg(long, value_name = "WHAT", value_parser = required, default_value = "none")]
+    #[arg(long, value_name = "WHAT", default_value_t)]
     pub(crate) tls_required: TlsRequired,
 
     /// Whether data connections resume the TLS session of their control connection: off, prefer, or
     /// require, which keeps others from taking them over but some clients out
-    #[arg(long, value_name = "HOW", value_parser = resumption, default_value = "prefer")]
+    #[arg(long, value_name = "HOW", default_value_t)]
     pub(crate) tls_resumption: Resumption,
 
     /// Whether an upload within TLS may end without close_notify: strict takes it for cut off, lenient
     /// for whole, as clients need that never send it. Accounts may differ
-    #[arg(long, value_name = "HOW", value_parser = upload_end, default_value = "strict")]
+    #[arg(long, value_name = "HOW", default_value_t)]
     pub(crate) tls_upload_end: UploadEnd,
 
     /// Ask clients for certificates that these authorities (PEM) have signed; the accounts file
@@ -145,31 +145,4 @@ impl TlsOptions {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         Certificate::self_signed(&names).map_err(|error| format!("--tls-self-signed: {error}"))
     }
-}
-
-fn required(text: &str) -> Result<TlsRequired, String> {
-    Ok(match text {
-        "none" => TlsRequired::None,
-        "login" => TlsRequired::Login,
-        "data" => TlsRequired::Data,
-        "all" => TlsRequired::All,
-        _ => return Err("none, login, data or all is wanted".into()),
-    })
-}
-
-fn upload_end(text: &str) -> Result<UploadEnd, String> {
-    Ok(match text {
-        "strict" => UploadEnd::Strict,
-        "lenient" => UploadEnd::Lenient,
-        _ => return Err("strict or lenient is wanted".into()),
-    })
-}
-
-fn resumption(text: &str) -> Result<Resumption, String> {
-    Ok(match text {
-        "off" => Resumption::Off,
-        "prefer" => Resumption::Prefer,
-        "require" => Resumption::Require,
-        _ => return Err("off, prefer or require is wanted".into()),
-    })
 }

@@ -200,8 +200,8 @@ fn what_it_prints_holds_nothing_up_either() {
     drop((reader, other_reader));
 }
 
-/// A program that starts it in the background may close them: the next file or socket must not get their
-/// numbers, and with them what the program says.
+/// A program that starts it in the background may close them: the next file or socket must not get
+/// their numbers, and with them the output.
 #[test]
 #[cfg(target_os = "linux")]
 fn closed_standard_streams_are_no_sockets() {

@@ -12,6 +12,10 @@ use crate::path::VirtualPath;
 use crate::storage::StorageRequest;
 
 /// Something the driver must do, in the order in which it is given.
+///
+/// Not `#[non_exhaustive]`, on purpose, and no more is [`Plan`]: a driver that passes over an action
+/// hangs, so the compiler is to name a new one.
+#[must_use = "an action that is not carried out leaves the session waiting for ever"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Begin TLS on the control connection, as its server; answer with

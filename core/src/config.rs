@@ -107,6 +107,7 @@ pub struct Endpoint {
 
 /// Whether there is room for another session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Admission {
     /// There is.
     Welcome,

@@ -20,6 +20,7 @@ pub struct RequestId(pub u64);
 
 /// Something that happened outside the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// The instant that [`poll_timeout`](crate::Session::poll_timeout) named has come.
     Timeout,
@@ -164,6 +165,7 @@ pub enum Event {
 
 /// Why a passive port is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PortLoss {
     /// The system failed.
     Failed,
@@ -196,6 +198,7 @@ pub struct Rates {
 /// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[non_exhaustive]
 pub enum Denial {
     /// Unknown user or wrong password: nobody outside learns which.
     Refused,
@@ -225,6 +228,7 @@ impl Error for Denial {}
 
 /// What the TLS handshake of a data connection says about who is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DataProof {
     /// It resumed the TLS session of this session's control connection: the same client.
     Resumed,
@@ -256,6 +260,7 @@ impl SiteReply {
 
 /// How a transfer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransferEnd {
     /// All bytes moved, and the data connection was closed in order.
     Complete,
@@ -280,6 +285,7 @@ pub enum TransferEnd {
 
 /// What the computing of a digest came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DigestEnd {
     /// The digest, its bytes in the order in which they are written.
     Complete(Vec<u8>),

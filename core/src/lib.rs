@@ -17,7 +17,8 @@
 //! assert_eq!(session.transmit(), b"220 wharf FTP server ready.\r\n");
 //! session.transmitted(session.transmit().len(), Now::default());
 //!
-//! session.receive(b"USER anna\r\nPASS secret\r\n", Now::default());
+//! let lines = b"USER anna\r\nPASS secret\r\n";
+//! assert_eq!(session.receive(lines, Now::default()), lines.len());
 //! assert_eq!(session.transmit(), b"331 Password required.\r\n");
 //! assert!(matches!(session.poll(), Some(Action::Authenticate { .. })));
 //! ```
@@ -64,6 +65,7 @@ pub mod testing;
 mod time;
 mod timestamp;
 mod tls;
+mod words;
 
 pub use action::{Action, Filter, LoginMethod, Mode, Password, Plan};
 pub use config::{Admission, Endpoint, OnHangup, SessionConfig, SiteCommand};
@@ -86,6 +88,7 @@ pub use storage::{
 };
 pub use time::{Civil, Instant, Now, WallTime};
 pub use tls::{Resumption, TlsPolicy, TlsRequired, UploadEnd};
+pub use words::UnknownWord;
 
 /// The README, so that its code is compiled.
 #[cfg(doctest)]

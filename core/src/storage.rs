@@ -175,6 +175,8 @@ pub enum Disposition {
 }
 
 /// A file operation that Session wants done. Paths are absolute within the session's tree.
+///
+/// Not `#[non_exhaustive]`, on purpose: each request needs its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageRequest {
     /// Tell what is there, a symbolic link followed. Answer: [`StorageAnswer::Metadata`].
@@ -260,6 +262,7 @@ pub enum StorageRequest {
 
 /// The good outcome of a [`StorageRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StorageAnswer {
     /// It is done.
     Done,
@@ -286,6 +289,7 @@ pub struct Opened {
 
 /// The bad outcome of a [`StorageRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[non_exhaustive]
 pub enum StorageError {
     /// There is nothing under that name, or a directory on the way is missing.

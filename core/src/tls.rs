@@ -1,12 +1,13 @@
 //! What a session asks of TLS (RFC 4217).
 
-/// What of a session has to be protected.
+/// What a client has to protect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TlsRequired {
     /// Nothing.
     #[default]
     None,
-    /// The control connection, for whoever logs in.
+    /// The control connection, before it logs in.
     Login,
     /// The data connections.
     Data,
@@ -15,12 +16,12 @@ pub enum TlsRequired {
 }
 
 impl TlsRequired {
-    /// Tells whether a login needs a protected control connection.
+    /// Returns `true` if a login needs a protected control connection.
     pub fn login(self) -> bool {
         matches!(self, Self::Login | Self::All)
     }
 
-    /// Tells whether files and listings need a protected data connection.
+    /// Returns `true` if files and listings need a protected data connection.
     pub fn data(self) -> bool {
         matches!(self, Self::Data | Self::All)
     }
@@ -40,6 +41,7 @@ impl TlsRequired {
 /// Whether a data connection has to resume the TLS session of its control connection, which proves
 /// that it is the same client's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resumption {
     /// It need not, and cannot.
     Off,
@@ -52,19 +54,20 @@ pub enum Resumption {
 
 /// How an upload within TLS may end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UploadEnd {
-    /// With close_notify: without it, nothing tells a whole file from one that was cut off.
+    /// With close_notify: without it, a file that was cut off looks like a whole one.
     #[default]
     Strict,
     /// Also with the mere end of the connection (FIN, not RST), for clients that never send
-    /// close_notify. Anybody in the network can cut an upload short unseen.
+    /// close_notify. An attacker in the network can cut an upload short unseen.
     Lenient,
 }
 
 /// What a server that has a certificate asks of its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TlsPolicy {
-    /// What everybody has to protect; an account may ask for more.
+    /// What all clients have to protect; an account may ask for more.
     pub required: TlsRequired,
     /// Whether data connections resume.
     pub resumption: Resumption,

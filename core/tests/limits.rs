@@ -78,13 +78,13 @@ fn commands_behind_a_slow_one_wait_up_to_a_limit() {
 fn nothing_behind_auth_is_consumed_before_its_answer() {
     let smuggled = b"AUTH TLS\r\nUSER root\r\n\x16\x03\x01";
     let mut session = bare_session();
-    session.receive(b"USER joe\r\nPASS secret\r\n", Now::default());
+    let _ = session.receive(b"USER joe\r\nPASS secret\r\n", Now::default());
     assert_eq!(session.receive(smuggled, Now::default()), 10);
     assert!(!session.wants_read());
     assert_eq!(session.receive(&smuggled[10..], Now::default()), 0);
     // Also when the line comes in pieces, in any case, and not first.
     let mut session = bare_session();
-    session.receive(b"USER joe\r\nPASS secret\r\n", Now::default());
+    let _ = session.receive(b"USER joe\r\nPASS secret\r\n", Now::default());
     assert_eq!(session.receive(b"NOOP\r\nauth", Now::default()), 10);
     assert_eq!(session.receive(b" SSL\nNOOP\r\n", Now::default()), 5);
     assert!(!session.wants_read());
@@ -274,9 +274,9 @@ fn more_sent_than_there_was() {
 fn time_that_runs_backwards_or_to_its_end() {
     let mut session = bare_session();
     let end = Now { instant: Instant::from_epoch(Duration::MAX), ..Now::default() };
-    session.receive(b"NOOP\r\n", later(1000));
-    session.receive(b"NOOP\r\n", later(1));
-    session.receive(b"NOOP\r\nUSER a\r\nPASS b\r\n", end);
+    let _ = session.receive(b"NOOP\r\n", later(1000));
+    let _ = session.receive(b"NOOP\r\n", later(1));
+    let _ = session.receive(b"NOOP\r\nUSER a\r\nPASS b\r\n", end);
     let refused = Err(wharf_core::Denial::Refused);
     session.handle(Event::Authenticated { id: RequestId(1), outcome: refused }, end);
     session.handle(Event::Timeout, end);
@@ -287,7 +287,7 @@ fn time_that_runs_backwards_or_to_its_end() {
 fn no_password_shows_in_debug_output() {
     let mut session = bare_session();
     let mut feed = |bytes: &[u8]| {
-        session.receive(bytes, Now::default());
+        let _ = session.receive(bytes, Now::default());
         let shown = format!("{session:?}");
         let as_numbers = format!("{:?}", b"secret");
         assert!(!shown.contains("secret"), "{shown}");

@@ -1,4 +1,5 @@
-//! Graceful shutdown: no new client is served, idle sessions end, transfers may finish up to the grace.
+//! Graceful shutdown: no new client is served, idle sessions end, transfers may
+//! finish up to the grace.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

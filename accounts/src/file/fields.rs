@@ -1,6 +1,8 @@
 //! What the fields of an accounts file may hold. Each error says what would be right.
 
-use wharf_core::{LONGEST_PATH, Permissions, TlsRequired, UploadEnd, VirtualPath};
+use std::str::FromStr;
+
+use wharf_core::{LONGEST_PATH, Permissions, UnknownWord, VirtualPath};
 
 /// Reads permissions: the words `read` and `write`, or letters.
 pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
@@ -19,24 +21,9 @@ pub(super) fn permissions(text: &str) -> Result<Permissions, String> {
     }
 }
 
-/// Reads what has to be protected.
-pub(super) fn tls(text: &str) -> Result<TlsRequired, String> {
-    match text {
-        "none" => Ok(TlsRequired::None),
-        "login" => Ok(TlsRequired::Login),
-        "data" => Ok(TlsRequired::Data),
-        "all" => Ok(TlsRequired::All),
-        _ => Err(format!("{text:?}: \"none\", \"login\", \"data\" or \"all\" is wanted")),
-    }
-}
-
-/// Reads how uploads within TLS may end.
-pub(super) fn upload_end(text: &str) -> Result<UploadEnd, String> {
-    match text {
-        "strict" => Ok(UploadEnd::Strict),
-        "lenient" => Ok(UploadEnd::Lenient),
-        _ => Err(format!("{text:?}: \"strict\" or \"lenient\" is wanted")),
-    }
+/// Reads a setting that is one word.
+pub(super) fn word<T: FromStr<Err = UnknownWord>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{text:?}: {error:#}"))
 }
 
 /// Reads the name of a folder as clients see it; the root has none of its own.

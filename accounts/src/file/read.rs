@@ -229,10 +229,10 @@ impl Reader<'_> {
         let permissions = self.field(owner, "permissions", permissions, fields::permissions);
         let rights = Rights::everywhere(permissions.unwrap_or(Permissions::READ_ONLY));
         let rights = self.folders(owner, rights, given.folders);
-        let tls = self.field(owner, "tls", given.tls.as_ref(), fields::tls);
+        let tls = self.field(owner, "tls", given.tls.as_ref(), fields::word);
         let tls = tls.unwrap_or(TlsRequired::None);
         let upload_end = given.tls_upload_end.as_ref();
-        let upload_end = self.field(owner, "tls_upload_end", upload_end, fields::upload_end);
+        let upload_end = self.field(owner, "tls_upload_end", upload_end, fields::word);
         let limits = given.limits;
         let most_sessions = self.limit(owner, "limits.sessions", limits.sessions);
         let rates = Rates {

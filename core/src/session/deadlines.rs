@@ -32,6 +32,7 @@ enum Deadline {
 
 impl Session {
     /// Returns when [`Event::Timeout`](crate::Event::Timeout) is due; `None` when nothing is.
+    #[must_use = "without the timeout nothing ends that takes too long"]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.next_deadline().map(|(at, _)| at)
     }

@@ -3,8 +3,9 @@
 //! | file | decides |
 //! |---|---|
 //! | `state` | nothing: it is what the others decide about |
-//! | `inbox` | which command lines wait, and when the client has to |
-//! | `dispatch` | which line is executed when, and by whom |
+//! | `inbox` | which commands wait, and when the client has to |
+//! | `dispatch` | which command is executed when, and which are refused before |
+//! | `events` | which event goes to what waits for it |
 //! | `security` | TLS: AUTH, PBSZ, PROT, CCC |
 //! | `access` | who may come in: HOST, USER, PASS, ACCT, REIN, QUIT |
 //! | `parameters` | TYPE, STRU, MODE, REST, RANG, ALLO, OPTS, LANG |
@@ -28,6 +29,7 @@ mod data;
 mod deadlines;
 mod digest;
 mod dispatch;
+mod events;
 mod failure;
 mod files;
 mod identity;
@@ -44,7 +46,6 @@ pub mod states;
 mod stop;
 mod transfer;
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -88,11 +89,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// What came of a storage request.
 type StorageOutcome = Result<StorageAnswer, StorageError>;
 
-/// One FTP session, as a pure state machine.
-///
-/// Bytes and events go in by [`receive`](Self::receive) and [`handle`](Self::handle). After each
-/// call, drain what comes out: reply bytes by [`transmit`](Self::transmit), and actions by
-/// [`poll`](Self::poll), until there are none. Same inputs, same outputs, byte for byte.
+#[doc = include_str!("contract.md")]
 #[derive(Debug)]
 pub struct Session {
     config: Arc<SessionConfig>,
@@ -189,6 +186,7 @@ impl Session {
     ///
     /// When that is fewer than given, keep the rest, stop reading, and offer it again once
     /// [`wants_read`](Self::wants_read) is true.
+    #[must_use = "what was not consumed has to be offered again"]
     pub fn receive(&mut self, control: &[u8], now: Now) -> usize {
         self.journal.set_time(now.instant);
         if let Input::Lost(_) = self.input {
@@ -225,65 +223,13 @@ impl Session {
         self.advance(now);
     }
 
-    /// Gives an event to what waits for it.
-    fn take(&mut self, event: Event, now: Now) -> Result<(), NotAwaited> {
-        match event {
-            Event::Timeout => self.check_deadlines(now),
-            Event::ControlEnding => self.control_ending(now),
-            Event::ControlClosed => self.control_closed(now),
-            Event::ControlLost => self.control_lost(now),
-            Event::Evicted => self.evicted(now),
-            Event::Shutdown { deadline } => {
-                self.shutdown.get_or_insert(deadline);
-            }
-            Event::TlsStarted { certificate } => self.tls_started(certificate, now),
-            Event::DataProtected { id, proof } => return self.data_protected(id, proof, now),
-            Event::Authenticated { id, outcome } => return self.authenticated(id, outcome, now),
-            Event::Storage { id, outcome } => return self.stored(id, outcome, now),
-            Event::Site { id, reply } => return self.site_answered(id, &reply),
-            Event::Listening { id, port } => return self.listening(id, port, now),
-            Event::DataArrived { id, peer } => return self.data_arrived(id, peer, now),
-            Event::DataReadable { id } => return self.data_readable(id),
-            Event::PortLost { id, why } => return self.port_lost(id, why),
-            Event::Connected { id, established } => return self.connected(id, established, now),
-            Event::Progress { id, bytes } => return self.transfer_progressed(id, bytes, now),
-            Event::Sent { id } => return self.transfer_sent(id, now),
-            Event::TransferEnded { id, bytes, end } => return self.transfer_ended(id, bytes, end),
-            Event::ControlChecked { id } => return self.control_checked(id),
-            Event::DigestProgress { id, bytes } => return self.digest_progressed(id, bytes, now),
-            Event::DigestEnded { id, end } => return self.digest_ended(id, end),
-        }
-        Ok(())
-    }
-
-    /// The storage has answered the request `id`: of a command, a transfer or a digest.
-    fn stored(
-        &mut self,
-        id: RequestId,
-        outcome: StorageOutcome,
-        now: Now,
-    ) -> Result<(), NotAwaited> {
-        match &self.work {
-            Work::Transferring(transfer) if transfer.awaits_storage() == Some(id) => {
-                self.transfer_storage_answered(id, outcome, now);
-            }
-            Work::Digesting(digesting) if digesting.awaits_storage() == Some(id) => {
-                self.digest_opened(id, outcome);
-            }
-            _ => {
-                let then = self.take_awaiting(id, Awaiting::storage)?;
-                self.storage_answered(then, outcome, id);
-            }
-        }
-        Ok(())
-    }
-
     /// Returns the reply bytes to send.
+    #[must_use = "a client that is not sent its reply waits for ever"]
     pub fn transmit(&self) -> &[u8] {
         self.replies.pending()
     }
 
-    /// Takes note that the first `count` bytes of [`transmit`](Self::transmit) have been sent.
+    /// Drops the first `count` bytes of [`transmit`](Self::transmit), which have been sent.
     pub fn transmitted(&mut self, count: usize, now: Now) {
         self.journal.set_time(now.instant);
         self.replies.sent(count);
@@ -293,6 +239,7 @@ impl Session {
     /// Returns what the driver must do next, or `None` for now.
     ///
     /// [`Action::Close`] is withheld until the last reply has been sent.
+    #[must_use = "an action that is not carried out leaves the session waiting for ever"]
     pub fn poll(&mut self) -> Option<Action> {
         if let Some(action) = self.actions.pop_front() {
             return Some(action);
@@ -305,8 +252,9 @@ impl Session {
         None
     }
 
-    /// Tells whether control bytes would be consumed. While it is false, read none: TCP then tells
-    /// the client to wait.
+    /// Returns `true` if control bytes would be consumed. While it is `false`, read none:
+    /// backpressure, TCP makes the client wait.
+    #[must_use = "bytes that are read before they are wanted fill the memory"]
     pub fn wants_read(&self) -> bool {
         match self.input {
             Input::Open | Input::Ending => {}
@@ -356,24 +304,6 @@ impl Session {
         let id = self.next_id();
         self.actions.push_back(Action::Storage { id, request });
         id
-    }
-
-    /// Returns what waits for the answer `id`, if it is of the sort that `pick` takes, and goes
-    /// idle.
-    fn take_awaiting<T>(
-        &mut self,
-        id: RequestId,
-        pick: impl FnOnce(Awaiting) -> Result<T, Box<Awaiting>>,
-    ) -> Result<T, NotAwaited> {
-        let work = match core::mem::replace(&mut self.work, Work::Idle) {
-            Work::Waiting { id: waiting, awaiting } if waiting == id => match pick(awaiting) {
-                Ok(awaited) => return Ok(awaited),
-                Err(awaiting) => Work::Waiting { id, awaiting: *awaiting },
-            },
-            other => other,
-        };
-        self.work = work;
-        Err(NotAwaited(id))
     }
 
     /// Resolves a path name for a command that needs a permission there, or answers why it cannot

@@ -1,5 +1,6 @@
 //! A client whose commands are answered at once.
 
+use core::time::Duration;
 use std::vec::Vec;
 
 use super::harness::Harness;
@@ -56,7 +57,7 @@ impl<A: Answers> ScriptedClient<A> {
     /// delay after a login that fails.
     pub fn new(answers: A) -> Self {
         let settings = SessionConfig::default();
-        let login_delay = core::time::Duration::ZERO;
+        let login_delay = Duration::ZERO;
         Self::with_config(
             SessionConfig { login_delay, digests: false, mode_z: false, ..settings },
             answers,
@@ -131,6 +132,9 @@ impl<A: Answers> ScriptedClient<A> {
             if let Some(id) = self.harness.listening() {
                 let peer = core::net::Ipv4Addr::new(10, 0, 0, 1).into();
                 self.harness.handle(Event::DataArrived { id, peer });
+            } else if self.harness.time_left() == Some(Duration::ZERO) {
+                // What waits for no time at all, such as a delay that is switched off.
+                self.harness.pass(Duration::ZERO);
             } else if actions.is_empty() {
                 break;
             }

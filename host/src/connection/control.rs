@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use socket2::Socket;
-use wharf_core::{Event, Now, Session};
+use wharf_accounts::ClientCertificate;
+use wharf_core::{Event, Session};
 
-use crate::server::admission::{Eviction, Permit};
+use super::context::Context;
+use crate::server::admission::Eviction;
 use crate::tls::{ServerConnection, client_certificate};
 use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
-use wharf_accounts::ClientCertificate;
 
 /// How much is read at once; commands are short.
 const READ: usize = 4096;
@@ -18,7 +19,7 @@ const READ: usize = 4096;
 /// How many portions are read in one go, from a client that sends without end.
 const PORTIONS_AT_ONCE: usize = 64;
 
-/// How much a client may send behind its session's end.
+/// How much a client may send after its session's end.
 const MOST_DRAINED: usize = 256 * 1024;
 
 /// The control connection, and what was read from it too early.
@@ -27,27 +28,27 @@ pub(super) struct Control {
     /// For the log.
     peer: IpAddr,
     wire: Wire,
-    /// TLS has begun, but its handshake is not done.
-    handshaking: bool,
+    state: State,
     /// What the client has shown in the handshake; CCC leaves it.
     certificate: Option<ClientCertificate>,
     /// What Session did not consume yet.
     unread: Vec<u8>,
-    input: Input,
-    /// Replies cannot be sent any more. What the client sent before is still worth reading: be it
-    /// only QUIT.
-    mute: bool,
     drained: usize,
 }
 
-/// How far reading has come.
+/// Which ways are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Input {
-    /// More may come.
+enum State {
+    /// Both.
     Open,
-    /// The client has sent its end.
-    Ended,
-    /// Nothing more is to be had. `refused`: because of what the client did to TLS.
+    /// Both, and a TLS handshake goes on: neither commands nor replies move.
+    Handshaking,
+    /// The client has closed its side (half-close); it may still read.
+    HalfClosed,
+    /// Replies cannot be sent any more. What the client sent before is still worth reading: be it
+    /// only QUIT.
+    Mute,
+    /// Neither. `refused`: because of what the client did to TLS.
     Lost { refused: bool },
 }
 
@@ -68,11 +69,9 @@ impl Control {
             socket: Arc::new(socket),
             peer,
             wire: Wire::new(),
-            handshaking: false,
+            state: State::Open,
             certificate: None,
             unread: Vec::new(),
-            input: Input::Open,
-            mute: false,
             drained: 0,
         }
     }
@@ -87,34 +86,44 @@ impl Control {
 
     /// Returns `true` if the client has closed its side in order; it may still read.
     pub(super) fn has_ended(&self) -> bool {
-        self.input == Input::Ended
+        self.state == State::HalfClosed
     }
 
-    /// Returns `true` if the client has no use for a goodbye. One that broke TLS has been told so by
-    /// an alert, and has a while to read it.
+    /// Returns `true` if there is no point in a lingering close. A client that broke TLS has been
+    /// told so by an alert, and has a while to read it.
     pub(super) fn is_broken(&self) -> bool {
-        self.mute || self.input == Input::Lost { refused: false }
+        matches!(self.state, State::Mute | State::Lost { refused: false })
+    }
+
+    /// Returns `true` if the client sends no more: it has closed its side, or the connection is lost.
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self.state, State::Open | State::Handshaking)
+    }
+
+    /// Returns `true` if a loss of the connection would not show by reading: commands are left unread
+    /// while Session has enough, or the client has sent its end.
+    pub(super) fn is_blind(&self, session: &Session) -> bool {
+        !matches!(self.state, State::Lost { .. }) && !session.wants_read()
     }
 
     /// What has to happen on the socket before anything can go on.
     pub(super) fn interest(&self, session: &Session) -> Readiness {
-        let reads = session.wants_read() && !self.handshaking;
         self.wire.not_ready(Readiness {
-            readable: self.input == Input::Open && reads,
-            writable: !self.mute && !session.transmit().is_empty(),
+            readable: matches!(self.state, State::Open | State::Mute) && session.wants_read(),
+            writable: !self.is_broken() && !session.transmit().is_empty(),
         })
     }
 
-    /// Hands Session what the client has sent, once; tells whether anything came.
-    pub(super) fn receive(&mut self, session: &mut Session, permit: &Permit, now: Now) -> bool {
-        if self.handshaking {
-            return self.handshake(session, now);
+    /// Hands Session what the client has sent, once; returns `true` if anything came.
+    pub(super) fn receive(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.state == State::Handshaking {
+            return self.handshake(cx);
         }
-        if !session.wants_read() {
+        if !cx.session.wants_read() {
             return false;
         }
         if self.unread.is_empty() {
-            if self.input != Input::Open {
+            if !matches!(self.state, State::Open | State::Mute) {
                 return false;
             }
             let mut buffer = [0; READ];
@@ -122,50 +131,52 @@ impl Control {
                 Flow::Moved(count) => self.unread.extend_from_slice(&buffer[..count]),
                 Flow::Blocked => return false,
                 // An end is one also where TLS has not announced it: nothing depends on what might
-                // have been cut off behind a whole line.
-                Flow::Ended => self.ended(session, permit, now),
+                // have been cut off after a whole line.
+                Flow::Ended => self.ended(cx),
                 Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.ended(session, permit, now);
+                    self.ended(cx);
                 }
-                Flow::Broken(error) => self.lost(&error, session, now),
+                Flow::Broken(error) => self.lost(&error, cx),
             }
         }
-        let consumed = session.receive(&self.unread, now);
+        let consumed = cx.session.receive(&self.unread, cx.now);
         self.unread.drain(..consumed);
         consumed > 0 || self.unread.is_empty()
     }
 
     /// Hands Session all that has come, whatever is known of the socket.
-    pub(super) fn check(&mut self, session: &mut Session, permit: &Permit, now: Now) {
+    pub(super) fn check(&mut self, cx: &mut Context<'_>) {
         self.wire.set_ready(Readiness::READABLE);
-        self.receive_all(session, permit, now);
-        self.look_for_end(session, now);
+        self.receive_all(cx);
+        self.look_for_end(cx);
         // Session may want what it had no room for before: there may be a QUIT.
-        self.receive_all(session, permit, now);
+        self.receive_all(cx);
     }
 
-    fn receive_all(&mut self, session: &mut Session, permit: &Permit, now: Now) {
+    fn receive_all(&mut self, cx: &mut Context<'_>) {
         for _ in 0..PORTIONS_AT_ONCE {
-            if !self.receive(session, permit, now) {
+            if !self.receive(cx) {
                 break;
             }
         }
     }
 
-    fn ended(&mut self, session: &mut Session, permit: &Permit, now: Now) {
-        if self.mute {
-            return self.lost(&io::ErrorKind::BrokenPipe.into(), session, now);
+    fn ended(&mut self, cx: &mut Context<'_>) {
+        if self.state == State::Mute {
+            return self.lost(&io::ErrorKind::BrokenPipe.into(), cx);
         }
-        self.input = Input::Ended;
+        self.state = State::HalfClosed;
         // Where the place is taken away, that is what the end means.
-        let evicted = permit.eviction() != Eviction::No;
-        session.handle(if evicted { Event::Evicted } else { Event::ControlClosed }, now);
+        let evicted = cx.permit.eviction() != Eviction::No;
+        cx.handle(if evicted { Event::Evicted } else { Event::ControlClosed });
     }
 
     /// Begins TLS. What Session has not consumed can only be the client's part of the handshake.
     pub(super) fn start_tls(&mut self, connection: ServerConnection) {
         self.wire.start_tls(connection, std::mem::take(&mut self.unread), READ);
-        self.handshaking = true;
+        if !matches!(self.state, State::Lost { .. }) {
+            self.state = State::Handshaking;
+        }
         self.certificate = None;
     }
 
@@ -174,19 +185,15 @@ impl Control {
         self.wire.end_tls();
     }
 
-    fn handshake(&mut self, session: &mut Session, now: Now) -> bool {
+    fn handshake(&mut self, cx: &mut Context<'_>) -> bool {
         match self.wire.handshake(&self.socket) {
             Progress::Blocked => return false,
             Progress::Done => {
-                self.handshaking = false;
+                self.state = State::Open;
                 self.certificate = self.wire.tls().and_then(client_certificate);
-                let certificate = self.certificate.is_some();
-                session.handle(Event::TlsStarted { certificate }, now);
+                cx.handle(Event::TlsStarted { certificate: self.certificate.is_some() });
             }
-            Progress::Broken(error) => {
-                self.handshaking = false;
-                self.lost(&error, session, now);
-            }
+            Progress::Broken(error) => self.lost(&error, cx),
         }
         true
     }
@@ -196,84 +203,81 @@ impl Control {
         self.certificate.as_ref()
     }
 
-    /// Returns `true` if a loss of the connection would not show by reading: commands are left unread
-    /// while Session has enough, or the client has sent its end.
-    pub(super) fn is_blind(&self, session: &Session) -> bool {
-        !matches!(self.input, Input::Lost { .. }) && !session.wants_read()
-    }
-
     /// Looks without reading whether the connection is lost, or the client has closed its side, and
     /// tells Session of it. The commands that stand before such an end are read in their turn.
-    pub(super) fn look_for_end(&mut self, session: &mut Session, now: Now) {
-        if !self.is_blind(session) {
+    pub(super) fn look_for_end(&mut self, cx: &mut Context<'_>) {
+        if !self.is_blind(cx.session) {
             return;
         }
-        let unread = self.input == Input::Open;
-        match look_for_end(&self.socket) {
-            End::OfAll => {
-                self.mute = true;
-                if !unread {
-                    self.input = Input::Lost { refused: false };
-                }
-                session.handle(Event::ControlLost, now);
+        match (look_for_end(&self.socket), self.state) {
+            (End::OfAll, state) => {
+                self.state = match state {
+                    State::Open | State::Mute => State::Mute,
+                    _ => State::Lost { refused: false },
+                };
+                cx.handle(Event::ControlLost);
                 // What came before may still be read, and shows its own end.
                 self.wire.set_ready(Readiness::READABLE);
             }
-            End::OfInput if unread => session.handle(Event::ControlEnding, now),
-            End::OfInput | End::None => {}
+            (End::OfInput, State::Open | State::Handshaking | State::Mute) => {
+                cx.handle(Event::ControlEnding);
+            }
+            (End::OfInput | End::None, _) => {}
         }
     }
 
-    /// Returns `true` if the client sends no more: it has closed its side, or the connection is lost.
-    pub(super) fn is_over(&self) -> bool {
-        self.mute || self.input != Input::Open
-    }
-
-    /// Sends replies; tells whether any byte went.
-    pub(super) fn transmit(&mut self, session: &mut Session, now: Now) -> bool {
-        if self.mute {
-            let count = session.transmit().len();
-            session.transmitted(count, now);
+    /// Sends replies; returns `true` if any byte went.
+    pub(super) fn transmit(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.is_broken() {
+            let count = cx.session.transmit().len();
+            cx.session.transmitted(count, cx.now);
             return count > 0;
         }
-        let flow = if session.transmit().is_empty() {
+        let flow = if cx.session.transmit().is_empty() {
             match self.wire.flush(&self.socket) {
                 Progress::Done | Progress::Blocked => Flow::Blocked,
                 Progress::Broken(error) => Flow::Broken(error),
             }
         } else {
-            self.wire.write(&self.socket, session.transmit())
+            self.wire.write(&self.socket, cx.session.transmit())
         };
         match flow {
-            Flow::Moved(count) => session.transmitted(count, now),
+            Flow::Moved(count) => cx.session.transmitted(count, cx.now),
             Flow::Blocked => return false,
-            Flow::Ended | Flow::Broken(_) => self.fall_silent(session, now),
+            Flow::Ended | Flow::Broken(_) => self.fall_silent(cx),
         }
         true
     }
 
     /// A reply cannot be sent. What the client sent before is heard first.
-    fn fall_silent(&mut self, session: &mut Session, now: Now) {
-        self.mute = true;
-        match self.input {
-            Input::Open if !self.handshaking => self.wire.set_ready(Readiness::READABLE),
-            Input::Lost { .. } => {}
-            _ => self.lost(&io::ErrorKind::BrokenPipe.into(), session, now),
+    fn fall_silent(&mut self, cx: &mut Context<'_>) {
+        match self.state {
+            State::Open | State::Mute => {
+                self.state = State::Mute;
+                self.wire.set_ready(Readiness::READABLE);
+            }
+            State::Lost { .. } => self.state = State::Lost { refused: false },
+            State::Handshaking | State::HalfClosed => {
+                self.lost(&io::ErrorKind::BrokenPipe.into(), cx);
+            }
         }
     }
 
     /// Nothing can be said or heard any more.
-    fn lost(&mut self, error: &io::Error, session: &mut Session, now: Now) {
-        if self.wire.tls().is_some() && error.kind() == io::ErrorKind::InvalidData {
+    fn lost(&mut self, error: &io::Error, cx: &mut Context<'_>) {
+        let refused = error.kind() == io::ErrorKind::InvalidData;
+        if self.wire.tls().is_some() && refused {
             wharf_storage::log_limited!(Info, "{}: TLS broken: {error}", self.peer);
         }
-        self.input = Input::Lost { refused: error.kind() == io::ErrorKind::InvalidData };
+        // An alert can only be read where something can still be sent.
+        let refused = refused && self.state != State::Mute;
+        self.state = State::Lost { refused };
         self.unread.clear();
-        session.handle(Event::ControlLost, now);
+        cx.handle(Event::ControlLost);
     }
 
-    /// Says that no more replies come, and forgets what the client still sends; tells whether its
-    /// end has come.
+    /// Goes on with the lingering close: says that no more replies come, and discards what the client
+    /// still sends; returns `true` if its end has come.
     pub(super) fn finish(&mut self) -> bool {
         let said = !matches!(self.wire.close(&self.socket), Progress::Blocked);
         while self.drained < MOST_DRAINED {

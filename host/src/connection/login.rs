@@ -5,8 +5,9 @@ use std::sync::Arc;
 use wharf_accounts::{Account, Attempt, Credential};
 use wharf_core::{Denial, Event, LoginMethod, Now, RequestId};
 
+use super::Connection;
+use super::end::Life;
 use super::job::Job;
-use super::{Connection, Life};
 
 impl Connection {
     /// Asks the accounts, where that may block.

@@ -3,11 +3,25 @@
 //! This is what the drivers have in common: it carries out what Session decides. A driver is left
 //! with three things: to wait until a socket is ready, to give [`Job`]s to the workers, and to call
 //! [`Connection::turn`] when something has happened.
+//!
+//! | file | has |
+//! |---|---|
+//! | `mod` | what a driver sees: [`Connection`], and its turn |
+//! | `actions` | what Session wants, carried out |
+//! | `job`, `outcomes` | work that may block, and what comes of it |
+//! | `control`, `data` | the two channels, and what they work with: `context` |
+//! | `login`, `security` | accounts; TLS |
+//! | `end` | the end of the client, of the server and of the session |
+//! | `sockets` | how a driver holds them, and how they are opened |
 
+mod actions;
+mod context;
 mod control;
 mod data;
+mod end;
 pub(crate) mod job;
 mod login;
+mod outcomes;
 mod security;
 mod sockets;
 #[cfg(test)]
@@ -16,27 +30,25 @@ mod tests;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use wharf_core::{
-    Action, Admission, DigestEnd, Endpoint, Event, Instant, Now, Session, StorageError, TransferEnd,
-};
+use wharf_accounts::Account;
+use wharf_core::{Admission, Endpoint, Event, Instant, Now, Session};
 
-use crate::connection::job::{Done, Job, Outcome, no_site_reply};
 use crate::server::Service;
-use crate::server::admission::{Eviction, Permit};
+use crate::server::admission::Permit;
 use crate::server::listener::{Arrival, network_address};
-use crate::server::site::SiteRequest;
 use crate::server::stop::StopWhenDropped;
 use crate::tls::Owner;
-use crate::transfer::digest::{DigestStep, Digesting};
-use crate::transfer::files::{Files, OpenFile, StorageDone};
+use crate::transfer::digest::Digesting;
+use crate::transfer::files::Files;
 use crate::wire::Readiness;
 use crate::workers::{JobOwner, Presence};
-use wharf_accounts::Account;
 
+use context::Context;
 use control::Control;
 use data::DataChannel;
+use end::{LOOK_AGAIN, Life};
+use job::{Done, Job};
 
 pub use data::DataSocket;
 pub use sockets::SocketHandle;
@@ -152,21 +164,6 @@ pub struct Connection {
     _stops: Option<Arc<StopWhenDropped>>,
 }
 
-/// How soon a client that died is missed while its commands are left unread during a transfer.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// How far a connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    /// The session goes on.
-    Alive,
-    /// The last reply has been sent, and the client has not closed its side: lingering close, until
-    /// then. Closing at once would reset a connection with unread bytes, and destroy the last reply.
-    LingeringClose(Instant),
-    /// Nothing more will happen.
-    Over,
-}
-
 /// What a driver does after a [`turn`](Connection::turn) and its [jobs](Connection::next_job).
 #[must_use = "it says whether to wait, to go on or to drop the connection"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,29 +246,12 @@ impl Connection {
         self.data.close_refused_in_time(now);
         self.look_for_end(now);
         for _ in 0..ROUNDS {
-            let mut moved = false;
-            if self.data.look_early() {
-                let (session, files) = (&mut self.session, &mut self.files);
-                moved |= self.data.advance(session, files, &mut self.jobs, now) | self.act(now);
-            }
-            moved |= self.control.receive(&mut self.session, &self.permit, now);
-            if moved {
-                self.data.close_refused();
-            }
-            moved |= self.act(now);
-            // First 150, then the bytes. But the driver lets go of a closed socket before the client
-            // hears that it is closed.
-            if !self.data.was_replaced() {
-                moved |= self.control.transmit(&mut self.session, now);
-            }
-            moved |= self.data.advance(&mut self.session, &mut self.files, &mut self.jobs, now);
-            moved |= self.advance_digest(now);
-            moved |= self.act(now);
-            self.data.set_awaited(self.session.awaits_data());
+            let moved = self.go_round(now);
             if self.life != Life::Alive || self.data.take_replaced() {
                 return Turn::Again;
             }
-            moved |= self.control.transmit(&mut self.session, now);
+            let (control, _, mut cx) = self.parts(now);
+            let moved = control.transmit(&mut cx) | moved;
             if self.control.is_over() {
                 self.job_owner.set_presence(Presence::Ended);
             }
@@ -282,6 +262,39 @@ impl Connection {
             }
         }
         Turn::Again
+    }
+
+    /// Lets each part do what it can, once; returns `true` if anything happened.
+    fn go_round(&mut self, now: Now) -> bool {
+        let mut moved = false;
+        if self.data.look_early() {
+            let (_, data, mut cx) = self.parts(now);
+            moved |= data.advance(&mut cx);
+            moved |= self.act(now);
+        }
+        let (control, data, mut cx) = self.parts(now);
+        moved |= control.receive(&mut cx);
+        if moved {
+            data.close_refused();
+        }
+        moved |= self.act(now);
+        let (control, data, mut cx) = self.parts(now);
+        // First 150, then the bytes. But the driver lets go of a closed socket before the client
+        // hears that it is closed.
+        if !data.was_replaced() {
+            moved |= control.transmit(&mut cx);
+        }
+        moved |= data.advance(&mut cx);
+        moved |= self.advance_digest(now);
+        moved |= self.act(now);
+        self.data.set_awaited(self.session.awaits_data());
+        moved
+    }
+
+    /// Lends the two channels what they work with.
+    fn parts(&mut self, now: Now) -> (&mut Control, &mut DataChannel, Context<'_>) {
+        let Self { session, files, jobs, permit, .. } = self;
+        (&mut self.control, &mut self.data, Context { session, files, jobs, permit, now })
     }
 
     /// Takes the next blocking work to run. There may be several.
@@ -295,47 +308,17 @@ impl Connection {
     /// Takes the outcome of a job.
     pub fn complete(&mut self, done: Done) {
         self.out = self.out.saturating_sub(1);
-        if self.life != Life::Alive {
-            return self.jobs.extend(done.discard());
-        }
-        if done.panicked {
-            let peer = self.peer.ip();
-            wharf_storage::log_limited!(Error, "{peer}: a storage, accounts or SITE call panicked");
-        }
-        let now = self.service.clock.now();
-        match done.outcome {
-            Outcome::Nothing => {}
-            Outcome::LoggedIn(id, outcome) => self.logged_in(id, outcome, now),
-            Outcome::Stored(StorageDone { id, outcome, file }) => {
-                if let Some((id, file)) = file {
-                    self.files.insert(id, file);
-                }
-                self.session.handle(Event::Storage { id, outcome }, now);
-            }
-            Outcome::Site(id, reply) => self.session.handle(Event::Site { id, reply }, now),
-            Outcome::Pumped(pumped) => self.data.complete(pumped, &mut self.session, now),
-            Outcome::Digested(reading, outcome) => {
-                if let Some(digest) = &mut self.digest {
-                    let (id, bytes) = (digest.id(), digest.complete(reading, outcome));
-                    self.session.handle(Event::DigestProgress { id, bytes }, now);
-                }
-            }
-            Outcome::DigestLost => {
-                if let Some(digest) = self.digest.take() {
-                    let end = DigestEnd::Storage(StorageError::Other);
-                    self.session.handle(Event::DigestEnded { id: digest.id(), end }, now);
-                }
-            }
+        if self.life == Life::Alive {
+            self.take_outcome(done);
+        } else {
+            self.jobs.extend(done.discard());
         }
     }
 
     /// Tells the session that the server stops; transfers, and lingering closes, may go on until
     /// `deadline`.
     pub fn shut_down(&mut self, deadline: Instant) {
-        self.shut_down_by = Some(deadline);
-        if let Life::LingeringClose(until) = &mut self.life {
-            *until = deadline.min(*until);
-        }
+        self.hurry(deadline);
         self.session.handle(Event::Shutdown { deadline }, self.service.clock.now());
     }
 
@@ -379,201 +362,6 @@ impl Connection {
     /// Adds to what can be done on the data socket without waiting.
     pub fn data_ready(&mut self, ready: Readiness) {
         self.data.set_ready(ready);
-    }
-
-    /// Carries out what Session wants; tells whether there was anything.
-    fn act(&mut self, now: Now) -> bool {
-        let mut acted = false;
-        while !self.data.was_replaced()
-            && let Some(action) = self.session.poll()
-        {
-            acted = true;
-            self.carry_out(action, now);
-        }
-        acted
-    }
-
-    fn carry_out(&mut self, action: Action, now: Now) {
-        match action {
-            Action::StartTls { host } => self.start_tls(host, now),
-            Action::EndTls => self.control.end_tls(),
-            Action::ProtectData { id, tickets } => {
-                if !self.protect_data(id, tickets) {
-                    self.session.handle(Event::DataProtected { id, proof: None }, now);
-                }
-            }
-            Action::Authenticate { id, user, method, host } => {
-                self.authenticate(id, user, method, host);
-            }
-            Action::Logout => self.log_out(),
-            Action::Vacate => {
-                self.permit.vacate();
-                if let Some(account) = &mut self.account {
-                    account.permit = None;
-                }
-            }
-            Action::Storage { id, request } => match &self.account {
-                Some(account) => {
-                    let call = self.files.call(account.storage.clone(), id, request);
-                    self.jobs.push_back(Job::storage(call));
-                }
-                None => {
-                    let outcome = Err(StorageError::PermissionDenied);
-                    self.session.handle(Event::Storage { id, outcome }, now);
-                }
-            },
-            Action::Release(id) => self.jobs.extend(self.files.take(id).map(Job::drop)),
-            Action::Site { id, command, argument, user, directory } => {
-                let handler = self.service.site_handlers.get(command).cloned();
-                let (Some(handler), Some(account)) = (handler, &self.account) else {
-                    return self.session.handle(Event::Site { id, reply: no_site_reply() }, now);
-                };
-                let request = SiteRequest {
-                    argument,
-                    user,
-                    peer: self.peer.ip(),
-                    directory,
-                    rights: account.grant.rights.clone(),
-                    storage: account.storage.clone(),
-                };
-                self.jobs.push_back(Job::site(id, move || handler(&request)));
-            }
-            Action::Listen { id } => {
-                let ports = &self.service.passive_ports;
-                let port = self.data.listen(id, self.peer.ip(), self.local, ports);
-                self.session.handle(Event::Listening { id, port }, now);
-            }
-            Action::AcceptData => self.data.accept_offered(),
-            Action::RefuseData => self.data.refuse_offered(),
-            Action::Connect { id, to } => {
-                if !self.data.connect(id, self.local, to) {
-                    self.session.handle(Event::Connected { id, established: false }, now);
-                }
-            }
-            Action::CloseData { refused: true } => self.refuse_data(now),
-            Action::CloseData { refused: false } => self.data.close(&mut self.jobs),
-            Action::Transfer { id, plan, mode, rate } => {
-                // A file that is written is finished under its id; all others just go.
-                let read = plan.dropped();
-                let started = self.data.start(id, plan, mode, rate, &mut self.files, now);
-                if let Err(end) = started {
-                    if end == TransferEnd::NoMemory {
-                        wharf_storage::log_limited!(Warn, "transfers take all the memory they may");
-                    }
-                    self.refuse_data(now);
-                    self.jobs.extend(read.and_then(|file| self.files.take(file)).map(Job::drop));
-                    self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
-                }
-            }
-            Action::StopTransfer => self.data.stop(),
-            Action::CheckControl { id } => {
-                self.control.check(&mut self.session, &self.permit, now);
-                self.session.handle(Event::ControlChecked { id }, now);
-            }
-            Action::Digest { id, file, algorithm, start, end } => {
-                self.digest = match self.files.take(file) {
-                    Some(OpenFile::Read(file)) => Digesting::begin(id, file, algorithm, start..end),
-                    _ => None,
-                };
-                if self.digest.is_none() {
-                    let end = DigestEnd::Storage(StorageError::Other);
-                    self.session.handle(Event::DigestEnded { id, end }, now);
-                }
-            }
-            Action::StopDigest => {
-                if let Some(digest) = &mut self.digest {
-                    digest.stop();
-                }
-            }
-            Action::Close => {
-                self.close(if self.control.is_broken() {
-                    Life::Over
-                } else {
-                    Life::LingeringClose(self.lingering_until(now))
-                });
-            }
-        }
-    }
-
-    /// Looks whether the client is still there, where its commands are left unread.
-    fn look_for_end(&mut self, now: Now) {
-        self.look_again = None;
-        if self.is_blind() {
-            self.control.look_for_end(&mut self.session, now);
-            self.look_again = Some(now.instant + LOOK_AGAIN);
-        }
-    }
-
-    /// Tells whether something goes on while commands are left unread.
-    fn is_blind(&self) -> bool {
-        let waits = self.out > 0 || !self.jobs.is_empty();
-        let works = waits || self.data.is_transferring() || self.digest.is_some();
-        (works || self.control.has_ended()) && self.control.is_blind(&self.session)
-    }
-
-    /// Closes what was to carry a transfer that is refused.
-    fn refuse_data(&mut self, now: Now) {
-        let until = self.lingering_until(now);
-        self.data.refuse(&mut self.jobs, until);
-    }
-
-    /// Goes, where the place has been given to another; tells whether that is over already.
-    fn make_room(&mut self, now: Now) -> bool {
-        match self.permit.eviction() {
-            Eviction::No => false,
-            Eviction::ToBeTold => {
-                self.session.handle(Event::Evicted, now);
-                false
-            }
-            Eviction::Silent => {
-                self.close(Life::Over);
-                true
-            }
-        }
-    }
-
-    /// Goes on with the digest, if there is one; tells whether anything happened.
-    fn advance_digest(&mut self, now: Now) -> bool {
-        let Some(digest) = &mut self.digest else { return false };
-        match digest.step() {
-            DigestStep::Waiting => return false,
-            DigestStep::Read(reading) => self.jobs.push_back(Job::digest(reading)),
-            DigestStep::Ended(end, file) => {
-                let id = digest.id();
-                self.digest = None;
-                self.jobs.push_back(Job::drop(file));
-                self.session.handle(Event::DigestEnded { id, end }, now);
-            }
-        }
-        true
-    }
-
-    /// Lets go of all but the control connection itself.
-    fn close(&mut self, life: Life) {
-        self.life = life;
-        self.job_owner.set_presence(Presence::Gone);
-        self.control.finish();
-        self.data.close(&mut self.jobs);
-        let files = self.files.take_all();
-        self.jobs.extend((!files.is_empty()).then(|| Job::drop(files)));
-        self.jobs.extend(self.digest.take().map(Job::drop));
-        self.log_out();
-    }
-
-    /// Returns until when a lingering close may take.
-    fn lingering_until(&self, now: Now) -> Instant {
-        let until = now.instant + self.service.lingering_time;
-        self.shut_down_by.map_or(until, |by| until.min(by))
-    }
-
-    /// Goes on with the lingering close: waits for the client's end.
-    fn linger(&mut self, now: Now) -> Turn {
-        match self.life {
-            Life::LingeringClose(until) if !self.control.finish() && now.instant < until => {
-                Turn::Wait
-            }
-            _ => Turn::Over,
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use wharf_core::{Permissions, SessionConfig, SiteCommand, SiteReply};
 use wharf_storage::Memory;
 
 use super::*;
-use crate::ServiceSettings;
+use crate::{ServiceSettings, SiteHandler, SiteRequest};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -95,7 +95,7 @@ impl Pair {
 fn a_site_command_without_a_handler_is_answered() {
     let command = SiteCommand { name: "ECHO".into(), syntax: String::new() };
     let handler = Arc::new(|_: &SiteRequest| SiteReply { code: 200, text: b"Yes.".to_vec() });
-    let site_commands = vec![(command, handler as crate::SiteHandler)];
+    let site_commands = vec![(command, handler as SiteHandler)];
     let settings =
         || ServiceSettings { site_commands: site_commands.clone(), ..Default::default() };
     let mut pair = Pair::new(service(settings()));

@@ -10,7 +10,7 @@ use rustls::{ConfigBuilder, ServerConfig, SignatureAlgorithm, SignatureScheme, W
 use super::certificate::Certificate;
 use super::client::ClientCertificates;
 use super::error::TlsError;
-use super::session::Notes;
+use super::notes::Notes;
 use super::watched::Watched;
 
 /// The protocol name of FTP over TLS (RFC 7301 section 6, as IANA has registered it).
@@ -37,7 +37,7 @@ impl Generation {
         let mut config = builder
             .clone()
             .with_client_cert_verifier(clients.verifier())
-            .with_cert_resolver(Arc::new(Nobody));
+            .with_cert_resolver(Arc::new(NoCertificate));
         config.alpn_protocols = vec![FTP.to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -121,7 +121,7 @@ impl ResolvesServerCert for Chooser {
     }
 }
 
-/// The private key, taking note when it is used: a handshake that signs does not resume.
+/// The private key, which notes when it is used: a handshake that signs does not resume.
 #[derive(Debug)]
 struct NotedKey {
     key: Arc<dyn SigningKey>,
@@ -141,9 +141,9 @@ impl SigningKey for NotedKey {
 
 /// Holds the place of the [`Chooser`] in what connections have in common.
 #[derive(Debug)]
-struct Nobody;
+struct NoCertificate;
 
-impl ResolvesServerCert for Nobody {
+impl ResolvesServerCert for NoCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         None
     }

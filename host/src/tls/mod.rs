@@ -12,12 +12,14 @@
 //! | `generation` | the certificates in use, and the choice among them |
 //! | `reload` | taking up files that have changed |
 //! | `session` | which connection may resume which session |
+//! | `notes` | what happened in a handshake |
 //! | `watched`, `error` | the files, and what can be wrong with them: [`TlsError`] |
 
 mod certificate;
 mod client;
 mod error;
 mod generation;
+mod notes;
 mod reload;
 mod session;
 #[cfg(test)]
@@ -41,7 +43,8 @@ pub(crate) use session::{DataOrigin, Owner};
 pub use wharf_accounts::ClientCertificate;
 
 use generation::{Chooser, Generation};
-use session::{Gate, Notes, Role, TlsSessions};
+use notes::Notes;
+use session::{Gate, Role, TlsSessions};
 use watched::Watched;
 
 /// How many TLS 1.3 tickets a control connection gets: some clients use each only once, and some

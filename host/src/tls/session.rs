@@ -13,7 +13,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
@@ -23,6 +22,7 @@ use wharf_core::DataProof;
 use super::client::client_certificate;
 use super::error::TlsError;
 use super::generation::Generation;
+use super::notes::Notes;
 use wharf_accounts::ClientCertificate;
 
 /// How many TLS 1.2 sessions are kept for clients that take no tickets; the oldest goes first.
@@ -93,21 +93,6 @@ pub(super) enum Role {
     Data,
 }
 
-/// What happened in the handshake of one connection.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    own: AtomicBool,
-    foreign: AtomicBool,
-    signs: AtomicBool,
-}
-
-impl Notes {
-    /// Takes note that the handshake uses the private key: it does not resume.
-    pub(super) fn signs(&self) {
-        self.signs.store(true, Ordering::Relaxed);
-    }
-}
-
 /// The gate that one connection's sessions pass on their way in and out.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -120,7 +105,7 @@ pub(super) struct Gate {
 impl Gate {
     /// Marks a session on its way out, if it may be resumed.
     fn mark(&self, session: &[u8]) -> Option<Vec<u8>> {
-        let proven = self.role == Role::Control || !self.notes.signs.load(Ordering::Relaxed);
+        let proven = self.role == Role::Control || !self.notes.has_signed();
         if !proven || session.len() > MAX_SESSION {
             return None;
         }
@@ -131,8 +116,7 @@ impl Gate {
     fn admit(&self, marked: Vec<u8>) -> Option<Vec<u8>> {
         let (mark, session) = marked.split_first_chunk::<MARK_LENGTH>()?;
         let own = *mark == self.mark;
-        let note = if own { &self.notes.own } else { &self.notes.foreign };
-        note.store(true, Ordering::Relaxed);
+        self.notes.offers(own);
         (own && self.role == Role::Data).then(|| session.to_vec())
     }
 }
@@ -191,13 +175,13 @@ impl DataOrigin {
         Self { certificate, ..self }
     }
 
-    /// Tells what the handshake has proven, once it is over.
+    /// Returns what the handshake has proven, once it is over.
     ///
     /// A client that offers a session of its own which cannot be resumed, because it now names
     /// another host or other ciphers, is [`DataProof::Fresh`].
     pub(crate) fn proof(&self, connection: &ServerConnection) -> DataProof {
-        let own = self.notes.own.load(Ordering::Relaxed);
-        let foreign = self.notes.foreign.load(Ordering::Relaxed);
+        let own = self.notes.has_offered_own();
+        let foreign = self.notes.has_offered_foreign();
         // A second opinion, which rustls has for TLS 1.3 only.
         let same = connection.received_resumption_data().is_none_or(|mark| mark == self.mark);
         if let (Some(expected), Some(shown)) = (&self.certificate, client_certificate(connection))

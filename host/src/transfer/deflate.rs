@@ -3,19 +3,16 @@
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use wharf_core::{Mode, StorageError, TransferEnd};
 
-use super::source::Source;
-use crate::transfer::memory::DEFLATED_AT_ONCE;
-
 /// Returns `true` if transfers in this mode can be had.
 pub(super) fn is_built_in(_: Mode) -> bool {
     true
 }
 
-/// Returns the source in the form of a mode.
-pub(super) fn deflate(source: Source, mode: Mode) -> Source {
+/// Returns what gives bytes the form of a mode, where it has one.
+pub(super) fn deflate(mode: Mode) -> Option<Deflate> {
     match mode {
-        Mode::Stream => source,
-        Mode::Deflate { level } => Source::Deflated(Box::new(Deflated::new(source, level))),
+        Mode::Stream => None,
+        Mode::Deflate { level } => Some(Deflate::new(level)),
     }
 }
 
@@ -24,37 +21,36 @@ pub(super) fn inflate(mode: Mode) -> Option<Inflate> {
     (mode != Mode::Stream).then(Inflate::new)
 }
 
-/// Something that fills buffers, as a zlib stream.
-pub(crate) struct Deflated {
-    source: Source,
+/// Makes a zlib stream, a portion at a time.
+pub(crate) struct Deflate {
     stream: Compress,
-    /// Bytes as the source gives them.
-    plain: Vec<u8>,
 }
 
-impl Deflated {
-    pub(super) fn new(source: Source, level: u8) -> Self {
-        let stream = Compress::new(Compression::new(level.into()), true);
-        Self { source, stream, plain: Vec::new() }
+impl Deflate {
+    fn new(level: u8) -> Self {
+        Self { stream: Compress::new(Compression::new(level.into()), true) }
     }
 
-    /// Appends what becomes of the source's next buffer, which may be nothing yet; returns whether
-    /// there is more to come.
-    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
-        self.plain.clear();
-        let most = most.min(DEFLATED_AT_ONCE);
-        let more = self.source.fill(&mut self.plain, most)?;
+    /// Appends what becomes of the next bytes, which may be nothing yet: `portion` bytes at a time, or
+    /// so. Without `more` to come it ends the stream.
+    pub(super) fn append(
+        &mut self,
+        plain: &[u8],
+        more: bool,
+        portion: usize,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), StorageError> {
         let flush = if more { FlushCompress::None } else { FlushCompress::Finish };
         let (begin, mut taken) = (self.stream.total_in(), 0);
         loop {
-            buffer.reserve_exact(most / 4);
-            let status = self.stream.compress_vec(&self.plain[taken..], buffer, flush);
+            buffer.reserve_exact(portion);
+            let status = self.stream.compress_vec(&plain[taken..], buffer, flush);
             taken = (self.stream.total_in() - begin) as usize;
             // With room on either side it has taken what it could, and given what it would.
             let has_room = buffer.len() < buffer.capacity();
             match status {
-                Ok(Status::StreamEnd) => return Ok(false),
-                Ok(_) if more && taken == self.plain.len() && has_room => return Ok(true),
+                Ok(Status::StreamEnd) => return Ok(()),
+                Ok(_) if more && taken == plain.len() && has_room => return Ok(()),
                 Ok(_) => {}
                 Err(error) => {
                     wharf_storage::log_limited!(Error, "compressing failed: {error}");
@@ -107,7 +103,7 @@ impl Inflate {
         Ok(())
     }
 
-    /// Tells whether the end of the zlib stream has come.
+    /// Returns `true` if the end of the zlib stream has come.
     pub(super) fn is_complete(&self) -> bool {
         self.ended
     }

@@ -3,9 +3,7 @@
 
 use wharf_core::{Mode, StorageError, TransferEnd};
 
-use super::source::Source;
-
-pub(crate) struct Deflated(Never);
+pub(crate) struct Deflate(Never);
 
 pub(crate) struct Inflate(Never);
 
@@ -14,16 +12,22 @@ pub(super) fn is_built_in(mode: Mode) -> bool {
     mode == Mode::Stream
 }
 
-pub(super) fn deflate(source: Source, _: Mode) -> Source {
-    source
+pub(super) fn deflate(_: Mode) -> Option<Deflate> {
+    None
 }
 
 pub(super) fn inflate(_: Mode) -> Option<Inflate> {
     None
 }
 
-impl Deflated {
-    pub(super) fn fill(&mut self, _: &mut Vec<u8>, _: usize) -> Result<bool, StorageError> {
+impl Deflate {
+    pub(super) fn append(
+        &mut self,
+        _: &[u8],
+        _: bool,
+        _: usize,
+        _: &mut Vec<u8>,
+    ) -> Result<(), StorageError> {
         match self.0 {}
     }
 }

@@ -4,10 +4,18 @@ use wharf_core::{Allowance, Filter, LinesEnd, ListingFormat, Mode, StorageError,
 
 use wharf_storage::{Entries, ReadFile};
 
-use super::deflate::{Deflated, deflate};
+use super::deflate::{Deflate, deflate};
+use super::memory::DEFLATED_AT_ONCE;
 
 /// Something that fills buffers. Its calls may block.
-pub(crate) enum Source {
+pub(crate) struct Source {
+    plain: Plain,
+    /// MODE Z, and its input.
+    deflate: Option<(Deflate, Vec<u8>)>,
+}
+
+/// What is sent, before the form of a MODE.
+enum Plain {
     /// A file.
     File {
         /// The open file.
@@ -28,9 +36,6 @@ pub(crate) enum Source {
         /// How a line looks.
         format: ListingFormat,
     },
-    /// Another source, as a zlib stream.
-    #[cfg_attr(not(feature = "mode-z"), expect(dead_code, reason = "no mode has it"))]
-    Deflated(Box<Deflated>),
 }
 
 /// The conversion of TYPE A.
@@ -53,13 +58,13 @@ impl Source {
         end: Option<u64>,
     ) -> Self {
         let end = end.map_or(file.size(), |end| end.min(file.size()));
-        match filter {
-            Filter::Identity => Self::File { file, offset, end, ascii: None },
+        Self::of(match filter {
+            Filter::Identity => Plain::File { file, offset, end, ascii: None },
             Filter::Ascii => {
                 let ascii = Ascii { skip: offset, ..Ascii::default() };
-                Self::File { file, offset: 0, end, ascii: Some(ascii) }
+                Plain::File { file, offset: 0, end, ascii: Some(ascii) }
             }
-        }
+        })
     }
 
     /// A listing: lines, then a directory's entries.
@@ -68,19 +73,35 @@ impl Source {
         entries: Option<Box<dyn Entries>>,
         format: ListingFormat,
     ) -> Self {
-        Self::Listing { head, entries, format }
+        Self::of(Plain::Listing { head, entries, format })
+    }
+
+    fn of(plain: Plain) -> Self {
+        Self { plain, deflate: None }
     }
 
     /// This source, in the form of a MODE.
     pub(super) fn in_mode(self, mode: Mode) -> Self {
-        deflate(self, mode)
+        Self { deflate: deflate(mode).map(|deflate| (deflate, Vec::new())), ..self }
     }
 
     /// Fills the empty buffer with about `most` bytes; returns whether there is more to come. An
     /// empty buffer need not mean the end.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
+        let Some((deflate, plain)) = &mut self.deflate else {
+            return self.plain.fill(buffer, most);
+        };
+        plain.clear();
+        let most = most.min(DEFLATED_AT_ONCE);
+        let more = self.plain.fill(plain, most)?;
+        deflate.append(plain, more, most / 4, buffer)?;
+        Ok(more)
+    }
+}
+
+impl Plain {
+    fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
         match self {
-            Self::Deflated(deflated) => deflated.fill(buffer, most),
             Self::File { file, offset, end, ascii: None } => {
                 Ok(read(&mut **file, offset, *end, buffer, most)? > 0)
             }

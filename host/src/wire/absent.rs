@@ -5,8 +5,8 @@ use std::io;
 
 use crate::tls::ServerConnection;
 
+use super::flow::{Flow, Progress, Readiness};
 use super::link::Link;
-use super::{Flow, Progress, Readiness};
 
 pub(super) struct Secured(Never);
 

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use socket2::Socket;
 
-use super::{Flow, Readiness};
+use super::flow::Readiness;
 
 /// A socket that is not asked again before the driver has said that it is ready. Otherwise it reads
 /// and writes as a socket that does not block.
@@ -60,15 +60,4 @@ fn try_once(ready: &mut bool, mut attempt: impl FnMut() -> io::Result<usize>) ->
         }
     }
     Err(io::ErrorKind::WouldBlock.into())
-}
-
-impl From<io::Result<usize>> for Flow {
-    fn from(outcome: io::Result<usize>) -> Self {
-        match outcome {
-            Ok(0) => Flow::Ended,
-            Ok(count) => Flow::Moved(count),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Flow::Blocked,
-            Err(error) => Flow::Broken(error),
-        }
-    }
 }

@@ -3,6 +3,8 @@
 
 #[cfg(not(feature = "tls"))]
 mod absent;
+mod end;
+mod flow;
 mod link;
 #[cfg(feature = "tls")]
 mod records;
@@ -25,6 +27,10 @@ use link::Link;
 #[cfg(feature = "tls")]
 use secured::Secured;
 
+pub(crate) use end::{End, look_for_end};
+pub use flow::Readiness;
+pub(crate) use flow::{Flow, Progress};
+
 /// One TCP connection's way in and out. It never owns the socket.
 ///
 /// It remembers whether the socket was ready when last asked, and does not ask again before the
@@ -46,67 +52,6 @@ enum Layer {
         early: Vec<u8>,
     },
     Secured(Box<Secured>),
-}
-
-/// Which directions can move without blocking, or are waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// Bytes, a connection or the end can be read.
-    pub readable: bool,
-    /// Bytes can be written, or a connection stands.
-    pub writable: bool,
-}
-
-impl Readiness {
-    /// Both directions.
-    pub const BOTH: Self = Self { readable: true, writable: true };
-    /// The way in.
-    pub const READABLE: Self = Self { readable: true, writable: false };
-    /// Neither direction.
-    pub const NEITHER: Self = Self { readable: false, writable: false };
-
-    /// Tells whether there is any.
-    pub fn any(self) -> bool {
-        self.readable || self.writable
-    }
-
-    /// Adds what `other` has.
-    pub fn add(&mut self, other: Self) {
-        self.readable |= other.readable;
-        self.writable |= other.writable;
-    }
-}
-
-/// What came of moving bytes.
-#[derive(Debug)]
-pub(crate) enum Flow {
-    /// So many bytes moved. None: there is more to do, but others have their turn first.
-    Moved(usize),
-    /// Nothing can move before the driver says so.
-    Blocked,
-    /// The peer sends no more, and has said so.
-    Ended,
-    /// The connection is broken: by the network, by a peer that breaks TLS (the error is of the kind
-    /// `InvalidData`), or by an end in order that came without close_notify (`UnexpectedEof`).
-    Broken(io::Error),
-}
-
-/// How far a handshake, or an ending, has come.
-#[derive(Debug)]
-pub(crate) enum Progress {
-    Done,
-    Blocked,
-    Broken(io::Error),
-}
-
-impl From<io::Result<()>> for Progress {
-    fn from(outcome: io::Result<()>) -> Self {
-        match outcome {
-            Ok(()) => Progress::Done,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Progress::Blocked,
-            Err(error) => Progress::Broken(error),
-        }
-    }
 }
 
 impl Wire {
@@ -300,35 +245,5 @@ impl Wire {
             *budget -= *count as u64;
         }
         flow
-    }
-}
-
-/// What has ended of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Nothing.
-    None,
-    /// The peer has closed its side.
-    OfInput,
-    /// The connection broke.
-    OfAll,
-}
-
-/// Looks whether a connection has ended, even where unread bytes stand before the end.
-pub(crate) fn look_for_end(socket: &Socket) -> End {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    #[cfg(target_os = "linux")]
-    let half_closed = PollFlags::RDHUP;
-    #[cfg(not(target_os = "linux"))]
-    let half_closed = PollFlags::empty();
-    let mut watched = [PollFd::new(socket, half_closed)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    if poll(&mut watched, Some(&at_once)).is_err() {
-        return End::None;
-    }
-    match watched[0].revents() {
-        events if events.intersects(PollFlags::HUP | PollFlags::ERR) => End::OfAll,
-        events if events.intersects(half_closed) => End::OfInput,
-        _ => End::None,
     }
 }

@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 
 use crate::tls::ServerConnection;
 
+use super::flow::{Flow, Progress, Readiness};
 use super::link::Link;
 use super::records::{Next, Records};
-use super::{Flow, Progress, Readiness};
 
 /// How many records are looked at in a turn, in case none brings a byte.
 const RECORDS_AT_ONCE: usize = 16;

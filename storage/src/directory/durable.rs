@@ -15,6 +15,7 @@ use super::storage_error;
 
 /// What an acknowledged change of a [`Directory`](super::Directory) survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Durability {
     /// A power cut: files and the directories that name them are synced before the reply.
     #[default]

@@ -7,7 +7,8 @@ use rustls::server::{ProducesTickets, StoresServerSessions};
 use rustls::{ClientConnection, HandshakeKind, ServerConnection};
 use wharf_core::{DataProof, Resumption};
 
-use super::super::session::{Gate, Notes, Role, TlsSessions};
+use super::super::notes::Notes;
+use super::super::session::{Gate, Role, TlsSessions};
 use super::super::{Certificate, Owner, Tls};
 use super::{Client, Way, shake};
 

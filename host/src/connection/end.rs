@@ -1,0 +1,102 @@
+//! The end of the client, of the server and of the session.
+
+use std::time::Duration;
+
+use wharf_core::{Event, Instant, Now};
+
+use super::job::Job;
+use super::{Connection, Turn};
+use crate::server::admission::Eviction;
+use crate::workers::Presence;
+
+/// How soon a client that died is missed while its commands are left unread during a transfer.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// The session goes on.
+    Alive,
+    /// The last reply has been sent, and the client has not closed its side: lingering close, until
+    /// then. Closing at once would reset a connection with unread bytes, and destroy the last reply.
+    LingeringClose(Instant),
+    /// Nothing more will happen.
+    Over,
+}
+
+impl Connection {
+    /// Looks whether the client has gone, where its commands are left unread.
+    pub(super) fn look_for_end(&mut self, now: Now) {
+        self.look_again = None;
+        if self.is_blind() {
+            let (control, _, mut cx) = self.parts(now);
+            control.look_for_end(&mut cx);
+            self.look_again = Some(now.instant + LOOK_AGAIN);
+        }
+    }
+
+    /// Returns `true` if something goes on while commands are left unread.
+    pub(super) fn is_blind(&self) -> bool {
+        let waits = self.out > 0 || !self.jobs.is_empty();
+        let works = waits || self.data.is_transferring() || self.digest.is_some();
+        (works || self.control.has_ended()) && self.control.is_blind(&self.session)
+    }
+
+    /// Ends the session, where its place has been given to another; returns `true` if that is over
+    /// already.
+    pub(super) fn make_room(&mut self, now: Now) -> bool {
+        match self.permit.eviction() {
+            Eviction::No => false,
+            Eviction::ToBeTold => {
+                self.session.handle(Event::Evicted, now);
+                false
+            }
+            Eviction::Silent => {
+                self.close(Life::Over);
+                true
+            }
+        }
+    }
+
+    /// Closes what was to carry a transfer that is refused.
+    pub(super) fn refuse_data(&mut self, now: Now) {
+        let until = self.lingering_until(now);
+        self.data.refuse(&mut self.jobs, until);
+    }
+
+    /// Ends lingering closes at `deadline` at the latest: the server stops.
+    pub(super) fn hurry(&mut self, deadline: Instant) {
+        self.shut_down_by = Some(deadline);
+        if let Life::LingeringClose(until) = &mut self.life {
+            *until = deadline.min(*until);
+        }
+    }
+
+    /// Gives up all but the control connection itself.
+    pub(super) fn close(&mut self, life: Life) {
+        self.life = life;
+        self.job_owner.set_presence(Presence::Gone);
+        self.control.finish();
+        self.data.close(&mut self.jobs);
+        let files = self.files.take_all();
+        self.jobs.extend((!files.is_empty()).then(|| Job::drop(files)));
+        self.jobs.extend(self.digest.take().map(Job::drop));
+        self.log_out();
+    }
+
+    /// Returns until when a lingering close may take.
+    pub(super) fn lingering_until(&self, now: Now) -> Instant {
+        let until = now.instant + self.service.lingering_time;
+        self.shut_down_by.map_or(until, |by| until.min(by))
+    }
+
+    /// Goes on with the lingering close: waits for the client's end.
+    pub(super) fn linger(&mut self, now: Now) -> Turn {
+        match self.life {
+            Life::LingeringClose(until) if !self.control.finish() && now.instant < until => {
+                Turn::Wait
+            }
+            _ => Turn::Over,
+        }
+    }
+}
