@@ -9,11 +9,12 @@ use wharf_host::{Service, Stop};
 
 use crate::builder::ServerBuilder;
 
-/// A server that runs.
+/// A running server.
 ///
 /// Dropped, it stops at once: clients are told 421, and transfers are broken off. The graceful
 /// shutdown is [`shutdown`](Self::shutdown).
 #[derive(Debug)]
+#[must_use = "the server stops when this is dropped"]
 pub struct Server {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) implicit_addresses: Vec<SocketAddr>,

@@ -198,7 +198,6 @@ pub struct Rates {
 /// Why a login failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[non_exhaustive]
 pub enum Denial {
     /// Unknown user or wrong password: nobody outside learns which.
     Refused,

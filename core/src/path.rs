@@ -29,7 +29,6 @@ pub const LONGEST_PATH: usize = 4096;
 /// Why a path name cannot be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[non_exhaustive]
 pub enum PathError {
     /// The result would be longer than [`LONGEST_PATH`].
     TooLong,

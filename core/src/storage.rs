@@ -290,7 +290,6 @@ pub struct Opened {
 /// The bad outcome of a [`StorageRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[non_exhaustive]
 pub enum StorageError {
     /// There is nothing under that name, or a directory on the way is missing.
     NotFound,
