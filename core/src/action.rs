@@ -59,7 +59,7 @@ pub enum Action {
         id: RequestId,
         /// The command's index in [`SessionConfig::site_commands`](crate::SessionConfig).
         command: usize,
-        /// What stood behind the command's name.
+        /// What stood after the command's name.
         argument: Vec<u8>,
         /// The argument of USER.
         user: Vec<u8>,
@@ -68,7 +68,7 @@ pub enum Action {
     },
     /// Open a passive port on the control connection's own address; answer with
     /// [`Event::Listening`](crate::Event::Listening), then
-    /// [`Event::DataArrived`](crate::Event::DataArrived) for each who connects.
+    /// [`Event::DataArrived`](crate::Event::DataArrived) for each connection.
     Listen {
         /// The request.
         id: RequestId,
@@ -140,7 +140,7 @@ pub enum Action {
         algorithm: DigestAlgorithm,
         /// The first byte that counts.
         start: u64,
-        /// The first byte behind it that does not; no less than `start`, nor beyond the file's end.
+        /// The first byte after it that does not; no less than `start`, nor beyond the file's end.
         end: u64,
     },
     /// Read no more for the digest; answer with
@@ -164,7 +164,7 @@ pub enum Plan {
         file: RequestId,
         /// TYPE: binary is the identity, ASCII converts line ends.
         filter: Filter,
-        /// Bytes to leave out at the beginning; counted as they would travel, that is, behind the
+        /// Bytes to leave out at the beginning; counted as they would travel, that is, after the
         /// filter.
         offset: u64,
         /// Where to end in the file, if not at its end; only with [`Filter::Identity`].
@@ -211,7 +211,7 @@ pub enum Filter {
     Ascii,
 }
 
-/// In what form bytes travel over the data connection, behind the [`Filter`] and within TLS.
+/// In what form bytes travel over the data connection, after the [`Filter`] and within TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// MODE S: as they are.

@@ -131,7 +131,7 @@ impl Endpoint {
         Self { implicit_tls: true, ..self }
     }
 
-    /// Tells whether the connection begins with a TLS handshake.
+    /// Returns `true` if the connection begins with a TLS handshake.
     pub fn implicit_tls(&self) -> bool {
         self.implicit_tls
     }
@@ -146,7 +146,7 @@ impl Endpoint {
         self.peer
     }
 
-    /// Tells whether there is room.
+    /// Returns whether there is room.
     pub fn admission(&self) -> Admission {
         self.admission
     }

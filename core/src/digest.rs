@@ -38,7 +38,7 @@ impl DigestAlgorithm {
         }
     }
 
-    /// Returns what FEAT says behind `HASH `: all of them, this one marked as the one in use
+    /// Returns what FEAT says after `HASH `: all of them, this one marked as the one in use
     /// (draft-bryan-ftpext-hash-02 section 3.1).
     pub(crate) fn feature(self) -> String {
         let shown = Self::ALL.map(|algorithm| match algorithm == self {

@@ -78,14 +78,14 @@ pub enum Event {
         /// The TCP port.
         port: Option<u16>,
     },
-    /// Somebody connected to the passive port. Session answers with
+    /// A connection came to the passive port. Session answers with
     /// [`Action::AcceptData`](crate::Action::AcceptData) or
     /// [`Action::RefuseData`](crate::Action::RefuseData); the driver holds further ones back until
     /// then.
     DataArrived {
         /// The request that opened the port.
         id: RequestId,
-        /// Whose connection it is.
+        /// The address that it comes from.
         peer: IpAddr,
     },
     /// The connection that was accepted at the passive port has something to be read, or its end,
@@ -113,7 +113,7 @@ pub enum Event {
     DataProtected {
         /// The request.
         id: RequestId,
-        /// What the handshake says about who is there.
+        /// What the handshake proves of the peer.
         proof: Option<DataProof>,
     },
     /// The transfer moved bytes over the data connection, or wrote what had come over it: it does
@@ -178,11 +178,11 @@ pub enum PortLoss {
 pub struct Grant {
     /// What the account may do.
     pub rights: Rights,
-    /// What it has to protect, beyond what everybody has to.
+    /// What it has to protect, beyond what every account has to.
     pub tls: TlsRequired,
     /// How fast its transfers may be.
     pub rates: Rates,
-    /// How its uploads within TLS may end; `None`: as everybody's.
+    /// How its uploads within TLS may end; `None`: as the server has it.
     pub upload_end: Option<UploadEnd>,
 }
 
@@ -199,7 +199,7 @@ pub struct Rates {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denial {
-    /// Unknown user or wrong password: nobody outside learns which.
+    /// Unknown user or wrong password: no client learns which.
     Refused,
     /// The accounts could not be asked.
     Unavailable,
@@ -225,7 +225,7 @@ impl fmt::Display for Denial {
 
 impl Error for Denial {}
 
-/// What the TLS handshake of a data connection says about who is there.
+/// What the TLS handshake of a data connection proves of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DataProof {

@@ -62,7 +62,7 @@ impl Facts {
         }))
     }
 
-    /// Returns what FEAT says behind `MLST `: every fact there is, with a star where it is in this
+    /// Returns what FEAT says after `MLST `: every fact there is, with a star where it is in this
     /// set (RFC 3659 section 7.8).
     pub fn feature(&self) -> String {
         let mut text = String::new();
@@ -73,7 +73,7 @@ impl Facts {
         text
     }
 
-    /// Tells whether the `type` fact is in this set.
+    /// Returns `true` if the `type` fact is in this set.
     pub(crate) fn has_type(self) -> bool {
         self.shows(Fact::Type)
     }

@@ -23,12 +23,12 @@
 
 use memchr::memchr3;
 
-/// Tells whether `name` holds a `*`, a `?` or a `[`, and so may be meant as a pattern.
+/// Returns `true` if `name` holds a `*`, a `?` or a `[`, and so may be meant as a pattern.
 pub fn has_wildcards(name: &[u8]) -> bool {
     memchr3(b'*', b'?', b'[', name).is_some()
 }
 
-/// Tells whether `pattern` matches the whole of `name`.
+/// Returns `true` if `pattern` matches the whole of `name`.
 ///
 /// Takes time in proportion to the product of both lengths at the worst, and no memory.
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
@@ -38,7 +38,7 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     }
     let pattern = Pattern::new(pattern);
     let (mut at, mut name) = (0, name);
-    // The latest `*`: where the pattern goes on behind it, and what of the name it left over.
+    // The latest `*`: where the pattern goes on after it, and what of the name it left over.
     // Earlier ones need no second chance: the later `*` can take whatever they would have taken.
     let mut star = None;
     while !name.is_empty() {
@@ -91,7 +91,7 @@ impl<'a> Pattern<'a> {
         Self { bytes, last_close }
     }
 
-    /// Returns the atom at an index and the index behind it, or `None` at the end.
+    /// Returns the atom at an index and the index after it, or `None` at the end.
     fn atom(&self, at: usize) -> Option<(Atom<'a>, usize)> {
         match self.bytes.get(at)? {
             b'*' => return Some((Atom::Star, at + 1)),
@@ -107,7 +107,7 @@ impl<'a> Pattern<'a> {
         Some((Atom::One(one), at + width))
     }
 
-    /// Reads a class from behind its `[`; `None` when it is not closed.
+    /// Reads a class from after its `[`; `None` when it is not closed.
     fn class(&self, start: usize) -> Option<(Atom<'a>, usize)> {
         let negated = matches!(self.bytes.get(start), Some(b'!' | b'^'));
         let start = start + usize::from(negated);

@@ -56,13 +56,13 @@ pub(crate) struct LineReader {
 enum Telnet {
     /// In none.
     Text,
-    /// Behind IAC.
+    /// After IAC.
     Iac,
-    /// Behind IAC and WILL, WONT, DO or DONT: the option follows.
+    /// After IAC and WILL, WONT, DO or DONT: the option follows.
     Verb(u8),
     /// In a subnegotiation.
     Subnegotiation,
-    /// In a subnegotiation, behind IAC.
+    /// In a subnegotiation, after IAC.
     SubnegotiationIac,
 }
 
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn feeding_stops_behind_a_line() {
+    fn feeding_stops_after_a_line() {
         let mut reader = LineReader::new(16);
         let (taken, line) = reader.feed(b"AUTH TLS\r\n\x16\x03\x01");
         assert_eq!((taken, line), (10, Some(Line::Command(b"AUTH TLS".to_vec()))));

@@ -89,7 +89,7 @@ const ENTRIES_AT_ONCE: usize = 256;
 /// thousandth of a second's work.
 const STEPS_AT_ONCE: usize = 1 << 20;
 
-/// How long LIST shows the time of day of a change; behind that, and for the future, the year.
+/// How long LIST shows the time of day of a change; before that, and for the future, the year.
 const RECENT_SECONDS: i64 = 180 * DAY_SECONDS;
 const DAY_SECONDS: i64 = 86_400;
 
@@ -199,7 +199,7 @@ fn mode_string(metadata: &Metadata) -> [u8; 10] {
         Kind::File => b'-',
         Kind::Directory => b'd',
         Kind::Symlink { .. } => b'l',
-        // Which of the special kinds it is nobody knows here; clients leave a pipe alone.
+        // Which of the special kinds it is, is not known here; clients leave a pipe alone.
         Kind::Other => b'p',
     };
     for bit in 0..9 {

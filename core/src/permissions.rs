@@ -13,7 +13,7 @@ use core::ops::BitOr;
 /// | `e` | [`CHANGE_DIRECTORY`](Self::CHANGE_DIRECTORY) | CWD, CDUP |
 /// | `l` | [`LIST`](Self::LIST) | LIST, NLST, MLSD, MLST, STAT path, SIZE, MDTM |
 /// | `r` | [`RETRIEVE`](Self::RETRIEVE) | RETR, HASH, XCRC, XMD5, XSHA and the like |
-/// | `a` | [`APPEND`](Self::APPEND) | APPE to a file that is there; with `w` STOR behind REST and RANG |
+/// | `a` | [`APPEND`](Self::APPEND) | APPE to a file that is there; with `w` STOR after REST and RANG |
 /// | `d` | [`DELETE`](Self::DELETE) | DELE, RMD |
 /// | `f` | [`RENAME`](Self::RENAME) | RNFR, RNTO; onto a file only with `d` or `w` there |
 /// | `m` | [`MAKE_DIRECTORY`](Self::MAKE_DIRECTORY) | MKD |

@@ -17,7 +17,7 @@ pub(crate) struct Replies {
     bytes: Vec<u8>,
     /// How many of `bytes` have been sent.
     sent: usize,
-    /// Nobody reads any more.
+    /// The client reads no more.
     shut: bool,
 }
 
@@ -40,7 +40,7 @@ impl Replies {
         &self.bytes[self.sent..]
     }
 
-    /// Takes note that the first `count` pending bytes have been sent.
+    /// Drops the first `count` pending bytes, which have been sent.
     pub(crate) fn sent(&mut self, count: usize) {
         self.sent = self.sent.saturating_add(count).min(self.bytes.len());
         if self.sent == self.bytes.len() {

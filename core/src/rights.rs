@@ -61,7 +61,7 @@ impl Rights {
         exceptions
     }
 
-    /// Tells whether a folder with permissions of its own stands at `path` or beneath it. What is
+    /// Returns `true` if a folder with permissions of its own stands at `path` or beneath it. What is
     /// there cannot be renamed: it would slip out of its permissions.
     pub(crate) fn are_bound_to(&self, path: &VirtualPath) -> bool {
         self.folders.iter().any(|(folder, _)| folder.is_within(path))

@@ -136,7 +136,7 @@ pub enum WriteMode {
         /// Write beside the old file, then put it in its place in one step.
         atomic: bool,
     },
-    /// In place, from this offset in bytes on; what lies behind stays. The file must exist and
+    /// In place, from this offset in bytes on; what follows stays. The file must exist and
     /// reach that far, else [`StorageError::BadOffset`]; from 0 on it is created when missing.
     ResumeAt(u64),
     /// At the end, wherever that is.

@@ -201,9 +201,9 @@ fn play(state: State, line: &[u8]) -> (Reply, Canned) {
     assert_eq!(finals.len(), state.owed() + 1, "{}: {finals:?}", shown());
     let last = finals.pop().unwrap();
     let http = last.code == 500 && line.starts_with(b"GET");
-    let farewell = matches!(last.code, 221 | 421) || http;
-    assert_eq!(driver.harness.is_closed(), farewell, "{}: {last:?}", shown());
-    if !farewell {
+    let is_last = matches!(last.code, 221 | 421) || http;
+    assert_eq!(driver.harness.is_closed(), is_last, "{}: {last:?}", shown());
+    if !is_last {
         driver.harness.assert_nothing_open();
         driver.send(b"NOOP");
         let after = driver.take_replies();
@@ -213,7 +213,7 @@ fn play(state: State, line: &[u8]) -> (Reply, Canned) {
     (last, driver)
 }
 
-/// Whether the command's own reply is the last one there.
+/// Returns `true` if the command's own reply is the last one there.
 fn answers_last(state: State) -> bool {
     state.owed() == 0
 }

@@ -30,7 +30,7 @@ pub(crate) struct Spec {
     /// The account needs all of these permissions.
     pub(crate) permissions: Permissions,
     pub(crate) timing: Timing,
-    /// Nothing behind it is read before it has been answered: what follows may be TLS.
+    /// Nothing after it is read before it has been answered: what follows may be TLS.
     pub(crate) barrier: bool,
     pub(crate) begins: Begins,
     pub(crate) tls: TlsRule,
@@ -52,7 +52,7 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Now,
 }
 
-/// What may stand behind a command's name.
+/// What may follow a command's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Argument {
     /// Nothing.

@@ -98,7 +98,7 @@ impl fmt::Debug for Language {
     }
 }
 
-/// Tells whether this has the form of a language tag: letters, and subtags of letters and digits.
+/// Returns `true` if this has the form of a language tag: letters, and subtags of letters and digits.
 fn is_tag(tag: &[u8]) -> bool {
     let mut subtags = tag.split(|&byte| byte == b'-');
     let is_subtag =

@@ -57,7 +57,7 @@ fn translations_have_the_same_placeholders() {
 fn what_clients_read_stays_in_its_place() {
     for Language { tag, texts } in LANGUAGES {
         for (english, translation) in *texts {
-            // RFC 959 Appendix II: the path comes first, and commentary behind it.
+            // RFC 959 Appendix II: the path comes first, and commentary after it.
             let path_first = |text: &str| text.starts_with("\"{}\"");
             assert_eq!(path_first(english), path_first(translation), "{tag}: {english:?}");
             // 227, 229 and the size in 150.

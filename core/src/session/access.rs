@@ -23,7 +23,7 @@ const TLS_TO_LOG_IN: &str = "TLS is required to log in; send AUTH TLS first.";
 impl Session {
     /// Sends 220. Its text is the operator's, in whatever language that may be.
     ///
-    /// Who is greeted has not asked for a language: HOST and REIN undo LANG (RFC 2640 section 4.1).
+    /// A client that is greeted has not asked for a language: HOST and REIN undo LANG (RFC 2640 section 4.1).
     pub(super) fn greet(&mut self) {
         self.replies.set_language(&ENGLISH);
         let config = self.config.clone();
@@ -41,12 +41,12 @@ impl Session {
         if known.is_none() && !self.is_own_address(name) {
             return self.reply(504, "Unknown host.");
         }
-        self.login = Login::Nobody;
+        self.login = Login::None;
         self.host = known;
         self.greet();
     }
 
-    /// Tells whether an address such as `192.0.2.1` or `[2001:db8::1]` is the server's own.
+    /// Returns `true` if an address such as `192.0.2.1` or `[2001:db8::1]` is the server's own.
     fn is_own_address(&self, text: &[u8]) -> bool {
         let bare = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]"));
         let address = core::str::from_utf8(bare.unwrap_or(text)).ok();
@@ -54,7 +54,7 @@ impl Session {
         address.is_some_and(|ip| ip == self.endpoint.local().ip() && ip.is_ipv6() == bare.is_some())
     }
 
-    /// USER: every name gets the same answer, known or not, but for whom a certificate speaks.
+    /// USER: every name gets the same answer, known or not, unless a certificate speaks for it.
     pub(crate) fn user(&mut self, name: &[u8], now: Now) {
         self.log_out(now);
         if self.is_too_open_for(self.tls_required()) {
@@ -118,9 +118,9 @@ impl Session {
 
     /// PASS.
     pub(crate) fn pass(&mut self, password: &[u8]) {
-        match core::mem::replace(&mut self.login, Login::Nobody) {
-            Login::Nobody => self.reply(503, "Login with USER first."),
-            // USER came within TLS, and CCC behind it.
+        match core::mem::replace(&mut self.login, Login::None) {
+            Login::None => self.reply(503, "Login with USER first."),
+            // USER came within TLS, and CCC after it.
             Login::Named { .. } if self.is_too_open_for(self.tls_required()) => {
                 self.reply(530, TLS_TO_LOG_IN);
             }
@@ -135,10 +135,10 @@ impl Session {
         }
     }
 
-    /// The accounts have spoken.
+    /// The accounts have judged the password.
     fn logged_in(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>, now: Now) {
         match outcome {
-            // Only who knows the password learns of this.
+            // Only a client that knows the password learns of this.
             Ok(grant) if self.is_too_open_for(grant.tls) => {
                 self.actions.push_back(Action::Logout);
                 self.reply(530, "This account requires TLS to log in; send AUTH TLS first.");
@@ -229,7 +229,7 @@ impl Session {
             self.actions.push_back(Action::Logout);
             self.login_deadline = now.instant + self.config.login_timeout;
         }
-        self.login = Login::Nobody;
+        self.login = Login::None;
         self.parameters.directory = crate::path::VirtualPath::root();
         self.parameters.range = Range::Whole;
         self.close_data();

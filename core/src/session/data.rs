@@ -141,7 +141,7 @@ impl Session {
         self.reply(227, Text::from("Entering Passive Mode ({}).").with(numbers));
     }
 
-    /// Somebody connected to the passive port: only the client itself is let in.
+    /// A connection came to the passive port: only the client itself is let in.
     pub(super) fn data_arrived(
         &mut self,
         id: RequestId,
@@ -273,7 +273,7 @@ impl Session {
         }
     }
 
-    /// Tells whether a data connection may lead there, or come from there.
+    /// Returns `true` if a data connection may lead there, or come from there.
     fn may_be_data(&self, ip: IpAddr) -> bool {
         ip == self.endpoint.peer().ip() || self.config.allow_foreign_data
     }

@@ -27,7 +27,7 @@ enum Deadline {
     /// The storage, the accounts or the embedding program do not answer.
     Answer,
     /// The last reply has not left.
-    Farewell,
+    LastReply,
 }
 
 impl Session {
@@ -71,7 +71,7 @@ impl Session {
                 shutdown.or_else(|| self.answer_deadline().map(|at| (at, Deadline::Answer)))
             }
             Work::Waiting { .. } => self.answer_deadline().map(|at| (at, Deadline::Answer)),
-            Work::Ending { until } => Some((*until, Deadline::Farewell)),
+            Work::Ending { until } => Some((*until, Deadline::LastReply)),
             Work::Securing { .. } => Some((self.login_deadline, Deadline::Handshake)),
             Work::Clearing { .. } => {
                 Some((self.active + self.config.idle_timeout, Deadline::Handshake))
@@ -103,7 +103,7 @@ impl Session {
             Deadline::Unused => self.data_unused(),
             Deadline::Shutdown => self.break_off(StopReason::Shutdown),
             Deadline::Answer => self.unanswered(now),
-            Deadline::Farewell => self.replies.shut(),
+            Deadline::LastReply => self.replies.shut(),
         }
     }
 }

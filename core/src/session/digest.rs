@@ -22,7 +22,7 @@ use super::stop::{StopReason, Stopped};
 use super::{Session, StorageOutcome, number, trim};
 
 impl Digesting {
-    /// Tells whether it goes on by itself, and can be asked about and stopped.
+    /// Returns `true` if it goes on by itself, and can be asked about and stopped.
     pub(super) fn is_reading(&self) -> bool {
         self.stop.is_none() && matches!(self.stage, DigestStage::Reading { .. })
     }
@@ -53,7 +53,7 @@ impl Digesting {
 }
 
 impl Form {
-    /// Says which bytes of a file of this size are meant, or why there are none such.
+    /// Returns which bytes of a file of this size are meant, or why there are none such.
     fn part(&self, size: u64) -> Result<Part, Refusal> {
         match self {
             // Of a range counts what there is of it, and the reply names that.
@@ -69,7 +69,7 @@ impl Form {
         }
     }
 
-    /// Says why the file could not be opened.
+    /// Returns why the file could not be opened.
     fn failure(&self, error: StorageError) -> Refusal {
         let (code, text) = failure(error);
         match (self, error) {
@@ -245,11 +245,11 @@ impl fmt::Display for Hex<'_> {
 /// Reads `<path>`, `<path> <start> <end>`, or either with `"<path>"`, whose own quotes are doubled.
 ///
 /// The bytes meant begin at `start` and end before `end`, as GlobalSCAPE's XCRC and ProFTPD have it.
-/// A single number is the end to some servers and the start to others: behind quotes that is an
+/// A single number is the end to some servers and the start to others: after quotes that is an
 /// error, without them it belongs to the name. `None` is an error.
 fn bare_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<Part>)> {
-    if let Some((name, behind)) = quoted(argument) {
-        let part = match trim(behind) {
+    if let Some((name, rest)) = quoted(argument) {
+        let part = match trim(rest) {
             b"" => None,
             points => Some(part(points)?),
         };
@@ -265,7 +265,7 @@ fn bare_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<Part>)> {
     }
 }
 
-/// Tells whether there are two numbers, however large.
+/// Returns `true` if there are two numbers, however large.
 fn is_numbers(points: &[u8]) -> bool {
     let mut words = trim(points).split(|&byte| byte == b' ');
     let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);

@@ -8,7 +8,7 @@ use super::failure::Refusal;
 use super::state::{Protection, Range, Security, Work};
 use super::states::{State, Trigger};
 use super::stop::StopReason;
-use super::{FAREWELL, LOG_IN_FIRST, REPLIES_WAITING, Session};
+use super::{LAST_REPLY_TIMEOUT, LOG_IN_FIRST, REPLIES_WAITING, Session};
 
 impl Session {
     /// Executes commands as long as there are any that may be executed now.
@@ -54,7 +54,7 @@ impl Session {
         }
         if !self.input.is_open() && matches!(self.work, Work::Idle) && self.inbox.is_empty() {
             self.close_data();
-            self.work = Work::Ending { until: now.instant + FAREWELL };
+            self.work = Work::Ending { until: now.instant + LAST_REPLY_TIMEOUT };
             self.moved(State::Ready, Trigger::ControlClosed);
         }
     }

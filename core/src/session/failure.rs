@@ -5,7 +5,7 @@ use crate::storage::StorageError;
 /// Why a command comes to nothing: the code of its reply, and the text.
 pub(super) type Refusal = (u16, &'static str);
 
-/// Says why a file operation failed: the code that suits most commands, and the text.
+/// Returns why a file operation failed: the code that suits most commands, and the text.
 pub(super) fn failure(error: StorageError) -> Refusal {
     match error {
         StorageError::NotFound => (550, "No such file or directory."),

@@ -79,7 +79,7 @@ impl Session {
         self.ask(StorageRequest::LinkMetadata(path.clone()), Continuation::RenameFrom(path));
     }
 
-    /// RNTO: only directly behind RNFR.
+    /// RNTO: only directly after RNFR.
     pub(crate) fn rnto(&mut self, argument: &[u8], from: Option<VirtualPath>) {
         let Some(from) = from else {
             return self.reply(503, "Bad sequence of commands: use RNFR first.");

@@ -22,7 +22,7 @@ pub(crate) struct Inbox {
     queue: VecDeque<Queued>,
     /// What the waiting commands count together.
     weight: usize,
-    /// The last waiting command, or the one in execution, is such that nothing behind it may be read.
+    /// The last waiting command, or the one in execution, is such that nothing after it may be read.
     barrier: bool,
 }
 
@@ -75,7 +75,7 @@ impl Inbox {
         Some(queued.command)
     }
 
-    /// Returns `true` if ABOR waits behind other commands for a transfer or digest that goes on now,
+    /// Returns `true` if ABOR waits after other commands for a transfer or digest that goes on now,
     /// and not for one that is to begin before it.
     pub(crate) fn aborts(&self) -> bool {
         for queued in &self.queue {
@@ -91,7 +91,7 @@ impl Inbox {
         false
     }
 
-    /// Returns `true` if QUIT waits, behind whatever other commands.
+    /// Returns `true` if QUIT waits, after whatever other commands.
     pub(crate) fn has_quit(&self) -> bool {
         let is_quit = |queued: &Queued| matches!(&queued.command, Command::Known(spec, None) if spec.begins == Begins::End);
         self.queue.iter().any(is_quit)

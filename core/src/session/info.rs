@@ -155,7 +155,7 @@ impl Session {
         let login = match &self.login {
             Login::In { user, .. } => Text::from("Logged in as {}").with_name(user),
             Login::Named { .. } => "Waiting for the password".into(),
-            Login::Nobody => "Not logged in".into(),
+            Login::None => "Not logged in".into(),
         };
         let data = match self.data {
             Data::None | Data::Lost(..) => "No data connection",

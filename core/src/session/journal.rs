@@ -1,5 +1,5 @@
-//! What a session says in the log: so many lines a minute, for a client decides how many there are
-//! to say.
+//! What a session writes to the log, at a limited rate: a client decides how many lines there are to
+//! write.
 
 use core::fmt;
 use core::net::IpAddr;
@@ -9,7 +9,7 @@ use log::Level;
 use crate::log_limiter::LogLimiter;
 use crate::time::Instant;
 
-/// What is done when all is well may be said so much more often than what is refused.
+/// What is done when all is well may be logged so much more often than what is refused.
 const ORDINARY: u32 = 20;
 
 /// The log lines of one session. Each begins with the client's address.
@@ -37,7 +37,7 @@ impl Journal {
         }
     }
 
-    /// Says how late it is.
+    /// Sets the time.
     pub(super) fn set_time(&mut self, now: Instant) {
         self.now = now;
     }
@@ -46,13 +46,13 @@ impl Journal {
     /// a client could guess unseen.
     pub(super) fn login_failed(&mut self, text: fmt::Arguments<'_>) {
         let left_out = self.logins.admit(self.now);
-        say(LOGINS, Level::Warn, self.peer, left_out, text);
+        write_line(LOGINS, Level::Warn, self.peer, left_out, text);
     }
 
     /// Logs that the client was refused something.
     pub(super) fn refused(&mut self, text: fmt::Arguments<'_>) {
         let left_out = self.refusals.admit(self.now);
-        say(SESSIONS, Level::Warn, self.peer, left_out, text);
+        write_line(SESSIONS, Level::Warn, self.peer, left_out, text);
     }
 
     /// Logs what is no trouble.
@@ -60,7 +60,7 @@ impl Journal {
         // What is not to be seen is not to be counted either.
         if log::log_enabled!(target: SESSIONS, Level::Info) {
             let left_out = self.ordinary.admit(self.now);
-            say(SESSIONS, Level::Info, self.peer, left_out, text);
+            write_line(SESSIONS, Level::Info, self.peer, left_out, text);
         }
     }
 
@@ -69,7 +69,7 @@ impl Journal {
     pub(super) fn ignored(&mut self, text: fmt::Arguments<'_>) {
         if log::log_enabled!(target: SESSIONS, Level::Debug) {
             let left_out = self.ignored.admit(self.now);
-            say(SESSIONS, Level::Debug, self.peer, left_out, text);
+            write_line(SESSIONS, Level::Debug, self.peer, left_out, text);
         }
     }
 
@@ -77,13 +77,13 @@ impl Journal {
     pub(super) fn moved(&mut self, text: fmt::Arguments<'_>) {
         if log::log_enabled!(target: STATES, Level::Trace) {
             let left_out = self.steps.admit(self.now);
-            say(STATES, Level::Trace, self.peer, left_out, text);
+            write_line(STATES, Level::Trace, self.peer, left_out, text);
         }
     }
 }
 
 impl Drop for Journal {
-    /// Says what has been left out, if no further line has said so.
+    /// Writes how many lines have been left out, if no further line has.
     fn drop(&mut self) {
         let counts = [
             (LOGINS, Level::Warn, &mut self.logins),
@@ -93,7 +93,7 @@ impl Drop for Journal {
             (STATES, Level::Trace, &mut self.steps),
         ];
         for (target, level, pace) in counts {
-            say_left_out(target, level, self.peer, pace.take_left_out());
+            write_left_out(target, level, self.peer, pace.take_left_out());
         }
     }
 }
@@ -103,14 +103,20 @@ const LOGINS: &str = "wharf_core::session::access";
 const SESSIONS: &str = "wharf_core::session";
 const STATES: &str = "wharf_core::states";
 
-/// Writes a line for which there is room, behind how many there was none for.
-fn say(target: &str, level: Level, peer: IpAddr, left_out: Option<u64>, text: fmt::Arguments<'_>) {
+/// Writes a line for which there is room, after how many there was none for.
+fn write_line(
+    target: &str,
+    level: Level,
+    peer: IpAddr,
+    left_out: Option<u64>,
+    text: fmt::Arguments<'_>,
+) {
     let Some(left_out) = left_out else { return };
-    say_left_out(target, level, peer, left_out);
+    write_left_out(target, level, peer, left_out);
     log::log!(target: target, level, "{peer}: {text}");
 }
 
-fn say_left_out(target: &str, level: Level, peer: IpAddr, left_out: u64) {
+fn write_left_out(target: &str, level: Level, peer: IpAddr, left_out: u64) {
     if left_out > 0 {
         log::log!(target: target, level, "{peer}: {left_out} more lines left out");
     }

@@ -102,7 +102,7 @@ impl Listing {
         StorageRequest::OpenDirectory(self.path.clone())
     }
 
-    /// Tells whether the last component may be meant as a pattern: `*.txt`, but not `*.txt/`.
+    /// Returns `true` if the last component may be meant as a pattern: `*.txt`, but not `*.txt/`.
     fn is_pattern(&self) -> bool {
         let last = self.path.file_name().filter(|name| self.given.ends_with(name));
         !self.itself
@@ -130,7 +130,7 @@ impl Listing {
         }
     }
 
-    /// Says what goes over the data connection.
+    /// Returns what goes over the data connection.
     pub(super) fn plan(&mut self) -> Plan {
         let directory = self.directory();
         let head = match &mut self.found {

@@ -7,7 +7,7 @@
 //! | `dispatch` | which command is executed when, and which are refused before |
 //! | `events` | which event goes to what waits for it |
 //! | `security` | TLS: AUTH, PBSZ, PROT, CCC |
-//! | `access` | who may come in: HOST, USER, PASS, ACCT, REIN, QUIT |
+//! | `access` | which client may come in: HOST, USER, PASS, ACCT, REIN, QUIT |
 //! | `parameters` | TYPE, STRU, MODE, REST, RANG, ALLO, OPTS, LANG |
 //! | `data` | where the data connection comes from: PORT, PASV, EPRT, EPSV |
 //! | `transfer` | the course of RETR, STOR, STOU, APPE, ABOR |
@@ -77,14 +77,14 @@ const LOG_IN_FIRST: &str = "Log in with USER and PASS first.";
 /// The text of 551 where a range would have to be found in what TYPE A or MODE Z makes of a file.
 const NO_RANGE_HERE: &str = "A range needs TYPE I and MODE S.";
 
-/// The text of 421 for who has failed to log in too often, in this session or before it.
+/// The text of 421 where too many logins have failed, in this session or before it.
 const COOLING_DOWN: &str = "Too many failed logins from your address; try later.";
 
 /// The text of 421 where there is no place for a session.
 const SERVER_FULL: &str = "Too many sessions on this server; try later.";
 
 /// How long the last reply may take to leave.
-const FAREWELL: Duration = Duration::from_secs(5);
+const LAST_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What came of a storage request.
 type StorageOutcome = Result<StorageAnswer, StorageError>;
@@ -138,7 +138,7 @@ impl Session {
             host: None,
             security: Security::Clear,
             protection: Protection::Unsized,
-            login: Login::Nobody,
+            login: Login::None,
             failed_logins: 0,
             names_logged: 0,
             parameters: Parameters::new(),
@@ -154,8 +154,8 @@ impl Session {
             session.work =
                 Work::Securing { cause: TlsCause::Implicit, handshake: Handshake::Withheld };
             if endpoint.admission() != Admission::Welcome {
-                // Who is to hear no more than 421 gets no more time than that takes.
-                session.login_deadline = now.instant + FAREWELL;
+                // A client that is only told 421 gets no more time than that takes.
+                session.login_deadline = now.instant + LAST_REPLY_TIMEOUT;
             }
             session.change_security();
         } else {
@@ -165,7 +165,7 @@ impl Session {
         session
     }
 
-    /// Says the first word.
+    /// Sends the first reply.
     fn open(&mut self, now: Now) {
         match self.endpoint.admission() {
             Admission::Welcome => self.greet(),
@@ -273,17 +273,17 @@ impl Session {
         self.replies.line(code, text);
     }
 
-    /// Sends the last reply; the connection is closed behind it.
+    /// Sends the last reply; the connection is closed after it.
     fn end(&mut self, code: u16, text: &'static str, now: Now) {
         self.reply(code, text);
         self.close_data();
         self.forget_login();
-        self.work = Work::Ending { until: now.instant + FAREWELL };
+        self.work = Work::Ending { until: now.instant + LAST_REPLY_TIMEOUT };
     }
 
     /// Gives the account back, before the client hears of the end: it may log in again at once.
     fn forget_login(&mut self) {
-        if let Login::In { .. } = core::mem::replace(&mut self.login, Login::Nobody) {
+        if let Login::In { .. } = core::mem::replace(&mut self.login, Login::None) {
             self.actions.push_back(Action::Logout);
         }
     }
@@ -326,7 +326,7 @@ impl Session {
         }
     }
 
-    /// What who is logged in may do, protect and take up.
+    /// What the account may do, has to protect and may use.
     fn grant(&self) -> Option<&Grant> {
         match &self.login {
             Login::In { grant, .. } => Some(grant),
@@ -334,7 +334,7 @@ impl Session {
         }
     }
 
-    /// Tells whether who is logged in has all these permissions at `path`.
+    /// Returns `true` if the account has all these permissions at `path`.
     fn may(&self, wanted: Permissions, path: &VirtualPath) -> bool {
         self.grant().is_some_and(|grant| grant.rights.at(path).contains(wanted))
     }

@@ -13,7 +13,7 @@ use super::Session;
 use super::failure::Refusal;
 use super::state::{Changed, Continuation};
 
-/// The bits that clients may set. Those beyond make a program run as somebody else.
+/// The bits that clients may set. Those beyond make a program run as another user.
 const MODE_BITS: u32 = 0o777;
 
 /// The facts that are to be.
@@ -82,7 +82,7 @@ impl Session {
         let change_mode = mode.map_or(Permissions::NONE, |_| Permissions::CHANGE_MODE);
         let Some(path) = self.resolve(name, set_time | change_mode) else { return };
         if path.is_root() && mode.is_some() {
-            // It could lock out everybody whose root this is.
+            // It could lock out every account whose root this is.
             return self.reply(550, "Can't change the mode of the root directory.");
         }
         self.ask(StorageRequest::SetFacts { path, modified, mode }, Continuation::Changed(changed));
@@ -142,7 +142,7 @@ impl NewFacts {
     }
 }
 
-/// Parts the first word from what stands behind its space; both are needed.
+/// Parts the first word from what follows its space; both are needed.
 fn cut(argument: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = memchr::memchr(b' ', argument)?;
     let (word, name) = (&argument[..space], &argument[space + 1..]);

@@ -8,11 +8,11 @@ use crate::time::{Instant, Now};
 
 use super::listing::REST_UNREAD;
 use super::state::{Awaiting, Continuation, Data, Input, LastWord, Transfer, Work};
-use super::{FAREWELL, SERVER_FULL, Session};
+use super::{LAST_REPLY_TIMEOUT, SERVER_FULL, Session};
 
-/// How long an answer may take that only a client may hear who has closed its side: it may read
-/// still, but most who do that have gone.
-const HALF_CLOSED: Duration = Duration::from_secs(10);
+/// How long an answer may take for a client in half-close: it may still read, but most clients that
+/// close their side have gone.
+const HALF_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The text of 421 where the storage, the accounts or the like do not answer.
 const NO_ANSWER: &str = "No answer came in time.";
@@ -99,7 +99,7 @@ impl Session {
         if let Some(directory) = self.stat_directory() {
             self.actions.push_back(Action::Release(directory));
         }
-        self.work = Work::Ending { until: now.instant + FAREWELL };
+        self.work = Work::Ending { until: now.instant + LAST_REPLY_TIMEOUT };
     }
 
     /// Lets go of the session's place, where only an upload is to come to its end.
@@ -119,7 +119,7 @@ impl Session {
         matches!(&self.work, Work::Transferring(transfer) if transfer.is_ending_upload())
     }
 
-    /// When an answer has to be there that only a client waits for who has closed its side. One that
+    /// When an answer has to be there that only a client in half-close waits for. A client that
     /// is certainly there may wait for as long as it likes.
     pub(super) fn answer_deadline(&self) -> Option<Instant> {
         let waits = match &self.work {
@@ -133,14 +133,18 @@ impl Session {
             }
             _ => false,
         };
-        if waits { self.half_closed(HALF_CLOSED.min(self.config.idle_timeout)) } else { None }
+        if waits {
+            self.half_closed(HALF_CLOSE_TIMEOUT.min(self.config.idle_timeout))
+        } else {
+            None
+        }
     }
 
     /// When the client has taken too long with a transfer. One that has closed its side, and has not
     /// opened the data connection, may be gone: it gets less time.
     pub(super) fn transfer_deadline(&self, transfer: &Transfer) -> Option<Instant> {
         let until = transfer.deadline()?;
-        let sooner = self.half_closed(HALF_CLOSED).filter(|_| transfer.is_connecting());
+        let sooner = self.half_closed(HALF_CLOSE_TIMEOUT).filter(|_| transfer.is_connecting());
         Some(sooner.map_or(until, |sooner| sooner.min(until)))
     }
 
@@ -156,7 +160,7 @@ impl Session {
         self.dismiss(NO_ANSWER, now);
     }
 
-    /// Says why the session ends, after the end of a reply that has begun.
+    /// Tells the client why the session ends, after the end of a reply that has begun.
     fn dismiss(&mut self, why: &'static str, now: Now) {
         if self.stat_directory().is_some() {
             self.reply(212, REST_UNREAD);

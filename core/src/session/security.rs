@@ -7,10 +7,10 @@ use crate::time::Now;
 use crate::tls::{Resumption, TlsRequired, UploadEnd};
 
 use super::state::{Handshake, Parameters, Protection, Security, TlsCause, Work};
-use super::{FAREWELL, Session, number, trim};
+use super::{LAST_REPLY_TIMEOUT, Session, number, trim};
 
 impl Session {
-    /// AUTH. Nothing behind it is read before the handshake.
+    /// AUTH. Nothing after it is read before the handshake.
     pub(crate) fn auth(&mut self, argument: &[u8], now: Now) {
         if let Security::Protected { .. } = self.security {
             return self.reply(503, "TLS is in use already.");
@@ -66,7 +66,7 @@ impl Session {
     pub(super) fn abandon_handshake(&mut self, now: Now) {
         self.replies.shut();
         self.close_data();
-        self.work = Work::Ending { until: now.instant + FAREWELL };
+        self.work = Work::Ending { until: now.instant + LAST_REPLY_TIMEOUT };
     }
 
     /// PBSZ: TLS has no use for a buffer size (RFC 4217 section 9).
@@ -139,7 +139,7 @@ impl Session {
         server.and(account)
     }
 
-    /// Tells whether a login with these requirements is in the wrong place.
+    /// Returns `true` if a login with these requirements is in the wrong place.
     pub(super) fn is_too_open_for(&self, required: TlsRequired) -> bool {
         required.login() && !matches!(self.security, Security::Protected { .. })
     }
@@ -163,7 +163,7 @@ impl Session {
         }
     }
 
-    /// Whether data connections have to resume.
+    /// Returns whether data connections have to resume.
     pub(super) fn resumption(&self) -> Resumption {
         self.config.tls.map(|tls| tls.resumption).unwrap_or_default()
     }

@@ -19,11 +19,11 @@ pub(crate) use transfer::{
     DigestStage, Digesting, Form, Found, Listing, Naming, Part, Stage, Transfer, Upload, What,
 };
 
-/// Who is there.
+/// How far the login has come.
 #[derive(Debug)]
 pub(crate) enum Login {
-    /// Nobody yet.
-    Nobody,
+    /// USER has not come.
+    None,
     /// USER has come, PASS has not.
     Named { user: Vec<u8> },
     /// Logged in.
@@ -209,7 +209,7 @@ pub(crate) struct StatLines {
     pub(crate) allowance: Allowance,
 }
 
-/// Whose reply is to tell what has been changed.
+/// Which command's reply is to tell what has been changed.
 #[derive(Debug)]
 pub(crate) enum Changed {
     /// MFMT and MFF: these facts, of what the client called so.

@@ -63,7 +63,7 @@ impl Parameters {
         if self.deflate { Mode::Deflate { level: self.level } } else { Mode::Stream }
     }
 
-    /// Tells whether files travel byte by byte as they are.
+    /// Returns `true` if files travel byte by byte as they are.
     pub(crate) fn is_plain(&self) -> bool {
         self.filter == Filter::Identity && !self.deflate
     }

@@ -34,7 +34,7 @@ pub(crate) enum Stage {
     Connecting { file: Option<RequestId>, until: Instant },
     /// The data connection's TLS handshake goes on.
     Securing { request: RequestId, file: Option<RequestId>, until: Instant },
-    /// The file to be received is opened; behind the 150 where that is `announced`.
+    /// The file to be received is opened; after the 150 where that is `announced`.
     Opening { request: RequestId, announced: bool },
     /// Bytes move; every progress puts the deadline off.
     Moving { file: Option<RequestId>, until: Instant },

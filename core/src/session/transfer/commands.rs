@@ -9,7 +9,7 @@ use crate::session::stop::StopReason;
 use crate::session::{NO_RANGE_HERE, Session};
 use crate::storage::{StorageError, StorageRequest, WriteMode};
 
-/// The text of 503 where a command for which a range means nothing comes behind RANG.
+/// The text of 503 where a command for which a range means nothing comes after RANG.
 const NO_RANGE: &str = "Only RETR, STOR and HASH take a range.";
 
 impl Session {
@@ -29,8 +29,8 @@ impl Session {
         self.prepare(what, StorageRequest::OpenRead(path));
     }
 
-    /// STOR. Behind REST and RANG it changes a file that is there, and needs the permission to
-    /// append. Who may only create finds no file there, neither now nor when it is whole.
+    /// STOR. After REST and RANG it changes a file that is there, and needs the permission to
+    /// append. An account that may only create finds no file there, neither now nor when it is whole.
     pub(crate) fn stor(&mut self, argument: &[u8]) {
         let (filter, range) = self.take_parameters();
         let wanted = match range {
@@ -151,7 +151,7 @@ impl Session {
     }
 }
 
-/// Tells whether the answer is worth having without a data connection: it may be that the file
+/// Returns `true` if the answer is worth having without a data connection: it may be that the file
 /// cannot be had anyway, or not from that offset.
 fn judges_a_file(request: &StorageRequest) -> bool {
     use StorageRequest::{CheckWrite, OpenRead};

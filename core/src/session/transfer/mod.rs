@@ -38,7 +38,7 @@ pub(super) const HANDSHAKE_FAILED: &str = "TLS handshake failed on the data conn
 const CLOSING: Duration = Duration::from_millis(200);
 
 impl Transfer {
-    /// Tells whether 150 has been sent and the transfer goes on by itself.
+    /// Returns `true` if 150 has been sent and the transfer goes on by itself.
     pub(super) fn is_announced(&self) -> bool {
         self.stop.is_none()
             && matches!(
@@ -53,7 +53,7 @@ impl Transfer {
             )
     }
 
-    /// Tells whether ABOR has something to break off.
+    /// Returns `true` if ABOR has something to break off.
     pub(super) fn can_abort(&self) -> bool {
         matches!(
             self.stage,
@@ -77,7 +77,7 @@ impl Transfer {
         }
     }
 
-    /// Tells whether it waits for the storage alone, and for its client's sake.
+    /// Returns `true` if it waits for the storage alone, and for its client's sake.
     pub(super) fn waits_for_storage(&self) -> bool {
         match self.stage {
             Stage::Preparing(_) | Stage::Opening { .. } => true,
@@ -86,7 +86,7 @@ impl Transfer {
         }
     }
 
-    /// Tells whether what has been received comes to its end, which needs no client.
+    /// Returns `true` if what has been received comes to its end, which needs no client.
     pub(super) fn is_ending_upload(&self) -> bool {
         match self.stage {
             Stage::Stopping { .. } => !self.what.sends(),
@@ -95,7 +95,7 @@ impl Transfer {
         }
     }
 
-    /// Tells whether the driver moves bytes, or has been told to stop.
+    /// Returns `true` if the driver moves bytes, or has been told to stop.
     pub(super) fn is_in_motion(&self) -> bool {
         matches!(self.stage, Stage::Moving { .. } | Stage::Closing { .. } | Stage::Stopping { .. })
     }
@@ -263,7 +263,7 @@ impl Session {
         Ok(())
     }
 
-    /// Decides whether who is there, by what the handshake has shown, is the client.
+    /// Decides by the handshake whether the peer is the client.
     fn judge_proof(&mut self, proof: DataProof) -> Result<(), &'static str> {
         match (proof, self.resumption()) {
             (DataProof::OtherCertificate, _) => {

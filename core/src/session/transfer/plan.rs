@@ -9,7 +9,7 @@ use crate::session::state::What;
 use crate::storage::{StorageAnswer, StorageError, StorageRequest};
 
 /// How far into a file a transfer in TYPE A may begin, in bytes: all before it has to be converted
-/// to find the place, which costs time and nobody sees a byte.
+/// to find the place, which costs time, and the client sees no byte.
 const LONGEST_SKIP: u64 = 64 * 1024 * 1024;
 
 /// What follows on the storage's answer while a transfer is prepared.
@@ -66,7 +66,7 @@ impl What {
         }
     }
 
-    /// Tells whether bytes go to the client.
+    /// Returns `true` if bytes go to the client.
     pub(super) fn sends(&self) -> bool {
         !matches!(self, What::Store(_))
     }

@@ -20,7 +20,7 @@ use super::plan::Next;
 /// How often STOU has a name invented until others must be at work on purpose.
 const NAMES: u8 = 8;
 
-/// The reply where they are, and where one takes the name behind a 150 that has told it.
+/// The reply where they are, and where one takes the name after a 150 that has told it.
 const NAME_TAKEN: (u16, &str) = (450, "Another file has come to stand under that name; try again.");
 
 impl Naming {
@@ -148,7 +148,7 @@ impl Upload {
         }
     }
 
-    /// Says how it ended, of which so many bytes came. In stream mode an end that comes too early
+    /// Returns how it ended, of which so many bytes came. In stream mode an end that comes too early
     /// looks like any other.
     fn end(&self, bytes: u64, end: TransferEnd) -> TransferEnd {
         match end {
@@ -159,7 +159,7 @@ impl Upload {
         }
     }
 
-    /// Says what becomes of the file that ended so, when so many bytes had come.
+    /// Returns what becomes of the file that ended so, when so many bytes had come.
     fn disposition(&self, bytes: u64, end: TransferEnd) -> Disposition {
         match end {
             TransferEnd::Complete => Disposition::Publish,
@@ -265,7 +265,7 @@ impl Session {
         Ok(())
     }
 
-    /// Says what speaks against an upload whose data connection was closed in order. A client that is
+    /// Returns what speaks against an upload whose data connection was closed in order. A client that is
     /// killed closes it so in the middle, and one that gives up often before it sends ABOR.
     fn reason_to_cut_off(&self) -> Option<StopReason> {
         match self.last_word() {
