@@ -1,5 +1,5 @@
-//! What every wharf driver needs from the machine: storage, accounts, limits, and the pumps that
-//! move file bytes.
+//! What the drivers of wharf have in common: connections, transfers, TLS, limits, and threads for
+//! blocking work.
 //!
 //! Core decides, a driver waits; what lies between is here, written once:
 //!
