@@ -14,6 +14,11 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! A program may bring parts of its own: files ([`Storage`]) and accounts ([`Accounts`]), SITE
+//! commands ([`ServerBuilder::site_command`]), sockets ([`ServerBuilder::listener`],
+//! [`ServerBuilder::connection`]), a driver ([`ServerBuilder::run_with`]), or the executor of smol
+//! ([`ServerBuilder::build`], [`drivers`]).
+//!
 //! What it does not do: it is no FTP client, and it runs on Unix only.
 
 #![forbid(unsafe_code)]

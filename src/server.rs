@@ -2,17 +2,23 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use wharf_host::Stop;
+use wharf_host::{Service, Stop};
 
 use crate::builder::ServerBuilder;
 
-/// A server that runs. It stops when this is dropped.
+/// A running server.
+///
+/// Dropped, it stops at once: clients are told 421, and transfers are broken off. The graceful
+/// shutdown is [`shutdown`](Self::shutdown).
 #[derive(Debug)]
+#[must_use = "the server stops when this is dropped"]
 pub struct Server {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) implicit_addresses: Vec<SocketAddr>,
+    pub(crate) service: Arc<Service>,
     pub(crate) stop: Stop,
     pub(crate) thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -83,6 +89,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.service.skip_grace();
         self.stop.call();
         if let Err(error) = self.join() {
             log::error!("server: {error}");

@@ -1,4 +1,4 @@
-//! Taking clients in: the first reactor accepts them all and deals them out.
+//! Accepting clients: the first reactor accepts them all, and gives each reactor its share.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ pub(crate) struct Acceptor {
     listeners: Vec<Watched>,
     mailboxes: Vec<Arc<Mailbox>>,
     next: usize,
-    /// The system is exhausted: not before then.
+    /// The system is exhausted: nothing is accepted before then.
     pause: Option<Instant>,
 }
 

@@ -37,7 +37,7 @@ impl Slot {
         watch(registry, &self.connection.control_socket(), token)
     }
 
-    /// Registers the data socket of now, and lets go of the one before.
+    /// Registers the present data socket in place of the one before.
     pub(crate) fn watch_data(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let data = self.connection.data_socket();
         let generation = data.as_ref().map(|data| data.generation);

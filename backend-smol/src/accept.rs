@@ -1,4 +1,4 @@
-//! Taking clients in: one future watches all listeners.
+//! Accepting clients: one future watches all listeners.
 
 use std::future::poll_fn;
 use std::io;

@@ -85,7 +85,7 @@ impl SessionTask {
         }
     }
 
-    /// Registers the data socket of now, and lets go of the one before.
+    /// Registers the present data socket in place of the one before.
     fn watch_data(&mut self) -> io::Result<()> {
         let generation = self.connection.data_socket().map(|data| data.generation);
         if generation == self.data.as_ref().map(|(watched, _)| *watched) {

@@ -1,4 +1,4 @@
-//! Taking clients in: one thread watches all listeners.
+//! Accepting clients: one thread watches all listeners.
 
 use std::io;
 use std::sync::{Arc, mpsc};

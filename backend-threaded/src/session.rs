@@ -16,7 +16,7 @@ pub(crate) fn serve(
     stop: &Stop,
     workers: &Arc<Workers>,
 ) {
-    let mut desk = CompletionQueue::new(workers.clone());
+    let mut completions = CompletionQueue::new(workers.clone());
     let mut stopping = false;
     loop {
         if !stopping && stop.is_called() {
@@ -25,31 +25,31 @@ pub(crate) fn serve(
         }
         let turn = connection.turn();
         while let Some(job) = connection.next_job() {
-            desk.submit(job);
+            completions.submit(job);
         }
         if turn == Turn::Over {
             return;
         }
-        let came = desk.collect(&mut connection, turn == Turn::Wait);
+        let came = completions.collect(&mut connection, turn == Turn::Wait);
         // A session that always finds something to do still has to hear its client.
         let patience = if came || turn == Turn::Again {
             Some(Duration::ZERO)
         } else {
             connection.deadline().map(|deadline| service.clock().until(deadline))
         };
-        wait(&mut connection, &mut desk, stop, stopping, patience);
+        wait(&mut connection, &mut completions, stop, stopping, patience);
     }
 }
 
 /// Sleeps until a socket is ready, a job is done, the server stops, or so much time has passed.
 fn wait(
     connection: &mut Connection,
-    desk: &mut CompletionQueue,
+    completions: &mut CompletionQueue,
     stop: &Stop,
     stopping: bool,
     patience: Option<Duration>,
 ) {
-    let at_the_most = desk.fall_asleep();
+    let at_the_most = completions.fall_asleep();
     let patience = [patience, at_the_most].into_iter().flatten().min();
     let (control, control_interest) = (connection.control_socket(), connection.control_interest());
     let data = connection.data_socket();
@@ -64,7 +64,7 @@ fn wait(
     {
         watched.push(PollFd::new(&data.socket, flags(data_interest)));
     }
-    if let Some(bell) = desk.bell() {
+    if let Some(bell) = completions.bell() {
         watched.push(PollFd::new(bell, PollFlags::IN));
     }
     if !stopping {
@@ -81,7 +81,7 @@ fn wait(
     let data = if data_interest.any() { ready.next() } else { None };
     drop(ready);
     drop(watched);
-    desk.wake();
+    completions.wake();
     connection.control_ready(control.unwrap_or_default());
     connection.data_ready(data.unwrap_or_default());
 }

@@ -66,11 +66,11 @@ impl Bound {
     ) -> Result<Server, StartError> {
         let Parts { service, listeners, stop, addresses, implicit_addresses } =
             self.into_parts()?;
-        let stopper = stop.clone();
+        let (shared, stopper) = (service.clone(), stop.clone());
         let thread = thread::Builder::new().name("wharf".into());
-        let thread = thread.spawn(move || driver(service, listeners, stopper));
+        let thread = thread.spawn(move || driver(shared, listeners, stopper));
         let thread = Some(thread.map_err(StartError::system("start a thread"))?);
-        Ok(Server { addresses, implicit_addresses, stop, thread })
+        Ok(Server { addresses, implicit_addresses, service, stop, thread })
     }
 
     /// Returns the parts, for a driver that the program calls itself; see [`ServerBuilder::build`].

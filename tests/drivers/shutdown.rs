@@ -26,6 +26,7 @@ for_each_driver!(
     a_lingering_close_counts_within_the_grace,
     a_storage_that_hangs_does_not_hold_it_up_for_ever,
     dropping_the_handle_stops,
+    dropping_the_handle_waits_for_no_client,
     another_server_can_take_the_address_at_once,
 );
 
@@ -238,6 +239,25 @@ fn dropping_the_handle_stops(backend: Backend) {
     drop(client);
     dropper.join().unwrap();
     assert!(is_closed(address));
+}
+
+/// Neither for one that keeps its socket open, nor for one that does not read its file.
+fn dropping_the_handle_waits_for_no_client(backend: Backend) {
+    let files = Memory::new().with_file("/much", noise(MUCH));
+    let server = server(backend, files).shutdown_grace(LIMIT * 6).lingering_time(LIMIT * 6);
+    let server = server.spawn().unwrap();
+    let mut idle = Client::log_in(&server);
+    let mut busy = Client::log_in(&server);
+    let data = busy.narrow_passive();
+    busy.ask("RETR much", 150);
+    let start = Instant::now();
+    drop(server);
+    // The server waits five seconds more for what does not come to its end.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    idle.expect(421);
+    busy.expect(426);
+    busy.expect(421);
+    drop(data);
 }
 
 fn another_server_can_take_the_address_at_once(backend: Backend) {

@@ -3,8 +3,7 @@
 //! [`Transcript`](super::Transcript) has the table.
 
 use std::format;
-use std::string::String;
-use std::string::ToString;
+use std::string::{String, ToString};
 use std::time::Duration;
 use std::vec::Vec;
 

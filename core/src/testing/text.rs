@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 use std::format;
-use std::string::String;
-use std::string::ToString;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
 /// Writes bytes so that they stand on one line: UTF-8 as it is, the rest escaped, and so is a space

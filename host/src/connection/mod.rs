@@ -28,6 +28,7 @@ mod sockets;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -362,6 +363,12 @@ impl Connection {
     /// Adds to what can be done on the data socket without waiting.
     pub fn data_ready(&mut self, ready: Readiness) {
         self.data.set_ready(ready);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn send_at_once(socket: &Socket) {
 }
 
 /// Acknowledges at once what a handshake has brought: until then a client that gathers small
-/// writes (Nagle) holds back the data behind it, 40 ms and more.
+/// writes (Nagle) holds back the data that follows, 40 ms and more.
 pub(super) fn acknowledge(socket: &Socket) {
     #[cfg(target_os = "linux")]
     if let Err(error) = socket.set_tcp_quickack(true) {

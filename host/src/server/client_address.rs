@@ -1,13 +1,13 @@
-//! Whom a peer address stands for.
+//! Which client a peer address stands for.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A client, as far as its address tells: what is counted for each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ClientAddress {
-    /// An IPv4 address, in IPv6 clothes or not.
+    /// An IPv4 address, mapped into IPv6 or not.
     V4(Ipv4Addr),
-    /// The first 64 bits: whoever has one address of such a network has all of them.
+    /// The first 64 bits: a client with one address of such a network has all of them.
     V6(u64),
 }
 

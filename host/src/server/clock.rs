@@ -6,7 +6,7 @@ use wharf_core::Now;
 
 use wharf_storage::wall_time;
 
-/// Tells the time in core's terms; its epoch is its own creation.
+/// A clock that gives the time in core's terms; its epoch is its own creation.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     epoch: Instant,

@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a session may have open at once: the control connection; a passive port and who has just
-/// connected to it; and for an upload a file, the folder it is in, and one that a path leads
+/// What a session may have open at once: the control connection; a passive port and the client that
+/// has just connected to it; and for an upload a file, the folder it is in, and one that a path leads
 /// through. A listing has as many.
 const OF_A_SESSION: u64 = 6;
 

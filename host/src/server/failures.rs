@@ -1,4 +1,4 @@
-//! Counting failed logins, so that nobody guesses passwords for as long as he likes.
+//! Counting failed logins, so that no client guesses passwords for as long as it likes.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,9 +17,9 @@ const CLIENTS_AT_MOST: usize = 10_000;
 /// A client is an IPv4 address, or an IPv6 network of 64 bits.
 ///
 /// Memory is bounded: 10 000 clients are remembered. Beyond, those are forgotten that would soon be
-/// anyway: first whose time is over, then who has failed least and longest ago, and only then who
-/// is cooling down. So whoever has many addresses cannot end a cool-down with them before each one
-/// has failed as often as it may.
+/// anyway: first those whose time is over, then those that have failed least and longest ago, and
+/// only then those that are cooling down. So a client with many addresses cannot end a cool-down
+/// before each one has failed as often as it may.
 #[derive(Debug)]
 pub(crate) struct Failures {
     max: u32,
@@ -41,12 +41,12 @@ struct Record {
 
 impl Failures {
     /// Makes a client whose logins have failed `max` times within `window` of the first stay away
-    /// for `cool_down`. With a `max` of 0 nobody ever has to.
+    /// for `cool_down`. With a `max` of 0 no client ever has to.
     pub(crate) fn new(max: u32, window: Duration, cool_down: Duration) -> Arc<Self> {
         Arc::new(Self { max, window, cool_down, clients: Mutex::default() })
     }
 
-    /// Takes note of a failed login.
+    /// Counts a failed login.
     pub(crate) fn failed(&self, peer: IpAddr, now: Instant) {
         if self.max == 0 {
             return;
@@ -65,14 +65,14 @@ impl Failures {
         clients.insert(client, record);
     }
 
-    /// Tells whether a client has to stay away.
+    /// Returns `true` if a client has to stay away.
     pub(crate) fn is_cooling(&self, peer: IpAddr, now: Instant) -> bool {
         let cooling_until = |record: &Record| record.cooling_until;
         let until = self.lock().get(&ClientAddress::of(peer)).and_then(cooling_until);
         until.is_some_and(|until| now < until)
     }
 
-    /// Tells whether a record means nothing any more.
+    /// Returns `true` if a record means nothing any more.
     fn is_over(&self, record: &Record, now: Instant) -> bool {
         record.cooling_until.unwrap_or(record.since + self.window) <= now
     }
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(failures.lock().len(), CLIENTS_AT_MOST);
         assert!(failures.is_cooling(worse, at(4)));
         assert_eq!(failures.lock()[&ClientAddress::of(bad)].failed, 2);
-        // Whose time is over makes room before all others.
+        // A client whose time is over makes room before all others.
         attempt(number(CLIENTS_AT_MOST * 2), 1, 10);
         assert_eq!(failures.lock().len(), CLIENTS_AT_MOST - 1);
         assert!(!failures.lock().contains_key(&ClientAddress::of(worse)));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn among_those_who_cool_down_the_first_is_forgotten_first() {
+    fn among_clients_that_cool_down_the_first_is_forgotten_first() {
         let failures = failures(1);
         for crowd in 0..CLIENTS_AT_MOST {
             failures.failed(number(crowd), at(u64::from(crowd > 0)));

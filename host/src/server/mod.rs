@@ -5,7 +5,7 @@
 //! | `service` | all of it together: [`Service`] |
 //! | `listener` | where clients come in: [`Listener`] |
 //! | `admission` | how many may be in at once: [`AdmissionControl`] |
-//! | `failures` | who has failed to log in too often: [`Failures`] |
+//! | `failures` | which clients have failed to log in too often: [`Failures`] |
 //! | `client_address` | which addresses count as one client's |
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
 //! | `ports` | which are open, and whose: [`OpenPorts`] |

@@ -9,12 +9,12 @@ use std::str::FromStr;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How many connections may wait to be accepted. One is wanted; a client that tries twice, or a
-/// stranger who came first, must not keep it out.
+/// stranger that came first, must not keep it out.
 const BACKLOG: i32 = 8;
 
 /// Which ports may be opened for passive data connections (PASV, EPSV).
 ///
-/// They are tried in a random order, another each time: whoever can guess the next port can
+/// They are tried in a random order, another each time: an attacker that can guess the next port can
 /// connect to it before the client does (RFC 2577 section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassivePorts(Option<Range>);
@@ -56,7 +56,7 @@ impl PassivePorts {
     /// Listens on a free port of the address `at`, whatever port that has; the socket does not
     /// block.
     ///
-    /// An IPv6 socket takes IPv6 only, and an IPv4 address in IPv6 clothes makes an IPv4 socket. A
+    /// An IPv6 socket takes IPv6 only, and an IPv4 address mapped into IPv6 makes an IPv4 socket. A
     /// link-local address keeps its scope.
     /// The error is [`io::ErrorKind::AddrInUse`] when no port is free, else what the system says.
     pub fn listen(&self, at: SocketAddr) -> io::Result<TcpListener> {
@@ -262,7 +262,7 @@ mod tests {
         assert!(orders.len() > 10, "{orders:?}");
     }
 
-    /// A stretch of ports that nobody uses at the moment, outside the system's own range.
+    /// A stretch of ports that are free at the moment, outside the system's own range.
     fn free_range(count: u16) -> PassivePorts {
         for first in (20_000..32_000).step_by(usize::from(count)) {
             let range = Range { first, last: first + count - 1 };
@@ -307,7 +307,7 @@ mod tests {
                     result => break result.unwrap(),
                 }
             };
-            // Who closes first is left in TIME_WAIT.
+            // The side that closes first is left in TIME_WAIT.
             drop(server);
             drop(client);
         }

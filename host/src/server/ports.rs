@@ -141,7 +141,7 @@ impl OpenPort {
         &self.socket
     }
 
-    /// Says whether a transfer waits for a connection to it.
+    /// Sets whether a transfer waits for a connection to it.
     pub(crate) fn set_awaited(&self, awaited: bool) {
         self.state.awaited.store(awaited, Ordering::Relaxed);
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_of_whoever_has_most() {
+    fn the_oldest_port_goes_of_the_client_with_most() {
         let ports = free_range(5);
         let held: Vec<_> = [1, 2, 2, 2, 1].map(|number| open(&ports, number)).into();
         assert_eq!(given_away(&held), []);
@@ -228,13 +228,13 @@ mod tests {
         let ports = free_range(3);
         let held: Vec<_> = [1, 1, 2].map(|number| open(&ports, number)).into();
         held.iter().for_each(|port| port.set_awaited(true));
-        // Whoever has one gets no second, and a stranger no first from those who have few.
+        // A client with one gets no second, and a newcomer no first from clients that have few.
         assert_eq!(ports.open(client(2), AT).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(ports.open(client(1), AT).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        // But from one who has more than the stranger would have.
-        let stranger = open(&ports, 3);
-        assert_eq!((given_away(&held), stranger.port()), (vec![0], held[0].port()));
-        stranger.set_awaited(true);
+        // But from one that has more than the newcomer would have.
+        let newcomer = open(&ports, 3);
+        assert_eq!((given_away(&held), newcomer.port()), (vec![0], held[0].port()));
+        newcomer.set_awaited(true);
         assert!(ports.open(client(4), AT).is_err());
         held[2].set_awaited(false);
         let fourth = open(&ports, 4);

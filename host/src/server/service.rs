@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use wharf_accounts::Accounts;
@@ -45,7 +46,9 @@ pub struct Service {
     pub(crate) passive_ports: Arc<OpenPorts>,
     /// The answers to [`SessionConfig::site_commands`], in the same order.
     pub(crate) site_handlers: Vec<SiteHandler>,
-    pub(crate) shutdown_grace: Duration,
+    shutdown_grace: Duration,
+    /// The server stops without the grace.
+    is_dropped: AtomicBool,
     pub(crate) lingering_time: Duration,
     pub(crate) clock: Clock,
 }
@@ -148,6 +151,7 @@ impl Service {
             passive_ports: OpenPorts::new(settings.passive_ports),
             site_handlers,
             shutdown_grace: settings.shutdown_grace,
+            is_dropped: AtomicBool::new(false),
             lingering_time: settings.lingering_time,
             clock: Clock::start(),
         }
@@ -161,7 +165,14 @@ impl Service {
     /// Returns until when transfers may go on, if the server stops now: what a driver gives to
     /// [`Connection::shut_down`](crate::Connection::shut_down).
     pub fn transfer_deadline(&self) -> Instant {
-        self.clock.now().instant + self.shutdown_grace
+        let now = self.clock.now().instant;
+        if self.is_dropped.load(Ordering::Acquire) { now } else { now + self.shutdown_grace }
+    }
+
+    /// Leaves out the grace of a stop that is yet to be called: nothing waits for the server.
+    #[doc(hidden)]
+    pub fn skip_grace(&self) {
+        self.is_dropped.store(true, Ordering::Release);
     }
 
     /// Returns when sessions that have not ended by then are dropped, if the server stops now: a

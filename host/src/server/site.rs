@@ -11,11 +11,11 @@ use wharf_storage::Storage;
 /// Answers a SITE command of the embedding program. It may block.
 pub type SiteHandler = Arc<dyn Fn(&SiteRequest) -> SiteReply + Send + Sync>;
 
-/// A SITE command, as its handler meets it: what was asked, and by whom. It comes of a session that
+/// A SITE command, as its handler meets it: the request, and the client. It comes of a session that
 /// has logged in; whether that may ask it is up to the handler.
 #[non_exhaustive]
 pub struct SiteRequest {
-    /// What stood behind the command's name.
+    /// What stood after the command's name.
     pub argument: Vec<u8>,
     /// The name of the user, as USER had it.
     pub user: Vec<u8>,

@@ -198,7 +198,7 @@ pub(super) fn reason(error: &Error) -> String {
     }
 }
 
-/// Tells when a certificate should not be used now.
+/// Logs a warning where a certificate should not be used now.
 ///
 /// rustls does not say for how long a certificate is valid; but where it verifies one, that is the
 /// first thing it looks at. Without any CA to trust it always fails, only later.

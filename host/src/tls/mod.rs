@@ -79,7 +79,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Makes a server that shows this certificate to everybody and asks for none.
+    /// Makes a server that shows this certificate to every client and asks for none.
     pub fn new(default: Certificate) -> Result<Self, TlsError> {
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
@@ -104,7 +104,7 @@ impl Tls {
     /// Sets whether clients are asked for a certificate.
     ///
     /// They are on control connections, and on data connections that do not resume: a client that
-    /// has one shows it on both (RFC 4217 section 9). So, where it is required, nobody without can
+    /// has one shows it on both (RFC 4217 section 9). So, where it is required, no client without can
     /// reach a data connection first.
     pub fn client_certificates(self, clients: ClientCertificates) -> Self {
         self.with(|generation, builder| generation.with_clients(builder, clients))

@@ -1,7 +1,7 @@
-//! TLS sessions, and whose they are.
+//! TLS sessions, and the control connections that they belong to.
 //!
 //! A data connection that resumes the TLS session of a control connection comes from the same
-//! client: nobody else has the session's secrets. So every session that can be resumed bears the
+//! client: no other has the session's secrets. So every session that can be resumed bears the
 //! mark of a control connection, its owner, and is resumed by that one's data connections only.
 //!
 //! The mark is put before what rustls wants to have kept, inside the encrypted ticket or in the
@@ -88,8 +88,8 @@ pub(super) enum Role {
     Control,
     /// It may resume, and only then hands out sessions in turn.
     ///
-    /// Were a full handshake given a session here, whoever reached the port of a data connection
-    /// first could come back with it, and be taken for the client.
+    /// Were a full handshake given a session here, a stranger that reached the port of a data
+    /// connection first could come back with it, and be taken for the client.
     Data,
 }
 
@@ -190,7 +190,7 @@ impl DataOrigin {
             return DataProof::OtherCertificate;
         }
         match connection.handshake_kind() {
-            // Anybody can repeat a ticket; whether it has the secrets shows at the end.
+            // Any peer can repeat a ticket; whether it has the secrets shows at the end.
             Some(HandshakeKind::Resumed) if connection.is_handshaking() => DataProof::Fresh,
             Some(HandshakeKind::Resumed) if own && same => DataProof::Resumed,
             Some(HandshakeKind::Resumed) => DataProof::Foreign,

@@ -51,7 +51,7 @@ impl Watched {
         self.path.display().to_string()
     }
 
-    /// Tells whether something happened to the file since the last look.
+    /// Returns `true` if something happened to the file since the last look.
     pub(super) fn has_changed(&self) -> bool {
         Stamp::of(&self.path) != self.stamp
     }

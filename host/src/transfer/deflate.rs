@@ -97,7 +97,7 @@ impl Inflate {
             }
         }
         if self.ended && !bytes.is_empty() {
-            log::debug!("MODE Z: bytes behind the end of the stream");
+            log::debug!("MODE Z: bytes after the end of the stream");
             return Err(TransferEnd::Damaged);
         }
         Ok(())

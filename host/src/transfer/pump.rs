@@ -1,7 +1,8 @@
 //! The pumps: what moves file bytes between a file and the data connection.
 //!
-//! A pump goes step by step. A step moves what can move without blocking, or hands out a [`PumpJob`](super::step::PumpJob)
-//! when the file is to be read or written; it holds one bounded buffer.
+//! A pump goes step by step. A step moves what can move without blocking, or hands out a
+//! [`PumpJob`](super::step::PumpJob) when the file is to be read or written; it holds one bounded
+//! buffer.
 
 #[cfg(all(test, feature = "mode-z"))]
 mod tests;
@@ -101,7 +102,7 @@ impl Pump {
         }
     }
 
-    /// Takes note that the transfer is to end: nothing more moves over the wire.
+    /// Breaks the transfer off: nothing more moves over the wire.
     pub(crate) fn stop(&mut self) {
         match self {
             #[cfg(target_os = "linux")]
@@ -134,12 +135,12 @@ impl Pump {
         None
     }
 
-    /// Tells whether more is to be written of what has come already: MODE Z.
+    /// Returns `true` if more is to be written of what has come already: MODE Z.
     pub(crate) fn is_expanding(&self) -> bool {
         matches!(self, Pump::Receive(receive) if receive.is_expanding())
     }
 
-    /// Tells what the next step waits for on the wire; nothing while it waits for a job.
+    /// Returns what the next step waits for on the wire; nothing while it waits for a job.
     pub(crate) fn interest(&self) -> Readiness {
         let (readable, writable) = match self {
             #[cfg(target_os = "linux")]

@@ -1,21 +1,27 @@
 //! Holding a transfer back to the rate that its account may have.
+//!
+//! The algorithm is the *generic cell rate algorithm* (GCRA, ITU-T I.371), which does what a token
+//! bucket does and keeps one instant instead of a level: the *theoretical arrival time*, at which the
+//! next byte would come if all before it had come evenly, at the rate. It moves on as bytes move, and
+//! may be ahead of the clock by a burst.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use wharf_core::Instant;
 
-/// How much time's worth of bytes may move at once: short enough to be even, and to show progress.
+/// The burst: how much time's worth of bytes may move at once. Short enough to be even, and to show
+/// progress.
 const BURST: Duration = Duration::from_millis(250);
 
 /// How long it waits without looking at the clock again.
 const NAP: Duration = Duration::from_millis(500);
 
-/// A transfer's rate.
+/// The rate limiter of one transfer.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     rate: NonZeroU64,
-    /// Up to when the bytes that have moved would have taken.
+    /// When the next byte would come, had all before it moved at the rate.
     theoretical_arrival: Instant,
     /// When to ask again, where no byte may move.
     next: Option<Instant>,
@@ -44,7 +50,7 @@ impl RateLimiter {
         budget
     }
 
-    /// Takes note of bytes that have moved.
+    /// Moves the theoretical arrival time on, by bytes that have moved.
     pub(crate) fn moved(&mut self, count: u64) {
         let nanoseconds = u128::from(count) * 1_000_000_000 / u128::from(self.rate.get());
         let seconds = u64::try_from(nanoseconds / 1_000_000_000).unwrap_or(u64::MAX);

@@ -20,7 +20,7 @@ const FIRST: usize = SMALLEST;
 ///
 /// When the client is fast, a job gets a whole buffer, and the next one is twice as large; when it is
 /// slow, what there is. In MODE Z a buffer may expand to a thousand times its length: it stays small,
-/// and a job writes a portion of it, so that this takes no more memory, holds up nobody, and stops
+/// and a job writes a portion of it, so that this takes no more memory, holds up no other, and stops
 /// when it is told to.
 pub(crate) struct Receive {
     id: RequestId,
@@ -104,7 +104,7 @@ impl Receive {
         }
     }
 
-    /// Takes note of bytes that have come; those beyond the limit are dropped, and the last.
+    /// Counts bytes that have come; those beyond the limit are dropped, and the last.
     fn take(&mut self, count: usize) {
         let left = self.left.map_or(count, |left| usize::try_from(left).unwrap_or(usize::MAX));
         let kept = count.min(left);
@@ -115,12 +115,12 @@ impl Receive {
         }
     }
 
-    /// Tells whether a buffer expands to more than has been written of it.
+    /// Returns `true` if a buffer expands to more than has been written of it.
     pub(super) fn is_expanding(&self) -> bool {
         self.other.has_more
     }
 
-    /// Tells whether bytes from the client have a place to go.
+    /// Returns `true` if bytes from the client have a place to go; else backpressure holds them up.
     pub(super) fn wants_more(&self) -> bool {
         self.end.is_none() && (self.buffer.is_empty() || self.filled < self.buffer.len())
     }

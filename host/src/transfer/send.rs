@@ -60,7 +60,7 @@ impl Send {
         })
     }
 
-    /// Tells whether there is something to send at once.
+    /// Returns `true` if there is something to send at once.
     pub(super) fn has_bytes(&self) -> bool {
         self.sent < self.buffer.len()
     }

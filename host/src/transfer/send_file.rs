@@ -116,7 +116,7 @@ impl SendFile {
         }
     }
 
-    /// Tells whether there is something to send at once.
+    /// Returns `true` if there is something to send at once.
     pub(super) fn has_bytes(&self) -> bool {
         self.file.is_some()
     }

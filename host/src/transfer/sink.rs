@@ -24,7 +24,7 @@ pub(crate) struct Chunk {
     pub(super) buffer: Vec<u8>,
     /// What of the buffer is still to be taken.
     pub(super) left: Range<usize>,
-    /// Nothing comes behind it.
+    /// Nothing comes after it.
     pub(super) is_last: bool,
     /// The sink has to have it again: it makes more than a portion.
     pub(super) has_more: bool,

@@ -19,7 +19,7 @@ impl Readiness {
     /// Neither direction.
     pub const NEITHER: Self = Self { readable: false, writable: false };
 
-    /// Tells whether there is any.
+    /// Returns `true` if there is any.
     pub fn any(self) -> bool {
         self.readable || self.writable
     }

@@ -47,7 +47,7 @@ pub(crate) struct Wire {
 
 /// What the bytes travel in.
 enum Layer {
-    /// Nothing. What was read within TLS and stood behind its end comes first.
+    /// Nothing. What was read within TLS and stood after its end comes first.
     Clear {
         early: Vec<u8>,
     },
@@ -108,7 +108,7 @@ impl Wire {
         }
     }
 
-    /// Takes note of what the driver has been told.
+    /// Adds what the driver has been told.
     pub(crate) fn set_ready(&mut self, ready: Readiness) {
         self.ready.add(ready);
     }
@@ -207,7 +207,7 @@ impl Wire {
             Layer::Clear { .. } => Progress::Done,
             Layer::Secured(tls) => tls.close(&mut Link { socket, ready: &mut self.ready }),
         };
-        // Once: each time wakes those who wait for the edge of readiness.
+        // Once: each time wakes drivers that wait for the edge of readiness.
         if !matches!(said, Progress::Blocked) && !std::mem::replace(&mut self.shut, true) {
             // A peer that is gone already needs no goodbye.
             let _ = socket.shutdown(Shutdown::Write);
@@ -220,7 +220,7 @@ impl Wire {
         Link { socket, ready: &mut self.ready }.read(&mut [0; 4096]).into()
     }
 
-    /// Goes over to clear text, if both sides have left TLS; tells whether they have.
+    /// Goes over to clear text, if both sides have left TLS; returns `true` if they have.
     fn leave_tls(&mut self) -> bool {
         let clear = Layer::Clear { early: Vec::new() };
         match std::mem::replace(&mut self.layer, clear) {

@@ -20,10 +20,17 @@ pub(super) struct Secured {
     records: Records,
     /// The peer's close_notify has come.
     peer_closed: bool,
+    side: Side,
+}
+
+/// How far our own side of TLS has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Open,
     /// close_notify has been sent, or an alert: nothing more is.
-    closed: bool,
-    /// TLS is to end and the connection to go on in clear.
-    leaving: bool,
+    Closed,
+    /// close_notify has been sent, and the connection is to go on in clear.
+    Leaving,
 }
 
 impl Secured {
@@ -31,7 +38,7 @@ impl Secured {
     pub(super) fn new(mut connection: ServerConnection, early: Vec<u8>, portion: usize) -> Self {
         connection.set_buffer_limit(Some(BUFFER));
         let records = Records::new(early, portion);
-        Self { connection, records, peer_closed: false, closed: false, leaving: false }
+        Self { connection, records, peer_closed: false, side: Side::Open }
     }
 
     /// Sets how much is encrypted before the socket has taken it.
@@ -70,14 +77,14 @@ impl Secured {
     }
 
     pub(super) fn read(&mut self, link: &mut Link<'_>, buffer: &mut [u8]) -> Flow {
-        if self.leaving {
+        if self.is_leaving() {
             // Our own end comes before what the peer says in clear.
             let _ = self.push(link);
         }
         for _ in 0..RECORDS_AT_ONCE {
             match self.connection.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) if self.leaving => return Flow::Blocked,
+                Ok(0) if self.is_leaving() => return Flow::Blocked,
                 // 0 is the peer's close_notify, and an end without it an error.
                 outcome => return outcome.into(),
             }
@@ -91,8 +98,8 @@ impl Secured {
     pub(super) fn write(&mut self, link: &mut Link<'_>, bytes: &[u8]) -> Flow {
         match self.push(link) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Flow::Broken(error),
-            Err(_) if self.leaving => return Flow::Blocked,
-            Ok(()) if self.leaving => return link.write(bytes).into(),
+            Err(_) if self.is_leaving() => return Flow::Blocked,
+            Ok(()) if self.is_leaving() => return link.write(bytes).into(),
             // Bytes are taken as others leave, and not only when all have left: where a client is
             // slow, that something moves at all has to show.
             _ => {}
@@ -118,12 +125,12 @@ impl Secured {
     /// Sends close_notify, once all before it has left. Only what was before it can be missed: a
     /// peer need not wait for close_notify.
     pub(super) fn close(&mut self, link: &mut Link<'_>) -> Progress {
-        if !self.closed {
+        if self.side == Side::Open {
             match self.push(link).into() {
                 Progress::Done => {}
                 unfinished => return unfinished,
             }
-            self.closed = true;
+            self.side = Side::Closed;
             self.connection.send_close_notify();
         }
         match self.push(link).into() {
@@ -134,20 +141,25 @@ impl Secured {
 
     /// Ends TLS, on a connection that goes on in clear.
     pub(super) fn leave(&mut self) {
-        self.leaving = true;
-        self.closed = true;
+        self.side = Side::Leaving;
         self.connection.send_close_notify();
     }
 
-    /// Tells whether both sides have left TLS: the peer by its close_notify, or by speaking in
-    /// clear, as some clients do behind CCC.
+    /// Returns `true` if both sides have left TLS: the peer by its close_notify, or by speaking in
+    /// clear, as some clients do after CCC.
     pub(super) fn has_left(&self) -> bool {
-        self.leaving && !self.connection.wants_write() && (self.peer_closed || self.is_foreign())
+        self.is_leaving()
+            && !self.connection.wants_write()
+            && (self.peer_closed || self.is_foreign())
     }
 
-    /// Gives up what the peer has sent behind TLS.
+    /// Returns what the peer has sent after TLS.
     pub(super) fn into_rest(self) -> Vec<u8> {
         self.records.into_rest()
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.side == Side::Leaving
     }
 
     fn is_foreign(&self) -> bool {
@@ -156,7 +168,7 @@ impl Secured {
 
     /// Processes what is at hand of one record, or reads.
     fn pull(&mut self, link: &mut Link<'_>) -> io::Result<()> {
-        if self.leaving && self.is_foreign() {
+        if self.is_leaving() && self.is_foreign() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match self.records.next() {
@@ -176,7 +188,9 @@ impl Secured {
                 Ok(())
             }
             Err(error) => {
-                self.closed = true;
+                if self.side == Side::Open {
+                    self.side = Side::Closed;
+                }
                 // The peer is told by an alert, if it still listens.
                 let _ = self.push(link);
                 Err(io::Error::new(io::ErrorKind::InvalidData, error))

@@ -170,7 +170,7 @@ fn bytes_go_both_ways_and_the_end_is_said() {
 }
 
 #[test]
-fn an_end_that_nobody_said_is_none() {
+fn an_end_that_no_side_said_is_none() {
     for version in VERSIONS {
         play(
             version,

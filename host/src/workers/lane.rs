@@ -100,7 +100,7 @@ impl LaneQueue {
         }
     }
 
-    /// Tells whether another thread may come, and would have something to do.
+    /// Returns `true` if another thread may come, and would have something to do.
     pub(super) fn may_grow(&self, shares: &Shares) -> bool {
         let replaced = shares.replaced(self.slow.len() + self.stuck.len());
         self.idle + self.coming < self.queue.len()

@@ -1,18 +1,19 @@
-//! Where blocking work runs: threads that come when there is work and go when there is none.
+//! The worker pool, where blocking work runs: threads that come when there is work and go when there
+//! is none.
 //!
 //! A call that has not come back after a tenth of a second no longer counts against the threads that
-//! there may be: another thread takes its place. So a disk that does not answer holds up those who
-//! wait for it, and no others, even on the same tree. After a second it counts as stuck. How many
-//! calls may be stuck is bounded, in all and for each session, client address and tree; what comes
-//! beyond is refused at once, with `StorageError::Busy`.
+//! there may be: another thread takes its place. So a disk that does not answer holds up the sessions
+//! that wait for it, and no others, even on the same tree. After a second it counts as stuck. How
+//! many calls may be stuck is bounded, in all and for each session, client address and tree; what
+//! comes beyond is refused at once.
 //!
 //! | file | has |
 //! |---|---|
 //! | `task` | a piece of work: where it may run, and how much it is needed |
 //! | `lane` | what runs and waits of one kind of work |
-//! | `queue` | who is next: client addresses take turns |
-//! | `owner` | whose work it is, and whether the client is still there |
-//! | `shares` | how many calls are stuck, and whose |
+//! | `queue` | which task is next: client addresses take turns |
+//! | `owner` | the session that a task belongs to, and whether its client still waits |
+//! | `shares` | how many calls are stuck, of which client and tree |
 
 mod lane;
 mod owner;
@@ -38,13 +39,14 @@ pub(crate) use task::{Need, Task, Verdict};
 /// How long a thread waits for work before it goes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often those who wait for a thread are looked after.
+/// How often tasks that wait for a thread are looked after.
 const WATCH: Duration = Duration::from_millis(100);
 
 /// Enough for storage calls, whose buffers are on the heap, and for an embedding program's.
 const STACK: usize = 1024 * 1024;
 
-/// The threads for blocking work. Dropped, it lets them go once they have nothing to do.
+/// The worker pool: the threads for blocking work. Dropped, it ends them once they have nothing to
+/// do.
 pub struct Workers {
     shared: Arc<Shared>,
 }
@@ -101,8 +103,8 @@ impl Workers {
 }
 
 impl Drop for Workers {
-    /// No session is left, or waited for: the logins that have not begun and the answers that
-    /// nobody waits for are dropped, while storage calls that tidy up are still made.
+    /// No session is left, or waited for: logins that have not begun, and answers without a client to
+    /// wait for them, are dropped, while storage calls that tidy up are still made.
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.closed = true;
@@ -118,7 +120,7 @@ impl Drop for Workers {
 }
 
 impl Shared {
-    /// Sees to it that threads come to what waits, as far as there may be threads.
+    /// Starts threads for what waits, as far as there may be threads.
     fn staff<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>, kind: Lane) {
         loop {
             let State { lanes, shares, .. } = &mut *state;
@@ -173,7 +175,7 @@ impl Shared {
                 break;
             }
             if !lane.queue.is_empty() {
-                // It may not run yet: somebody has to see when it may.
+                // It may not run yet: the watcher sees when it may.
                 self.watch.notify_one();
             }
             lane.idle += 1;
@@ -189,7 +191,7 @@ impl Shared {
         state.lanes[kind as usize].threads -= 1;
     }
 
-    /// Looks after those who wait while all threads are at work: calls get stuck meanwhile, and a
+    /// Looks after tasks that wait while all threads are at work: calls get stuck meanwhile, and a
     /// thread that could not be had may be there now.
     fn watch(self: Arc<Self>) {
         const KINDS: [Lane; 3] = [Lane::Storage, Lane::Login, Lane::Digest];

@@ -1,4 +1,4 @@
-//! Whose work it is.
+//! The session that a task belongs to.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ pub(crate) struct JobOwner {
 pub(crate) enum Presence {
     /// It does.
     Here,
-    /// It has closed its side of the control connection: it may still read, or be gone. Those who
+    /// It has closed its side of the control connection: it may still read, or be gone. Clients that
     /// are certainly there come before it.
     Ended,
     /// It does not.
@@ -50,7 +50,7 @@ impl JobOwner {
         }
     }
 
-    /// Sets it; nobody comes back.
+    /// Sets it; no client comes back.
     pub(crate) fn set_presence(&self, presence: Presence) {
         self.presence.fetch_max(presence as u8, Ordering::AcqRel);
     }

@@ -1,4 +1,4 @@
-//! Who is next: client addresses take turns.
+//! Which task is next: client addresses take turns.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! How many calls are stuck, and whose.
+//! How many calls are stuck, of which client and tree.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,7 +15,7 @@ const OF_A_SESSION: usize = 4;
 pub(super) struct Shares {
     most: usize,
     stuck: usize,
-    /// Only those who have any.
+    /// Only clients that have any.
     clients: HashMap<ClientAddress, usize>,
     trees: HashMap<usize, usize>,
 }
@@ -30,7 +30,7 @@ impl Shares {
         stuck.min(self.most)
     }
 
-    /// Tells whether whoever wants this has as many stuck calls already as it may have: a client
+    /// Returns `true` if the task's owner has as many stuck calls already as it may have: a client
     /// address may leave a quarter of all, and a tree half of them.
     pub(super) fn refuses(&self, task: &Task) -> bool {
         let Some(owner) = task.owner() else { return false };
@@ -38,7 +38,7 @@ impl Shares {
         let of_tree = self.trees.get(&owner.tree()).copied().unwrap_or(0);
         owner.stuck() >= OF_A_SESSION
             || of_client >= (self.most / 4).max(1)
-            // On a tree where much hangs, whoever has not to do with that is still served.
+            // On a tree where much hangs, a client without a stuck call is still served.
             || of_client > 0 && (of_tree >= (self.most / 2).max(1) || self.stuck >= self.most)
     }
 

@@ -69,7 +69,7 @@ fn stuck(state: &State) -> usize {
 }
 
 #[test]
-fn several_times_more_stuck_calls_than_threads_hold_up_nobody() {
+fn several_times_more_stuck_calls_than_threads_hold_up_no_other_client() {
     let workers = workers(4, 1, 1000);
     let mut hung = Vec::new();
     for number in 0..20 {
@@ -115,26 +115,26 @@ fn a_client_address_has_its_share_and_no_more() {
 }
 
 #[test]
-fn a_tree_has_its_share_and_those_who_only_pass_by_are_served() {
+fn a_tree_has_its_share_and_other_clients_are_served() {
     let workers = workers(4, 1, 8);
     let on_tree = |number| {
         let owner = owner(number);
         owner.set_tree(7);
         owner
     };
-    let patrons: Vec<_> = (0..4).map(on_tree).collect();
+    let owners: Vec<_> = (0..4).map(on_tree).collect();
     let mut hung = Vec::new();
-    for owner in &patrons {
+    for owner in &owners {
         hung.push(hang(&workers, owner));
     }
     wait_until(&workers, |state| stuck(state) == 4);
-    assert!(is_refused(&quick(&workers, &patrons[0])));
+    assert!(is_refused(&quick(&workers, &owners[0])));
     assert!(!is_refused(&quick(&workers, &on_tree(9))));
     drop(hung);
 }
 
 #[test]
-fn where_all_that_may_be_is_stuck_those_who_wait_are_told() {
+fn where_all_that_may_be_is_stuck_what_waits_is_refused() {
     let workers = workers(2, 1, 0);
     let mut hung = Vec::new();
     for number in 0..2 {

@@ -168,14 +168,14 @@ impl DataChannel {
         }
     }
 
-    /// Says whether a transfer waits for a connection to the passive port, if there is one.
+    /// Sets whether a transfer waits for a connection to the passive port, if there is one.
     pub(super) fn set_awaited(&self, awaited: bool) {
         if let State::Listening { port, .. } = &self.state {
             port.set_awaited(awaited);
         }
     }
 
-    /// The client who connected is the right one: the port has served.
+    /// The client that connected is the right one: the port has served.
     pub(super) fn accept_offered(&mut self) {
         if let State::Listening { id, offered, .. } = &mut self.state
             && let Some(socket) = offered.take()

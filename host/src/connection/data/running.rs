@@ -27,7 +27,7 @@ enum Phase {
     Pumping,
     /// All has been handed over, but our end has not been sent.
     Ending,
-    /// Our side is closed; the client closes its own when it has read all.
+    /// Our side is closed (half-close); the client closes its own when it has read all.
     Sent,
     /// Session waits no longer for that.
     WaitedEnough,
@@ -86,7 +86,7 @@ impl RunningTransfer {
         step
     }
 
-    /// Takes what a job comes back with; tells whether it has written something.
+    /// Takes what a job comes back with; returns `true` if it has written something.
     pub(super) fn complete(&mut self, pumped: Pumped) -> bool {
         let gained = self.pump.complete(pumped);
         if let (Some(rate_limiter), Some(gained)) = (&mut self.rate_limiter, gained) {
@@ -111,7 +111,7 @@ impl RunningTransfer {
         }
     }
 
-    /// Tells what the next step waits for on the wire.
+    /// Returns what the next step waits for on the wire.
     pub(super) fn interest(&self) -> Readiness {
         match self.phase {
             Phase::Pumping => self.pump.interest(),
@@ -133,8 +133,8 @@ fn await_end(wire: &mut Wire, socket: &Socket) -> PumpStep {
         Flow::Moved(_) => PumpStep::Moved(0),
         Flow::Blocked => PumpStep::Blocked,
         Flow::Ended => PumpStep::Ended(TransferEnd::Complete),
-        // Behind our close_notify nothing can be cut off. Who closes without reading it, having
-        // counted the bytes, resets the connection.
+        // After our close_notify nothing can be cut off. A client that has counted the bytes may close
+        // without reading it, which resets the connection.
         Flow::Broken(_) if wire.tls().is_some() => PumpStep::Ended(TransferEnd::Complete),
         Flow::Broken(error) => {
             log::debug!("data connection lost: {error}");

@@ -158,37 +158,37 @@ impl Store {
     }
 }
 
-fn anybody() -> ServerName<'static> {
-    ServerName::try_from("anybody").unwrap()
+fn any_server() -> ServerName<'static> {
+    ServerName::try_from("any-server").unwrap()
 }
 
 impl ClientSessionStore for Store {
     fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
-        self.cache.set_kx_hint(anybody(), group);
+        self.cache.set_kx_hint(any_server(), group);
     }
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.cache.kx_hint(&anybody())
+        self.cache.kx_hint(&any_server())
     }
 
     fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
-        self.cache.set_tls12_session(anybody(), value);
+        self.cache.set_tls12_session(any_server(), value);
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.cache.tls12_session(&anybody())
+        self.cache.tls12_session(&any_server())
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {
-        self.cache.remove_tls12_session(&anybody());
+        self.cache.remove_tls12_session(&any_server());
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
         self.tickets.fetch_add(1, Ordering::Relaxed);
-        self.cache.insert_tls13_ticket(anybody(), value);
+        self.cache.insert_tls13_ticket(any_server(), value);
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.cache.take_tls13_ticket(&anybody())
+        self.cache.take_tls13_ticket(&any_server())
     }
 }

@@ -131,7 +131,7 @@ fn control_connections_never_resume() {
     }
 }
 
-/// A ticket goes over the wire in the clear. Whoever repeats it under another name, so that it
+/// A ticket goes over the wire in the clear. An attacker that repeats it under another name, so that it
 /// cannot be resumed, must not get new ones for it.
 #[test]
 fn a_session_that_cannot_be_resumed_brings_none() {

@@ -68,7 +68,7 @@ fn what_cannot_leave_is_not_forgotten() {
 }
 
 #[test]
-fn nobody_has_to_wait_for_close_notify() {
+fn no_peer_has_to_wait_for_close_notify() {
     let (mut wire, socket, peer) = secured();
     while (&peer).read(&mut [0; 1000]).is_ok() {}
     assert!(matches!(wire.write(&socket, b"all"), Flow::Moved(3)));
