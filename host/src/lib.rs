@@ -53,4 +53,4 @@ pub use wharf_storage::{
 #[cfg(feature = "directory")]
 pub use wharf_storage::{Directory, Durability};
 pub use wire::Readiness;
-pub use workers::{Lane, Workers};
+pub use workers::Workers;

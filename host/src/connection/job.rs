@@ -122,14 +122,9 @@ impl Job {
         Self { owner: Some(owner.clone()), ..self }
     }
 
-    /// Returns where it may run.
-    pub fn lane(&self) -> Lane {
-        self.lane
-    }
-
     /// Does the work. It does not panic: what goes wrong in a program's own code is that request's
     /// failure.
-    pub fn run(self) -> Done {
+    pub(super) fn run(self) -> Done {
         match catch_unwind(AssertUnwindSafe(self.work)) {
             Ok(outcome) => Done { outcome, panicked: false },
             Err(_) => Done { outcome: self.panicked, panicked: true },

@@ -59,16 +59,15 @@ const ROUNDS: usize = 8;
 
 /// One client's session: its sockets, its open files, and the [`Session`] that decides.
 ///
-/// A connection never waits. A driver waits for it: for its sockets, its jobs and its deadline. Any
-/// driver, of any number of threads, keeps one rule.
+/// A connection never waits. A driver waits for it: for its sockets, its jobs and its deadline. Every
+/// driver keeps one rule.
 ///
 /// <div class="warning">
 ///
-/// **The turn invariant.** Between two waits a driver ends with a [`turn`](Self::turn), and after
-/// each turn it does all of the following before it waits again: it [takes the jobs](Self::next_job)
-/// until there are none, and it looks at the turn's outcome, the sockets, the interest and the
-/// deadline anew. What it has looked at before the turn may be out of date: a socket may be gone, or
-/// another.
+/// **The turn invariant.** Whatever a driver has told a connection, a [`turn`](Self::turn) comes
+/// before the next wait; and after a turn it takes all [jobs](Self::next_job), and looks at the
+/// sockets, their interest and the deadline anew. What it has seen before the turn is out of date: a
+/// socket may be gone, or another.
 ///
 /// </div>
 ///

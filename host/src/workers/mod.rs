@@ -33,8 +33,7 @@ use crate::server::Service;
 use lane::LaneQueue;
 pub(crate) use owner::{JobOwner, Presence};
 use shares::Shares;
-pub use task::Lane;
-pub(crate) use task::{Need, Task, Verdict};
+pub(crate) use task::{Lane, Need, Task, Verdict};
 
 /// How long a thread waits for work before it goes.
 const PATIENCE: Duration = Duration::from_secs(10);

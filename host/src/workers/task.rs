@@ -7,7 +7,7 @@ use crate::server::client_address::ClientAddress;
 
 /// Where blocking work may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub(crate) enum Lane {
     /// Beside as many others as the driver bears: it mostly waits for a disk.
     Storage,
     /// Beside no more than [`logins_at_once`](crate::ServiceSettings::logins_at_once) of its kind:
