@@ -216,7 +216,7 @@ fn the_last_reply_leaves_before_close() {
 }
 
 #[test]
-fn who_has_stopped_sending_may_still_read() {
+fn a_client_in_half_close_may_still_read() {
     let mut harness = Harness::plain();
     harness.eager = false;
     harness.receive(b"SYST\r\nQUIT\r\n");
@@ -228,7 +228,7 @@ fn who_has_stopped_sending_may_still_read() {
 }
 
 #[test]
-fn who_is_lost_is_not_waited_for() {
+fn a_lost_client_is_not_waited_for() {
     let mut harness = logged_in();
     harness.eager = false;
     harness.receive(b"SYST\r\nMKD a\r\n");
@@ -239,7 +239,7 @@ fn who_is_lost_is_not_waited_for() {
 }
 
 #[test]
-fn who_never_reads_is_dropped() {
+fn a_client_that_never_reads_is_dropped() {
     let mut harness = logged_in();
     harness.eager = false;
     harness.receive(&b"SYST\r\n".repeat(5000));
@@ -252,7 +252,7 @@ fn who_never_reads_is_dropped() {
 }
 
 #[test]
-fn who_never_reads_does_not_hold_up_the_shutdown() {
+fn a_client_that_never_reads_does_not_hold_up_the_shutdown() {
     let mut harness = logged_in();
     harness.eager = false;
     harness.receive(&b"SYST\r\n".repeat(5000));

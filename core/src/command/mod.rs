@@ -22,6 +22,8 @@ pub(crate) struct Spec {
     pub(crate) name: &'static str,
     /// Its arguments for HELP, RFC 959 section 5.3.1 style.
     pub(crate) syntax: &'static str,
+    /// Its arguments, where they depend on the settings.
+    pub(crate) syntax_by: Option<fn(&SessionConfig) -> String>,
     pub(crate) argument: Argument,
     /// The function that carries it out.
     pub(crate) run: Run,
@@ -159,10 +161,11 @@ impl Spec {
     }
 
     /// Writes the command's syntax line, such as `RETR <path>`.
-    pub(crate) fn usage(&self) -> String {
+    pub(crate) fn usage(&self, config: &SessionConfig) -> String {
+        let syntax = self.syntax_by.map_or(self.syntax.into(), |make| make(config));
         let mut usage = String::from(self.name);
-        if !self.syntax.is_empty() {
-            let _ = write!(usage, " {}", self.syntax);
+        if !syntax.is_empty() {
+            let _ = write!(usage, " {syntax}");
         }
         usage
     }

@@ -1,5 +1,9 @@
 //! The table of commands: a row for each, and all that holds for it in its columns.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::SessionConfig;
 use crate::digest::DigestAlgorithm;
 use crate::permissions::Permissions;
 use crate::session::Session;
@@ -64,18 +68,14 @@ pub(crate) static COMMANDS: &[Spec] = &[
     user("MLST", Optional, "[<path>]", |s, c| s.mlst(c.argument))
         .may(Permissions::LIST)
         .feat(Made(Session::mlst_feature)),
-    user("MODE", Required, "S | Z", |s, c| s.set_mode(c.argument))
+    user("MODE", Required, "", |s, c| s.set_mode(c.argument))
+        .syntax_by(|config| if config.mode_z { "S | Z".into() } else { "S".into() })
         .feat(Where(|config| config.mode_z, "MODE Z")),
     user("NLST", Optional, "[<path>]", |s, c| s.nlst(c.argument, c.now))
         .may(Permissions::LIST)
         .transfers(),
     open("NOOP", None, "", |s, _| s.noop()).timing(Timing::Overtakes),
-    open(
-        "OPTS",
-        Required,
-        "MLST [<fact>;...] | MODE Z [LEVEL <0-9>] | HASH [<algorithm>] | UTF8 ON",
-        |s, c| s.opts(c.argument),
-    ),
+    open("OPTS", Required, "", |s, c| s.opts(c.argument)).syntax_by(opts_syntax),
     open("PASS", Optional, "<password>", |s, c| s.pass(c.argument)),
     user("PASV", None, "", |s, _| s.pasv()),
     open("PBSZ", Required, "0", |s, c| s.pbsz(c.argument))
@@ -140,11 +140,23 @@ pub(crate) static SITE_COMMANDS: &[Spec] = &[
         .feat(Line("SITE UTIME")),
 ];
 
+fn opts_syntax(config: &SessionConfig) -> String {
+    let options = [
+        ("MLST [<fact>;...]", true),
+        ("MODE Z [LEVEL <0-9>]", config.mode_z),
+        ("HASH [<algorithm>]", config.digests),
+        ("UTF8 ON", true),
+    ];
+    let offered = options.into_iter().filter(|(_, offered)| *offered);
+    offered.map(|(option, _)| option).collect::<Vec<_>>().join(" | ")
+}
+
 /// A command that works before login.
 const fn open(name: &'static str, argument: Argument, syntax: &'static str, run: Run) -> Spec {
     Spec {
         name,
         syntax,
+        syntax_by: Option::None,
         argument,
         run,
         login: false,
@@ -182,6 +194,11 @@ impl Spec {
     /// The account needs all of these permissions.
     const fn may(self, permissions: Permissions) -> Self {
         Self { permissions, ..self }
+    }
+
+    /// Its syntax depends on the settings.
+    const fn syntax_by(self, syntax_by: fn(&SessionConfig) -> String) -> Self {
+        Self { syntax_by: Some(syntax_by), ..self }
     }
 
     const fn timing(self, timing: Timing) -> Self {

@@ -56,7 +56,7 @@ impl Session {
         }
         match Spec::find_in(COMMANDS, name) {
             Some(spec) if spec.is_offered(&self.config) => {
-                self.reply(214, Text::from("Syntax: {}").with(spec.usage()));
+                self.reply(214, Text::from("Syntax: {}").with(spec.usage(&self.config)));
             }
             Some(spec) => self.reply(502, Text::from("{} is not implemented.").with(spec.name)),
             None => self.reply(501, "Unrecognized command."),
@@ -109,7 +109,7 @@ impl Session {
                 let command = &self.config.site_commands[index];
                 Some(format!("{} {}", command.name, command.syntax))
             }
-            None => Spec::find_in(SITE_COMMANDS, name).map(Spec::usage),
+            None => Spec::find_in(SITE_COMMANDS, name).map(|spec| spec.usage(&self.config)),
         };
         match usage {
             Some(usage) => self.reply(214, Text::from("Syntax: SITE {}").with(usage.trim_end())),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What the parts of a handshake leave word of for each other.
+/// What the parts of a handshake tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     own: AtomicBool,

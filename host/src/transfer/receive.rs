@@ -26,7 +26,7 @@ pub(crate) struct Receive {
     id: RequestId,
     /// The file, while no job has it.
     sink: Option<Sink>,
-    /// `filled` bytes, and room behind them.
+    /// `filled` bytes, and then room.
     buffer: Vec<u8>,
     filled: usize,
     /// The other buffer, while no job has it.

@@ -27,7 +27,7 @@ pub(crate) struct AdmissionControl {
 impl AdmissionControl {
     /// Makes room for `max_sessions` in all, and `max_per_address` from one client.
     ///
-    /// A client is an IPv4 address, in IPv6 clothes or not, or an IPv6 network of 64 bits.
+    /// A client is an IPv4 address, mapped into IPv6 or not, or an IPv6 network of 64 bits.
     pub(crate) fn new(max_sessions: usize, max_per_address: usize) -> Arc<Self> {
         Arc::new(Self { max_sessions, max_per_address, counts: Mutex::default() })
     }

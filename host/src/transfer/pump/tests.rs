@@ -19,11 +19,11 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Inflates a stream that has to be whole, with nothing behind it.
+/// Inflates a stream that has to be whole, with nothing after it.
 fn inflate(bytes: &[u8]) -> Vec<u8> {
     let mut decoder = ZlibDecoder::new(Vec::new());
     decoder.write_all(bytes).unwrap();
-    assert_eq!(decoder.total_in(), bytes.len() as u64, "bytes behind the stream");
+    assert_eq!(decoder.total_in(), bytes.len() as u64, "bytes after the stream");
     decoder.finish().unwrap()
 }
 
@@ -228,9 +228,9 @@ fn what_is_no_stream_is_damaged() {
     let with_dictionary = [&[0x78, 0xBB, 1, 2, 3, 4], &stream[2..]].concat();
     let raw = stream[2..].to_vec();
     let twice = [&stream[..], &stream].concat();
-    let behind = [&stream[..], b"x"].concat();
+    let more = [&stream[..], b"x"].concat();
     let plain = text(2_000);
-    for damaged in [wrong_checksum, wrong_middle, with_dictionary, raw, twice, behind, plain] {
+    for damaged in [wrong_checksum, wrong_middle, with_dictionary, raw, twice, more, plain] {
         for piece in [1, usize::MAX] {
             assert_eq!(upload(&damaged, piece).0, Some(TransferEnd::Damaged));
         }
