@@ -324,6 +324,8 @@ pub enum StorageError {
     Busy,
     /// The storage cannot do this.
     Unsupported,
+    /// The storage broke off in a panic, and the host has logged where.
+    Panicked,
     /// Anything else; the host has logged what.
     Other,
 }
@@ -347,6 +349,7 @@ impl fmt::Display for StorageError {
             Self::Displaced => "file removed or replaced while it was written",
             Self::Busy => "short of resources",
             Self::Unsupported => "not supported",
+            Self::Panicked => "panic in the storage",
             Self::Other => "input/output error",
         })
     }

@@ -44,8 +44,11 @@ fn codes(client: &mut Client) -> Vec<u16> {
 fn a_storage_that_panics_fails_one_request(backend: Backend) {
     for call in Call::ALL {
         let expected: &[u16] = match call {
-            Call::Metadata | Call::OpenRead | Call::OpenDirectory | Call::Remove => &[550],
-            Call::OpenWrite => &[451],
+            Call::Metadata
+            | Call::OpenRead
+            | Call::OpenDirectory
+            | Call::OpenWrite
+            | Call::Remove => &[451],
             Call::ReadAt | Call::Write | Call::Sync | Call::Finish | Call::NextEntry => &[150, 451],
             // All has been sent by then.
             Call::DropRead => &[150, 226],

@@ -147,6 +147,7 @@ static TEXTS: &[(&str, &str)] = &[
      "Diese Sprache gibt es hier nicht; FEAT zeigt die vorhandenen."),
     ("Listing {}:",
      "Angaben zu {}:"),
+    ("Local error in processing.", "Lokaler Fehler bei der Verarbeitung."),
     ("Log in with USER and PASS first.",
      "Melden Sie sich zuerst mit USER und PASS an."),
     ("Logged in as {}",

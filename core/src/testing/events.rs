@@ -156,7 +156,7 @@ pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
 
 fn storage_error(text: &str) -> Result<StorageError> {
     use StorageError::*;
-    const ALL: [(&str, StorageError); 17] = [
+    const ALL: [(&str, StorageError); 18] = [
         ("not-found", NotFound),
         ("permission-denied", PermissionDenied),
         ("already-exists", AlreadyExists),
@@ -173,6 +173,7 @@ fn storage_error(text: &str) -> Result<StorageError> {
         ("displaced", Displaced),
         ("busy", Busy),
         ("unsupported", Unsupported),
+        ("panicked", Panicked),
         ("other", Other),
     ];
     let found = ALL.iter().find(|(name, _)| *name == text);

@@ -71,7 +71,8 @@ impl Job {
         };
         let id = call.id;
         let failed = |error| Outcome::Stored(StorageDone::new(id, Err(error)));
-        let job = Self::new(need, failed(StorageError::Other), move || Outcome::Stored(call.run()));
+        let job =
+            Self::new(need, failed(StorageError::Panicked), move || Outcome::Stored(call.run()));
         Self { refused: failed(StorageError::Busy), ..job }
     }
 

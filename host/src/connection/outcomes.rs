@@ -36,7 +36,7 @@ impl Connection {
             }
             Outcome::DigestLost => {
                 if let Some(digest) = self.digest.take() {
-                    let end = DigestEnd::Storage(StorageError::Other);
+                    let end = DigestEnd::Storage(StorageError::Panicked);
                     self.session.handle(Event::DigestEnded { id: digest.id(), end }, now);
                 }
             }

@@ -98,7 +98,7 @@ impl Pump {
             }
             Pump::Send(send) => send.step(wire, socket),
             Pump::Receive(receive) => receive.step(wire, socket),
-            Pump::Lost => PumpStep::Ended(TransferEnd::Storage(StorageError::Other)),
+            Pump::Lost => PumpStep::Ended(TransferEnd::Storage(StorageError::Panicked)),
         }
     }
 
