@@ -119,16 +119,16 @@ fn serve(
         .max_sessions(options.max_sessions as usize)
         .max_sessions_per_address(options.max_sessions_per_address as usize)
         .storage_threads(options.storage_threads as usize)
-        .stuck_calls(options.max_stuck_calls as usize)
+        .max_stuck_calls(options.max_stuck_calls as usize)
         .max_transfer_memory(u64::from(options.max_transfer_memory) << 20)
-        .login_attempts(options.max_login_attempts)
-        .login_failures_per_address(options.max_login_failures)
+        .max_login_attempts(options.max_login_attempts)
+        .max_login_failures(options.max_login_failures)
         .login_cool_down(options.login_cool_down)
         .login_delay(options.login_delay)
         .idle_timeout(options.idle_timeout)
         .login_timeout(options.login_timeout)
         .data_timeout(options.data_timeout)
-        .shutdown_grace(options.shutdown_timeout)
+        .shutdown_timeout(options.shutdown_timeout)
         // The log has a bound of its own, which counts what was left out of all sessions.
         .log_lines_per_minute(0)
         .list_utc_offset_minutes(options.list_utc_offset)
@@ -165,7 +165,7 @@ fn serve(
     let handle = bound.spawn()?;
     let addresses = (handle.addresses(), handle.implicit_addresses());
     let welcome = welcome::text(options, &login, addresses, self_signed.as_deref());
-    let stop = handle.stop();
+    let stop = handle.stop_handle();
     let login = Arc::new(login);
     let remains = Remains::look(directory.clone(), options.write, Arc::clone(&login));
     let remains = remains.map_err(no_thread)?;

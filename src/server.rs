@@ -61,19 +61,20 @@ impl Server {
     }
 
     /// Returns what stops it from another thread.
-    pub fn stop(&self) -> Stop {
+    #[must_use = "it stops nothing before `Stop::call`"]
+    pub fn stop_handle(&self) -> Stop {
         self.stop.clone()
     }
 
     /// Stops accepting, lets transfers finish up to the
-    /// [grace](crate::ServerBuilder::shutdown_grace), tells idle clients 421, and returns when all sessions have
+    /// [grace](crate::ServerBuilder::shutdown_timeout), tells idle clients 421, and returns when all sessions have
     /// ended.
     pub fn shutdown(mut self) -> io::Result<()> {
         self.stop.call();
         self.join()
     }
 
-    /// Returns when the server has been stopped by [`stop`](Self::stop), or has failed.
+    /// Returns when the server has been stopped by a [`stop_handle`](Self::stop_handle), or has failed.
     pub fn wait(mut self) -> io::Result<()> {
         self.join()
     }

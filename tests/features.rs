@@ -29,7 +29,7 @@ fn what_was_left_out_is_not_offered() {
     for &backend in Backend::ALL {
         let files = Memory::new().with_file("/file", "content");
         let server = Server::builder().backend(backend).storage(files);
-        let server = server.anonymous(Permissions::READ_ONLY).shutdown_grace(Duration::ZERO);
+        let server = server.anonymous(Permissions::READ_ONLY).shutdown_timeout(Duration::ZERO);
         let server = server.spawn().unwrap();
         let stream = TcpStream::connect(server.addresses()[0]).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

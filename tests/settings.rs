@@ -38,8 +38,8 @@ fn what_is_right_starts() {
                 .host("c", accounts())
         },
         || good().user("anna", "secret", Permissions::ALL).user("Anna", "", Permissions::ALL),
-        || support::server(Backend::default(), Memory::new()).login_failures_per_address(0),
-        || good().login_delay(Duration::ZERO).shutdown_grace(Duration::ZERO),
+        || support::server(Backend::default(), Memory::new()).max_login_failures(0),
+        || good().login_delay(Duration::ZERO).shutdown_timeout(Duration::ZERO),
     ];
     for (number, make) in right.iter().enumerate() {
         let built = make().build();
@@ -52,10 +52,10 @@ fn what_makes_no_sense_is_told_by_name() {
     let wrong: &[(&str, Make)] = &[
         ("max_sessions(0): at least 1", || good().max_sessions(0)),
         ("max_sessions_per_address(0): at least 1", || good().max_sessions_per_address(0)),
-        ("login_attempts(0): at least 1", || good().login_attempts(0)),
+        ("max_login_attempts(0): at least 1", || good().max_login_attempts(0)),
         ("logins_at_once(0): at least 1", || good().logins_at_once(0)),
         ("storage_threads(0): at least 1", || good().storage_threads(0)),
-        ("stuck_calls(0): at least 1", || good().stuck_calls(0)),
+        ("max_stuck_calls(0): at least 1", || good().max_stuck_calls(0)),
         ("max_transfer_memory(65535): at least 65536 bytes", || good().max_transfer_memory(65535)),
         ("idle_timeout(0ns): a time longer than zero", || good().idle_timeout(Duration::ZERO)),
         ("login_timeout(0ns): a time longer than zero", || good().login_timeout(Duration::ZERO)),

@@ -28,7 +28,7 @@ fn builder_at(address: &str) -> ServerBuilder {
         .listen(address)
         .login_delay(Duration::ZERO)
         .max_sessions_per_address(1000)
-        .shutdown_grace(Duration::ZERO)
+        .shutdown_timeout(Duration::ZERO)
 }
 
 fn start(builder: ServerBuilder) -> (Server, SocketAddr) {

@@ -237,7 +237,7 @@ impl ServerBuilder {
     }
 
     /// Sets after how many failed logins a session is closed; 3 when unset.
-    pub fn login_attempts(mut self, attempts: u32) -> Self {
+    pub fn max_login_attempts(mut self, attempts: u32) -> Self {
         self.service.session.login_attempts = attempts;
         self
     }
@@ -309,7 +309,7 @@ impl ServerBuilder {
     /// stands for any number. After that many it has to [stay away](Self::login_cool_down) for a
     /// while: its connections and logins are answered 421. An IPv6 network of 64 bits counts as one
     /// address.
-    pub fn login_failures_per_address(mut self, max: u32) -> Self {
+    pub fn max_login_failures(mut self, max: u32) -> Self {
         self.service.login_failures_per_address = max;
         self
     }
@@ -330,7 +330,7 @@ impl ServerBuilder {
 
     /// Sets how many storage calls are at work at once, at least one; 64 when unset. A call that has
     /// not come back after 0.1 s, such as on a network disk that does not answer, no longer counts:
-    /// see [`stuck_calls`](Self::stuck_calls).
+    /// see [`max_stuck_calls`](Self::max_stuck_calls).
     pub fn storage_threads(mut self, most: usize) -> Self {
         self.service.storage_threads = most;
         self
@@ -339,7 +339,7 @@ impl ServerBuilder {
     /// Sets how many calls may be stuck at once; 1024 when unset. Each keeps a thread. A client
     /// address may leave a quarter of them and a tree half of them: what goes beyond is answered 450,
     /// and all other clients are served.
-    pub fn stuck_calls(mut self, most: usize) -> Self {
+    pub fn max_stuck_calls(mut self, most: usize) -> Self {
         self.service.stuck_calls = most;
         self
     }
@@ -361,7 +361,7 @@ impl ServerBuilder {
 
     /// Sets how long transfers may go on when the server is told to stop; 30 s when unset. Goodbyes
     /// may take a few seconds more.
-    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+    pub fn shutdown_timeout(mut self, grace: Duration) -> Self {
         self.service.shutdown_grace = grace;
         self
     }
@@ -369,7 +369,7 @@ impl ServerBuilder {
     /// Sets how long a connection stays open after the last reply on it, until the client has closed
     /// its side (lingering close); by default 2 seconds. Closed at once, it could be reset before
     /// the client has read that reply. Where the server stops, this counts within
-    /// [`shutdown_grace`](Self::shutdown_grace).
+    /// [`shutdown_timeout`](Self::shutdown_timeout).
     pub fn lingering_time(mut self, time: Duration) -> Self {
         self.service.lingering_time = time;
         self

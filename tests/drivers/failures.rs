@@ -30,7 +30,7 @@ fn too_many_failures_keep_an_address_out_for_a_while(backend: Backend) {
     // Long enough that a slow machine sees it too.
     let cool_down = Duration::from_secs(4);
     let server = server(backend, Memory::new()).login_delay(Duration::ZERO);
-    let server = server.login_failures_per_address(3).login_cool_down(cool_down).spawn().unwrap();
+    let server = server.max_login_failures(3).login_cool_down(cool_down).spawn().unwrap();
     let mut inside = Client::log_in(&server);
     (0..3).for_each(|_| fail(&server));
     let mut refused = Client::dial(address(&server)).unwrap();
@@ -50,7 +50,7 @@ fn too_many_failures_keep_an_address_out_for_a_while(backend: Backend) {
 
 fn a_session_that_is_there_already_is_sent_away(backend: Backend) {
     let server = server(backend, Memory::new()).login_delay(Duration::ZERO);
-    let server = server.login_failures_per_address(2).login_cool_down(LIMIT * 6).spawn().unwrap();
+    let server = server.max_login_failures(2).login_cool_down(LIMIT * 6).spawn().unwrap();
     let mut early = Client::connect(&server);
     early.ask("USER anonymous", 331);
     (0..2).for_each(|_| fail(&server));
@@ -75,8 +75,8 @@ impl Accounts for AsTold {
 fn only_wrong_passwords_count(backend: Backend) {
     let accounts = SimpleAccounts::new(Arc::new(Memory::new())).anonymous(Permissions::ALL);
     let server = accounts_server(backend, AsTold(accounts));
-    let server = server.login_delay(Duration::ZERO).login_attempts(2);
-    let server = server.login_failures_per_address(2).login_cool_down(LIMIT * 6).spawn().unwrap();
+    let server = server.login_delay(Duration::ZERO).max_login_attempts(2);
+    let server = server.max_login_failures(2).login_cool_down(LIMIT * 6).spawn().unwrap();
     fail(&server);
     let mut client = Client::connect(&server);
     for _ in 0..3 {
@@ -110,7 +110,7 @@ fn guesses_in_line_are_counted_too(backend: Backend) {
     let gate = Gate::new();
     let server = accounts_server(backend, Refusing(gate.clone()));
     let server = server.login_delay(Duration::ZERO).logins_at_once(1);
-    let server = server.login_failures_per_address(3).login_cool_down(LIMIT * 6).spawn().unwrap();
+    let server = server.max_login_failures(3).login_cool_down(LIMIT * 6).spawn().unwrap();
     let mut clients: Vec<_> = (0..8).map(|_| Client::connect(&server)).collect();
     for client in &mut clients {
         client.ask("USER anna", 331);

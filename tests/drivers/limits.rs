@@ -187,7 +187,7 @@ fn many_commands_during_a_transfer(backend: Backend) {
 fn idle_and_silent_clients_are_sent_away(backend: Backend) {
     let short = Duration::from_millis(300);
     let server = server(backend, Memory::new()).idle_timeout(short).data_timeout(short);
-    let server = server.login_timeout(short * 2).login_delay(short).login_attempts(2);
+    let server = server.login_timeout(short * 2).login_delay(short).max_login_attempts(2);
     let server = server.spawn().unwrap();
     let mut silent = Client::connect(&server);
     let mut idle = Client::log_in(&server);

@@ -96,7 +96,7 @@ fn shutting_down_while_logins_wait(backend: Backend) {
 fn logins_that_wait_are_heard_before_the_end(backend: Backend) {
     let accounts = Slow::new(Memory::new());
     let server = accounts_server(backend, accounts.clone());
-    let server = server.logins_at_once(AT_ONCE).shutdown_grace(LIMIT * 6).spawn().unwrap();
+    let server = server.logins_at_once(AT_ONCE).shutdown_timeout(LIMIT * 6).spawn().unwrap();
     let mut idle = Client::connect(&server);
     let mut waiting = send_logins(&server, 20);
     // The line is longer than those who are inside when the stop comes.

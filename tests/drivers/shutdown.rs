@@ -45,7 +45,7 @@ fn is_closed(address: SocketAddr) -> bool {
 }
 
 fn idle_sessions_are_told(backend: Backend) {
-    let server = server(backend, Memory::new()).shutdown_grace(LIMIT).spawn().unwrap();
+    let server = server(backend, Memory::new()).shutdown_timeout(LIMIT).spawn().unwrap();
     let address = address(&server);
     let mut clients: Vec<_> = (0..3).map(|_| Client::log_in(&server)).collect();
     clients.push(Client::connect(&server));
@@ -63,7 +63,7 @@ fn idle_sessions_are_told(backend: Backend) {
 fn transfers_finish(backend: Backend) {
     let content = noise(MUCH);
     let files = Memory::new().with_file("/much", content.clone());
-    let server = server(backend, files).shutdown_grace(LIMIT * 6).spawn().unwrap();
+    let server = server(backend, files).shutdown_timeout(LIMIT * 6).spawn().unwrap();
     let address = address(&server);
     let mut client = Client::log_in(&server);
     let mut idle = Client::log_in(&server);
@@ -88,7 +88,7 @@ fn transfers_finish(backend: Backend) {
 
 fn uploads_finish(backend: Backend) {
     let files = Memory::new();
-    let server = server(backend, files.clone()).shutdown_grace(LIMIT * 6).spawn().unwrap();
+    let server = server(backend, files.clone()).shutdown_timeout(LIMIT * 6).spawn().unwrap();
     let mut client = Client::log_in(&server);
     let mut idle = Client::log_in(&server);
     let mut data = client.begin("STOR new");
@@ -107,7 +107,7 @@ fn uploads_finish(backend: Backend) {
 
 fn stalled_transfers_are_broken_off_after_the_grace(backend: Backend) {
     let files = Memory::new().with_file("/much", noise(MUCH)).with_file("/old", "old");
-    let server = server(backend, files.clone()).shutdown_grace(Duration::from_secs(1));
+    let server = server(backend, files.clone()).shutdown_timeout(Duration::from_secs(1));
     let server = server.spawn().unwrap();
     let mut commands = Vec::new();
     for command in ["RETR much", "STOR new", "STOR old"] {
@@ -167,7 +167,7 @@ fn a_login_that_fails_meanwhile_does_not_hold_it_up(backend: Backend) {
     }
     let gate = Gate::new();
     let server = accounts_server(backend, Slow(gate.clone()));
-    let server = server.login_delay(LIMIT * 6).shutdown_grace(LIMIT * 6).spawn().unwrap();
+    let server = server.login_delay(LIMIT * 6).shutdown_timeout(LIMIT * 6).spawn().unwrap();
     let mut idle = Client::connect(&server);
     let mut client = Client::connect(&server);
     client.ask("USER somebody", 331);
@@ -244,7 +244,7 @@ fn dropping_the_handle_stops(backend: Backend) {
 /// Neither for one that keeps its socket open, nor for one that does not read its file.
 fn dropping_the_handle_waits_for_no_client(backend: Backend) {
     let files = Memory::new().with_file("/much", noise(MUCH));
-    let server = server(backend, files).shutdown_grace(LIMIT * 6).lingering_time(LIMIT * 6);
+    let server = server(backend, files).shutdown_timeout(LIMIT * 6).lingering_time(LIMIT * 6);
     let server = server.spawn().unwrap();
     let mut idle = Client::log_in(&server);
     let mut busy = Client::log_in(&server);

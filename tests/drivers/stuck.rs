@@ -66,7 +66,7 @@ fn several_times_more_stuck_calls_than_threads(backend: Backend) {
 fn who_has_too_many_stuck_calls_is_told(backend: Backend) {
     let (gate, server) = hanging(backend, Call::Metadata);
     // A quarter for an address.
-    let server = server.stuck_calls(8).storage_threads(2).spawn().unwrap();
+    let server = server.max_stuck_calls(8).storage_threads(2).spawn().unwrap();
     let mut stuck: Vec<_> = (0..2).map(|_| Client::log_in(&server)).collect();
     stuck.iter_mut().for_each(|client| client.send("SIZE bad"));
     gate.wait_for(2);

@@ -164,7 +164,7 @@ fn a_server_that_stops(backend: Backend) {
     authenticating.ask("AUTH TLS", 234);
     let mut protecting = Client::log_in_tls(&server, &ClientTls::new());
     let data = protecting.begin("STOR new");
-    server.stop().call();
+    server.stop_handle().call();
     idle.expect(421);
     idle.expect_end();
     authenticating.expect_hangup();

@@ -64,7 +64,7 @@ pub(crate) fn accounts_server(
 }
 
 fn bare_server(backend: Backend) -> ServerBuilder {
-    Server::builder().backend(backend).shutdown_grace(Duration::ZERO)
+    Server::builder().backend(backend).shutdown_timeout(Duration::ZERO)
 }
 
 pub(crate) fn address(server: &Server) -> SocketAddr {

@@ -308,7 +308,7 @@ fn security() -> Vec<Mutation> {
             builder.allow_privileged_ports(true)
         }),
         server("logins without a limit", &["rfc2577.attempts"], |builder| {
-            builder.login_attempts(1000)
+            builder.max_login_attempts(1000)
         }),
         server("PASV names another address", &["rfc959.pasv"], |builder| {
             builder.public_address([192, 0, 2, 1].into())

@@ -21,7 +21,7 @@ pub(crate) fn builder() -> ServerBuilder {
         .listen("127.0.0.1:0")
         .login_delay(Duration::ZERO)
         .max_sessions_per_address(1000)
-        .shutdown_grace(Duration::ZERO)
+        .shutdown_timeout(Duration::ZERO)
 }
 
 /// A server that has TLS too.

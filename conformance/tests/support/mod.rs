@@ -143,11 +143,11 @@ fn builder(folder: &Path, settings: &Settings) -> ServerBuilder {
         .login_timeout(settings.login_timeout.expect(KNOWN))
         .data_timeout(settings.data_timeout.expect(KNOWN))
         .login_delay(settings.login_delay.expect(KNOWN))
-        .login_attempts(settings.login_attempts.expect(KNOWN))
+        .max_login_attempts(settings.login_attempts.expect(KNOWN))
         .atomic_uploads(settings.atomic_uploads.expect(KNOWN))
         .max_sessions(sessions)
         .max_sessions_per_address(per_address)
-        .shutdown_grace(Duration::from_secs(1))
+        .shutdown_timeout(Duration::from_secs(1))
 }
 
 /// Adds what the server of the standard profile has beyond that.
