@@ -17,7 +17,7 @@ struct Homes {
 impl Accounts for Homes {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
         match attempt.credential {
-            Credential::Password(given) if given.0 == self.password.as_bytes() => {}
+            Credential::Password(given) if given.as_bytes() == self.password.as_bytes() => {}
             // Also what is no password: the certificate of a TLS handshake.
             _ => return Err(Denial::Refused),
         }

@@ -49,7 +49,7 @@ impl SimpleAccounts {
         password: impl Into<Vec<u8>>,
         permissions: Permissions,
     ) -> Self {
-        let (name, password) = (name.into(), Password(password.into()));
+        let (name, password) = (name.into(), Password::new(password.into()));
         self.users.push(User { name, password, permissions });
         self
     }
@@ -73,7 +73,7 @@ impl Accounts for SimpleAccounts {
         // Every user is looked at, name and password both, so that time tells nothing of them.
         for known in &self.users {
             let name = same(user, &known.name);
-            let password = same(&password.0, &known.password.0);
+            let password = same(password.as_bytes(), known.password.as_bytes());
             if name & password {
                 permissions = Some(known.permissions);
             }
@@ -108,7 +108,7 @@ mod tests {
 
     fn login(accounts: &SimpleAccounts, user: &str, password: &str) -> Result<Permissions, Denial> {
         let peer = IpAddr::from([192, 0, 2, 1]);
-        let password = Password(password.as_bytes().to_vec());
+        let password = Password::new(password);
         let credential = Credential::Password(&password);
         let account = accounts.login(&Attempt { user: user.as_bytes(), credential, peer });
         account.map(|account| account.grant.rights.anywhere())

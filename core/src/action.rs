@@ -234,7 +234,19 @@ pub enum LoginMethod {
 
 /// A password: bytes that no log shows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub Vec<u8>);
+pub struct Password(Vec<u8>);
+
+impl Password {
+    /// Makes a password of the bytes that a client sent.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// Returns the bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

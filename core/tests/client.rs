@@ -17,7 +17,9 @@ impl Answers for Door {
     fn login(&mut self, user: &[u8], method: &LoginMethod) -> Result<Grant, Denial> {
         self.tried.push(user.to_vec());
         match method {
-            LoginMethod::Password(password) if user == b"anna" && password.0 == b"harbour" => {
+            LoginMethod::Password(password)
+                if user == b"anna" && password.as_bytes() == b"harbour" =>
+            {
                 Ok(Grant { rights: Permissions::READ_ONLY.into(), ..Grant::default() })
             }
             _ => Err(Denial::Refused),

@@ -22,7 +22,7 @@ fn the_example_is_right() {
     }
     let accounts = AccountsFile::load(folder.path().join("accounts.toml"), &served).unwrap();
     assert_eq!(accounts.summary(), "3 users, 1 host, anonymous read-only");
-    let password = Password(b"harbour".to_vec());
+    let password = Password::new(b"harbour");
     let credential = Credential::Password(&password);
     let attempt = Attempt { user: b"anna", credential, peer: "192.0.2.1".parse().unwrap() };
     let account = accounts.login(&attempt).unwrap();

@@ -221,7 +221,7 @@ impl Shared {
                 Some(anonymous) => Some(anonymous),
                 None => {
                     let host = host.unwrap_or_default();
-                    self.by_password(&book, realm, host, attempt.user, &password.0)?
+                    self.by_password(&book, realm, host, attempt.user, password.as_bytes())?
                 }
             },
         };

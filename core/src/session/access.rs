@@ -125,7 +125,7 @@ impl Session {
                 self.reply(530, TLS_TO_LOG_IN);
             }
             Login::Named { user } => {
-                let method = LoginMethod::Password(Password(password.to_vec()));
+                let method = LoginMethod::Password(Password::new(password));
                 self.authenticate(user, method);
             }
             already @ Login::In { .. } => {

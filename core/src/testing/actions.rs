@@ -19,7 +19,7 @@ pub fn show(action: &Action) -> String {
         Action::EndTls => "end-tls".into(),
         Action::Authenticate { id, user, method, host } => {
             let method = match method {
-                LoginMethod::Password(password) => word(&password.0),
+                LoginMethod::Password(password) => word(password.as_bytes()),
                 LoginMethod::Certificate => "by-certificate".into(),
             };
             let host = host.map_or(String::new(), |host| format!(" host={host}"));

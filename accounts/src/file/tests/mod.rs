@@ -67,7 +67,7 @@ fn user(name: &str, password: &str, more: &str) -> String {
 }
 
 fn login(accounts: &dyn Accounts, user: &str, password: &str) -> Result<Account, Denial> {
-    let password = Password(password.as_bytes().to_vec());
+    let password = Password::new(password);
     prove(accounts, user, Credential::Password(&password))
 }
 
