@@ -86,13 +86,7 @@ pub enum Action {
         to: SocketAddr,
     },
     /// Close whatever there is of passive port and data connection. No answer.
-    ///
-    /// Where a transfer was `refused`, a connection stays open for a while, in which the client can
-    /// read why: some take the end of the data connection for that of the session.
-    CloseData {
-        /// A transfer was to have used it.
-        refused: bool,
-    },
+    CloseData(DataEnd),
     /// Do the TLS handshake on the data connection that stands, as its server, with the control
     /// connection's certificate; answer with
     /// [`Event::DataProtected`](crate::Event::DataProtected).
@@ -153,6 +147,20 @@ pub enum Action {
     Vacate,
     /// Close the control connection and everything that belongs to it. Nothing follows.
     Close,
+}
+
+/// How passive port and data connection are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataEnd {
+    /// At once.
+    Plain,
+    /// A transfer that was to have used the connection is refused: the connection stays open for a
+    /// while after the reply has left, in which the client can read why. Some clients take the end of
+    /// the data connection, also within a TLS handshake, for that of the session.
+    Refused,
+    /// Likewise, but 150 has been sent: our side is closed at once, since the client may wait for the
+    /// end of the data before it reads the reply.
+    Announced,
 }
 
 /// What a transfer moves. The file named is the id of the request that opened it.

@@ -67,7 +67,7 @@ mod timestamp;
 mod tls;
 mod words;
 
-pub use action::{Action, Filter, LoginMethod, Mode, Password, Plan};
+pub use action::{Action, DataEnd, Filter, LoginMethod, Mode, Password, Plan};
 pub use config::{Admission, Endpoint, OnHangup, SessionConfig, SiteCommand};
 pub use digest::DigestAlgorithm;
 pub use event::{

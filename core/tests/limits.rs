@@ -8,8 +8,9 @@ use std::time::Duration;
 use support::canned::metadata;
 use wharf_core::testing::{Harness, Reply, lines_of, show_action};
 use wharf_core::{
-    Action, Admission, Endpoint, Entry, Event, Grant, Instant, Kind, LONGEST_PATH, Now, Opened,
-    Permissions, RequestId, Session, SessionConfig, StorageAnswer, StorageError, StorageRequest,
+    Action, Admission, DataEnd, Endpoint, Entry, Event, Grant, Instant, Kind, LONGEST_PATH, Now,
+    Opened, Permissions, RequestId, Session, SessionConfig, StorageAnswer, StorageError,
+    StorageRequest,
 };
 
 /// Longest command line in bytes, its end not counted.
@@ -138,7 +139,7 @@ fn a_path_too_long_is_refused_without_a_question_to_the_storage() {
         // A transfer command takes data connection and restart marker with it, others leave both.
         assert_eq!(
             came,
-            if transfers { vec![Action::CloseData { refused: true }] } else { vec![] },
+            if transfers { vec![Action::CloseData(DataEnd::Refused)] } else { vec![] },
             "{word}"
         );
         harness.receive(b"PORT 10,0,0,1,200,1\r\nSTOR a\r\n");

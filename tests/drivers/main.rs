@@ -19,6 +19,7 @@ mod panics;
 mod passive;
 mod ports;
 mod rates;
+mod refusals;
 mod rights;
 mod shutdown;
 mod slow;

@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::action::Action;
+use crate::action::{Action, DataEnd};
 use crate::event::{DataProof, PortLoss, RequestId};
 use crate::reply::Text;
 use crate::time::Now;
@@ -258,18 +258,22 @@ impl Session {
 
     /// Closes passive port and data connection, whatever there is.
     pub(super) fn close_data(&mut self) {
-        self.let_go_of_data(false);
+        self.let_go_of_data(DataEnd::Plain);
     }
 
     /// As [`close_data`](Self::close_data), where a transfer was refused that was to have used them.
     pub(super) fn refuse_data(&mut self) {
-        self.let_go_of_data(true);
+        let announced = match &self.work {
+            Work::Transferring(transfer) => transfer.is_announced(),
+            _ => false,
+        };
+        self.let_go_of_data(if announced { DataEnd::Announced } else { DataEnd::Refused });
     }
 
-    fn let_go_of_data(&mut self, refused: bool) {
+    fn let_go_of_data(&mut self, end: DataEnd) {
         match core::mem::replace(&mut self.data, Data::None) {
             Data::None | Data::Lost(..) => {}
-            _ => self.actions.push_back(Action::CloseData { refused }),
+            _ => self.actions.push_back(Action::CloseData(end)),
         }
     }
 

@@ -5,8 +5,8 @@ use std::format;
 use std::string::String;
 
 use crate::{
-    Action, Disposition, Filter, ListingFormat, LoginMethod, Mode, Plan, StorageRequest, Style,
-    VirtualPath, WriteMode,
+    Action, DataEnd, Disposition, Filter, ListingFormat, LoginMethod, Mode, Plan, StorageRequest,
+    Style, VirtualPath, WriteMode,
 };
 
 use super::text::word;
@@ -37,8 +37,9 @@ pub fn show(action: &Action) -> String {
         Action::AcceptData => "accept-data".into(),
         Action::RefuseData => "refuse-data".into(),
         Action::Connect { id, to } => format!("connect #{} {to}", id.0),
-        Action::CloseData { refused: false } => "close-data".into(),
-        Action::CloseData { refused: true } => "close-data refused".into(),
+        Action::CloseData(DataEnd::Plain) => "close-data".into(),
+        Action::CloseData(DataEnd::Refused) => "close-data refused".into(),
+        Action::CloseData(DataEnd::Announced) => "close-data announced".into(),
         Action::ProtectData { id, tickets } => {
             format!("protect-data #{}{}", id.0, if *tickets { " tickets" } else { "" })
         }

@@ -80,7 +80,7 @@ impl Ledger {
                 self.data = Data::Connection;
             }
             // An address that PORT named, and that is not connected to yet, is "closed" too.
-            Action::CloseData { .. } => {
+            Action::CloseData(_) => {
                 assert!(!matches!(self.data, Data::Moving { .. }), "{action:?} while it moves");
                 self.data = Data::Nothing;
             }

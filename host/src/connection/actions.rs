@@ -1,7 +1,7 @@
 //! What Session wants, carried out.
 
 use wharf_core::{
-    Action, DigestEnd, Event, Now, RequestId, StorageError, StorageRequest, TransferEnd,
+    Action, DataEnd, DigestEnd, Event, Now, RequestId, StorageError, StorageRequest, TransferEnd,
     VirtualPath,
 };
 
@@ -65,8 +65,9 @@ impl Connection {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
-            Action::CloseData { refused: true } => self.refuse_data(now),
-            Action::CloseData { refused: false } => self.data.close(&mut self.jobs),
+            Action::CloseData(DataEnd::Plain) => self.data.close(&mut self.jobs),
+            Action::CloseData(DataEnd::Refused) => self.data.refuse(&mut self.jobs, false),
+            Action::CloseData(DataEnd::Announced) => self.data.refuse(&mut self.jobs, true),
             Action::Transfer { id, plan, mode, rate } => {
                 self.transfer(id, Order { plan, mode, rate }, now);
             }
@@ -147,7 +148,7 @@ impl Connection {
         if end == TransferEnd::NoMemory {
             wharf_storage::log_limited!(Warn, "transfers take all the memory they may");
         }
-        self.refuse_data(now);
+        self.data.refuse(&mut self.jobs, true);
         self.jobs.extend(read.and_then(|file| self.files.take(file)).map(Job::drop));
         self.session.handle(Event::TransferEnded { id, bytes: 0, end }, now);
     }

@@ -58,12 +58,6 @@ impl Connection {
         }
     }
 
-    /// Closes what was to carry a transfer that is refused.
-    pub(super) fn refuse_data(&mut self, now: Now) {
-        let until = self.lingering_until(now);
-        self.data.refuse(&mut self.jobs, until);
-    }
-
     /// Ends lingering closes at `deadline` at the latest: the server stops.
     pub(super) fn hurry(&mut self, deadline: Instant) {
         self.shut_down_by = Some(deadline);

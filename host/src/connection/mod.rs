@@ -252,6 +252,10 @@ impl Connection {
             }
             let (control, _, mut cx) = self.parts(now);
             let moved = control.transmit(&mut cx) | moved;
+            if self.data.awaits_reply() && self.session.transmit().is_empty() {
+                let until = self.lingering_until(self.service.clock.now());
+                self.data.reply_has_left(until);
+            }
             if self.control.is_over() {
                 self.job_owner.set_presence(Presence::Ended);
             }
@@ -273,8 +277,8 @@ impl Connection {
             moved |= self.act(now);
         }
         let (control, data, mut cx) = self.parts(now);
-        moved |= control.receive(&mut cx);
-        if moved {
+        if control.receive(&mut cx) {
+            moved = true;
             data.close_refused();
         }
         moved |= self.act(now);

@@ -35,14 +35,22 @@ use running::RunningTransfer;
 /// connection that was refused.
 pub(super) struct DataChannel {
     state: State,
-    /// A connection that was refused, in its lingering close until then.
-    refused: Option<(Arc<Socket>, Instant)>,
+    /// A connection that was refused, in its lingering close.
+    refused: Option<Refused>,
     /// Tells one socket from the next.
     generation: u64,
     /// A socket was given up: the driver must let go of it before another is opened.
     replaced: bool,
     /// What all transfers share.
     memory: Arc<TransferMemory>,
+}
+
+/// A connection that was refused.
+struct Refused {
+    /// Kept open.
+    _socket: Arc<Socket>,
+    /// Until then; `None` before the reply has left.
+    until: Option<Instant>,
 }
 
 enum State {
@@ -269,7 +277,7 @@ impl DataChannel {
     /// Returns when a transfer that is held back goes on, or what was refused is to be closed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let held_back = self.transfer().and_then(RunningTransfer::deadline);
-        let refused = self.refused.as_ref().map(|(_, until)| *until);
+        let refused = self.refused.as_ref().and_then(|refused| refused.until);
         held_back.into_iter().chain(refused).min()
     }
 
