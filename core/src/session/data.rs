@@ -264,7 +264,7 @@ impl Session {
     /// As [`close_data`](Self::close_data), where a transfer was refused that was to have used them.
     pub(super) fn refuse_data(&mut self) {
         let announced = match &self.work {
-            Work::Transferring(transfer) => transfer.is_announced(),
+            Work::Transferring(transfer) => transfer.was_announced(),
             _ => false,
         };
         self.let_go_of_data(if announced { DataEnd::Announced } else { DataEnd::Refused });

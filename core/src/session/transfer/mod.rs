@@ -40,17 +40,17 @@ const CLOSING: Duration = Duration::from_millis(200);
 impl Transfer {
     /// Returns `true` if 150 has been sent and the transfer goes on by itself.
     pub(super) fn is_announced(&self) -> bool {
-        self.stop.is_none()
-            && matches!(
-                self.stage,
-                Stage::Securing { .. }
-                    | Stage::Opening { announced: true, .. }
-                    | Stage::Moving { .. }
-                    | Stage::Closing { .. }
-                    | Stage::Syncing { .. }
-                    | Stage::Checking { .. }
-                    | Stage::Finishing { .. }
-            )
+        self.stop.is_none() && !matches!(self.stage, Stage::Stopping { .. }) && self.was_announced()
+    }
+
+    /// Returns `true` if 150 has been sent.
+    pub(super) fn was_announced(&self) -> bool {
+        !matches!(
+            self.stage,
+            Stage::Preparing(_)
+                | Stage::Connecting { .. }
+                | Stage::Opening { announced: false, .. }
+        )
     }
 
     /// Returns `true` if ABOR has something to break off.
