@@ -41,7 +41,7 @@ impl Session {
             Work::Digesting(digesting) => digesting.is_reading(),
             _ => false,
         };
-        if can_abort && self.inbox.aborts() {
+        if can_abort && self.inbox.aborts(&self.config) {
             // Its own reply has to wait for those of the commands before it, but what it stops does
             // not.
             let from = self.state();

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::command::{Argument, Begins, Command, Timing};
+use crate::config::SessionConfig;
 use crate::line::{Line, LineReader};
 
 /// Longest command line, in bytes. Room for the longest path and a command before it.
@@ -77,11 +78,14 @@ impl Inbox {
 
     /// Returns `true` if ABOR waits after other commands for a transfer or digest that goes on now,
     /// and not for one that is to begin before it.
-    pub(crate) fn aborts(&self) -> bool {
+    pub(crate) fn aborts(&self, config: &SessionConfig) -> bool {
         for queued in &self.queue {
             let Command::Known(spec, argument) = &queued.command else { continue };
             // Without an argument that it needs it comes to nothing.
-            if spec.takes_long() && (argument.is_some() || spec.argument != Argument::Required) {
+            if spec.takes_long()
+                && spec.is_offered(config)
+                && (argument.is_some() || spec.argument != Argument::Required)
+            {
                 return false;
             }
             if spec.timing == Timing::Aborts && argument.is_none() {

@@ -54,7 +54,7 @@ impl Session {
     pub(super) fn last_word(&self) -> LastWord {
         match self.input {
             Input::Lost(word @ (LastWord::Quit | LastWord::Abor)) => word,
-            _ if self.inbox.aborts() => LastWord::Abor,
+            _ if self.inbox.aborts(&self.config) => LastWord::Abor,
             _ if self.inbox.has_quit() => LastWord::Quit,
             _ => LastWord::None,
         }
