@@ -14,6 +14,9 @@ use super::state::{
 };
 use super::{COOLING_DOWN, LOG_IN_FIRST, Session, trim};
 
+/// The text of 421 where the accounts broke down.
+const LOGIN_FAILED: &str = "The login could not be checked.";
+
 /// The text of 530 where an account has all its sessions.
 const TOO_MANY_SESSIONS: &str = "Too many sessions for this account; try later.";
 
@@ -92,13 +95,13 @@ impl Session {
     ) -> Result<(), NotAwaited> {
         match self.take_awaiting(id, Awaiting::accounts)? {
             (user, LoginStep::Password) => self.logged_in(user, outcome, now),
-            (user, LoginStep::Certificate) => self.identified(user, outcome),
+            (user, LoginStep::Certificate) => self.identified(user, outcome, now),
         }
         Ok(())
     }
 
     /// The accounts have said whether the certificate stands for the password.
-    fn identified(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>) {
+    fn identified(&mut self, user: Vec<u8>, outcome: Result<Grant, Denial>, now: Now) {
         match outcome {
             Ok(grant) => {
                 self.journal.ordinary(format_args!("login as {} by certificate", ForLog(&user)));
@@ -110,6 +113,7 @@ impl Session {
                 self.log_denial(denial, &user);
                 match denial {
                     Denial::TooManySessions => self.reply(530, TOO_MANY_SESSIONS),
+                    Denial::Failed => self.end(421, LOGIN_FAILED, now),
                     _ => self.ask_for_password(user),
                 }
             }
@@ -165,7 +169,7 @@ impl Session {
             return self.end(421, COOLING_DOWN, now);
         }
         if why == Denial::Failed {
-            return self.end(421, "The login could not be checked.", now);
+            return self.end(421, LOGIN_FAILED, now);
         }
         if self.failed_logins >= self.config.login_attempts {
             return self.end(421, "Too many failed logins.", now);

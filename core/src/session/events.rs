@@ -18,7 +18,7 @@ impl Session {
             Event::ControlLost => self.control_lost(now),
             Event::Evicted => self.evicted(now),
             Event::Shutdown { deadline } => {
-                self.shutdown.get_or_insert(deadline);
+                self.shutdown = Some(self.shutdown.map_or(deadline, |first| first.min(deadline)));
             }
             Event::TlsStarted { certificate } => self.tls_started(certificate, now),
             Event::DataProtected { id, proof } => return self.data_protected(id, proof, now),

@@ -149,7 +149,7 @@ pub static TRANSITIONS: &[Transition] = &[
     (Ready, &[Command, Quit, Timeout, Shutdown], Ending),
     (AwaitingAccounts, &[Authenticated], Ready),
     (AwaitingAccounts, &[Authenticated], Delaying),
-    (AwaitingAccounts, &[Timeout], Ending),
+    (AwaitingAccounts, &[Timeout, Authenticated], Ending),
     (AwaitingStorage, &[Stored], Ready),
     (AwaitingStorage, &[Timeout], Ending),
     (AwaitingPort, &[Listening], Ready),
