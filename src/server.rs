@@ -11,8 +11,9 @@ use crate::builder::ServerBuilder;
 
 /// A running server.
 ///
-/// Dropped, it stops at once: clients are told 421, and transfers are broken off. The graceful
-/// shutdown is [`shutdown`](Self::shutdown).
+/// Dropped, it stops at once: clients are told 421, and transfers are broken off; what becomes of an
+/// upload then is as for any that is cut off. The graceful shutdown is [`shutdown`](Self::shutdown).
+/// One that has been stopped already, by a [`stop_handle`](Self::stop_handle), keeps its grace.
 #[derive(Debug)]
 #[must_use = "the server stops when this is dropped"]
 pub struct Server {
@@ -67,14 +68,15 @@ impl Server {
     }
 
     /// Stops accepting, lets transfers finish up to the
-    /// [grace](crate::ServerBuilder::shutdown_timeout), tells idle clients 421, and returns when all sessions have
-    /// ended.
+    /// [grace](crate::ServerBuilder::shutdown_timeout), tells idle clients 421, and returns when all
+    /// sessions have ended, or 5 s after the grace: a storage call that hangs is not waited for.
     pub fn shutdown(mut self) -> io::Result<()> {
         self.stop.call();
         self.join()
     }
 
-    /// Returns when the server has been stopped by a [`stop_handle`](Self::stop_handle), or has failed.
+    /// Returns when the server has been stopped by a [`stop_handle`](Self::stop_handle), or has
+    /// failed.
     pub fn wait(mut self) -> io::Result<()> {
         self.join()
     }

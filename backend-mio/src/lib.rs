@@ -35,7 +35,7 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
     thread::scope(|scope| {
         // No reactor goes without the others: one that fails, or cannot even start, would leave
         // clients waiting for ever.
-        let _all = stop.when_dropped();
+        let all = stop.when_dropped();
         let mut others = Vec::new();
         for reactor in reactors {
             let (thread, all) = (thread::Builder::new(), stop.when_dropped());
@@ -45,6 +45,7 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
             }));
         }
         let mut outcome = first.run(Some(acceptor));
+        drop(all);
         for other in others {
             match other.map(thread::ScopedJoinHandle::join) {
                 Ok(Ok(ended)) => outcome = outcome.and(ended),

@@ -58,7 +58,8 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
 /// This future accepts clients, and spawns one task for each of them on `executor`. It starts no
 /// threads but those of [`Workers`], where calls of storage and accounts run. To stop the server
 /// without blocking a thread, call [`Stop::call`] and await this future to the end. Where it is
-/// dropped before, its sessions are dropped too, and their clients hear nothing.
+/// dropped before, its sessions are dropped too, and their clients hear nothing: what an upload under
+/// way has brought is discarded. Call the stop and await this instead.
 ///
 /// Fails when a listener cannot be watched, or the first thread of the worker pool not be started.
 ///

@@ -24,9 +24,9 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
     let workers = Arc::new(Workers::start(&service)?);
     let outcome = accept::until_stopped(&service, &listeners, &stop, &live, &workers);
     drop(listeners);
-    if outcome.is_ok() {
-        live.wait_for_none(&service);
-    }
+    // Where accepting has failed, nothing else has stopped the sessions.
+    stop.call();
+    live.wait_for_none(&service);
     outcome
 }
 
@@ -50,7 +50,7 @@ impl Live {
         while *count > 0 {
             let left = service.clock().until(last_call);
             if left.is_zero() {
-                log::warn!("{} sessions dropped at shutdown", *count);
+                log::warn!("{} sessions left to themselves at shutdown", *count);
                 return;
             }
             let waited = self.changed.wait_timeout(count, left);
