@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use wharf::{
-    Backend, Memory, Permissions, Server, ServerBuilder, SimpleAccounts, SiteReply, StartError,
-    TlsRequired,
+    Backend, Memory, Permissions, Resumption, Server, ServerBuilder, SimpleAccounts, SiteReply,
+    StartError, TlsRequired, UploadEnd,
 };
 
 type Make = fn() -> ServerBuilder;
@@ -96,6 +96,9 @@ fn what_makes_no_sense_is_told_by_name() {
             good().site_command("QUOTA", "", answer).site_command("quota", "", answer)
         }),
         ("tls_required: it needs a certificate", || good().tls_required(TlsRequired::Login)),
+        ("tls_resumption: it needs a certificate", || good().tls_resumption(Resumption::Require)),
+        ("tls_upload_end: it needs a certificate", || good().tls_upload_end(UploadEnd::Lenient)),
+        ("allow_ccc: it needs a certificate", || good().allow_ccc(true)),
         ("listen_implicit: implicit TLS", || good().listen_implicit("127.0.0.1:0")),
         ("listen(\"nonsense\"): an address and a port", || good().listen("nonsense")),
         ("listen_implicit(\"x\"): an address and a port", || good().listen_implicit("x")),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-use wharf_host::proto::TlsRequired;
+use wharf_host::proto::{TlsPolicy, TlsRequired};
 
 use super::{ServerBuilder, Socket};
 use crate::error::StartError;
@@ -98,6 +98,12 @@ impl ServerBuilder {
             mistake("tls_required", "it needs a certificate: call `tls`")
         } else if !self.listen_implicit.is_empty() {
             mistake("listen_implicit", "implicit TLS needs a certificate: call `tls`")
+        } else if self.tls_policy.resumption != TlsPolicy::default().resumption {
+            mistake("tls_resumption", "it needs a certificate: call `tls`")
+        } else if self.tls_policy.upload_end != TlsPolicy::default().upload_end {
+            mistake("tls_upload_end", "it needs a certificate: call `tls`")
+        } else if self.tls_policy.allow_ccc {
+            mistake("allow_ccc", "it needs a certificate: call `tls`")
         } else {
             Ok(())
         }
@@ -150,12 +156,16 @@ impl ServerBuilder {
             return wrong("public_address", address, wanted);
         }
         let mut known = HashSet::new();
-        for socket in self.listen.iter().chain(&self.listen_implicit) {
-            if let Socket::Address(address) = socket
-                && address.port() != 0
-                && !known.insert(address)
-            {
-                return wrong("listen", address, "the address is given twice");
+        for (method, sockets) in
+            [("listen", &self.listen), ("listen_implicit", &self.listen_implicit)]
+        {
+            for socket in sockets {
+                if let Socket::Address(address) = socket
+                    && address.port() != 0
+                    && !known.insert(address)
+                {
+                    return wrong(method, address, "the address is given twice");
+                }
             }
         }
         Ok(())

@@ -92,8 +92,9 @@ impl ServerBuilder {
     }
 
     /// Serves this connected socket too, such as standard input of a program that inetd starts, or
-    /// systemd with `Accept=yes`. Takes TCP streams, Unix streams and other descriptors of them; a
-    /// Unix socket counts as a connection from 127.0.0.1.
+    /// systemd with `Accept=yes`: `stdin().as_fd().try_clone_to_owned()?`. Takes TCP streams, Unix
+    /// streams and other descriptors of them; a Unix socket counts as a connection from 127.0.0.1.
+    /// All descriptors of the socket stop blocking.
     ///
     /// Where no address is given, the server listens nowhere, and stops when the last of these
     /// connections has ended.
@@ -359,8 +360,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how long transfers may go on when the server is told to stop; 30 s when unset. Goodbyes
-    /// may take a few seconds more.
+    /// Sets how long transfers may go on when the server is told to stop; 30 s when unset. A server
+    /// that is dropped gives no grace.
     pub fn shutdown_timeout(mut self, grace: Duration) -> Self {
         self.service.shutdown_grace = grace;
         self

@@ -88,6 +88,8 @@ impl ServerBuilder {
     /// From then on SIGXFSZ and SIGPIPE do not end the process: an upload that goes past
     /// `RLIMIT_FSIZE` fails alone, with 552, and so does a transfer to a client that is gone.
     /// Handlers that the program has for them go on to be called.
+    ///
+    /// The server stops, without a grace, when what this returns is dropped.
     pub fn spawn(self) -> Result<Server, StartError> {
         self.bind()?.spawn()
     }
@@ -96,7 +98,8 @@ impl ServerBuilder {
     ///
     /// The driver accepts clients from the listeners and drives a
     /// [`Connection`](crate::host::Connection) for each, until the stop is called and the last
-    /// session has ended. `examples/driver.rs` is one. Signals are as after [`spawn`](Self::spawn).
+    /// session has ended. `examples/driver.rs` is one. [`backend`](Self::backend) has no effect.
+    /// Signals and dropping are as after [`spawn`](Self::spawn).
     ///
     /// ```
     /// use wharf::{Memory, Permissions, Server};
