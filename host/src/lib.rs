@@ -15,12 +15,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-/// Whether MODE Z was built in.
-const MODE_Z: bool = cfg!(feature = "mode-z");
-
-/// Whether digests were built in.
-const DIGESTS: bool = cfg!(feature = "digests");
-
 mod connection;
 mod server;
 #[cfg(feature = "tls")]

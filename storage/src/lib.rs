@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use wharf_storage::{
-//!     Entries, Entry, Metadata, ReadFile, Storage, StorageError, VirtualPath, WallTime,
+//!     Entries, Entry, Kind, Metadata, ReadFile, Storage, StorageError, VirtualPath, WallTime,
 //! };
 //!
 //! struct Depths(Vec<u32>);
@@ -43,8 +43,10 @@
 //!     }
 //!
 //!     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
-//!         self.metadata(path)?;
-//!         Ok(self.render().into())
+//!         match self.metadata(path)?.kind {
+//!             Kind::Directory => Err(StorageError::IsADirectory),
+//!             _ => Ok(self.render().into()),
+//!         }
 //!     }
 //! }
 //!

@@ -60,6 +60,7 @@ impl Connection {
 
     /// Ends lingering closes at `deadline` at the latest: the server stops.
     pub(super) fn hurry(&mut self, deadline: Instant) {
+        let deadline = self.shut_down_by.map_or(deadline, |first| first.min(deadline));
         self.shut_down_by = Some(deadline);
         if let Life::LingeringClose(until) = &mut self.life {
             *until = deadline.min(*until);

@@ -83,7 +83,7 @@ const ROUNDS: usize = 8;
 ///    [data socket](Self::data_socket), another one whenever its generation differs.
 /// 5. **Wait**, unless the turn was [`Turn::Again`], for the first of: readiness of a socket in the
 ///    interest that it has now, the outcome of a job, the [`deadline`](Self::deadline), the stop of
-///    the server. After [`Turn::Again`] only ask what has happened, and give other sessions their
+///    the server, until the connection has been told of that. After [`Turn::Again`] only ask what has happened, and give other sessions their
 ///    turn.
 /// 6. **Tell** the connection what has happened, in any order, any number of times:
 ///    [`control_ready`](Self::control_ready), [`data_ready`](Self::data_ready),

@@ -172,6 +172,7 @@ impl FromStr for PassivePorts {
 
 /// Says why something is not a range of ports, and what would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PassivePortsError {
     /// The text is not two numbers.
     Malformed(String),

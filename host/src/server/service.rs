@@ -17,7 +17,6 @@ use crate::server::ports::OpenPorts;
 use crate::server::site::SiteHandler;
 use crate::tls::Tls;
 use crate::transfer::memory::TransferMemory;
-use crate::{DIGESTS, MODE_Z};
 
 /// How long failed logins of an address are added up.
 const FAILURES_WINDOW: Duration = Duration::from_secs(600);
@@ -123,8 +122,8 @@ impl Service {
         let (host_names, hosts) = settings.hosts.into_iter().unzip();
         let (site_commands, site_handlers) = settings.site_commands.into_iter().unzip();
         let session = SessionConfig {
-            mode_z: settings.session.mode_z && MODE_Z,
-            digests: settings.session.digests && DIGESTS,
+            mode_z: settings.session.mode_z && cfg!(feature = "mode-z"),
+            digests: settings.session.digests && cfg!(feature = "digests"),
             tls: policy,
             hosts: host_names,
             site_commands,

@@ -8,6 +8,7 @@ use std::io;
 /// What was given as bytes instead of a file is named `the certificate`, `the private key` or `the
 /// client CAs`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TlsError {
     /// The file cannot be read.
     Unreadable {
