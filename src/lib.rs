@@ -22,6 +22,7 @@
 //! What it does not do: it is no FTP client, and it runs on Unix only.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;

@@ -4,6 +4,7 @@
 //! [`Workers`]. The others are `wharf-smol` and `wharf-threaded`; all three behave alike.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accept;

@@ -6,6 +6,7 @@
 //! the whole program. The others are `wharf-mio` and `wharf-threaded`; all three behave alike.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accept;

@@ -6,6 +6,7 @@
 //! `wharf-mio` and `wharf-smol`; all three behave alike.
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accept;

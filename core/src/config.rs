@@ -20,7 +20,7 @@ pub struct SessionConfig {
     /// a passive port, or the connection to it, may wait for a command.
     pub data_timeout: Duration,
     /// Failed logins until the session is closed.
-    pub login_attempts: u32,
+    pub max_login_attempts: u32,
     /// How late a failed login is answered.
     pub login_delay: Duration,
     /// How many lines a minute a session may log of what it was refused, and how many of failed
@@ -58,7 +58,7 @@ impl Default for SessionConfig {
             idle_timeout: Duration::from_secs(300),
             login_timeout: Duration::from_secs(60),
             data_timeout: Duration::from_secs(60),
-            login_attempts: 3,
+            max_login_attempts: 3,
             login_delay: Duration::from_secs(3),
             log_lines_per_minute: 60,
             public_address: None,
@@ -79,6 +79,7 @@ impl Default for SessionConfig {
 /// What becomes of an upload whose data connection ends in order, but whose control connection is
 /// closed by then without QUIT: the client was killed, or is of a kind that never says QUIT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnHangup {
     /// It is cut off: what came is kept where no file stood before, and an old file stays.
     #[default]

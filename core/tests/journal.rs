@@ -101,8 +101,11 @@ fn a_hundred_thousand_refusals_are_few_lines() {
 /// A client must not be able to guess passwords unseen in a noise that it makes itself.
 #[test]
 fn failed_logins_have_lines_of_their_own() {
-    let config =
-        SessionConfig { login_attempts: 100, login_delay: Duration::ZERO, ..Default::default() };
+    let config = SessionConfig {
+        max_login_attempts: 100,
+        login_delay: Duration::ZERO,
+        ..Default::default()
+    };
     let mut session = session(config);
     log_in(&mut session, reader(), later(0));
     (0..1000).for_each(|_| send(&mut session, "PORT 192,0,2,1,200,1", later(0)));

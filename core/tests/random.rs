@@ -64,7 +64,7 @@ impl Player {
     fn new(strict: bool) -> Self {
         steps::keep();
         let config = SessionConfig {
-            login_attempts: 1000,
+            max_login_attempts: 1000,
             tls: Some(TlsPolicy {
                 resumption: Resumption::Require,
                 allow_ccc: true,

@@ -13,6 +13,7 @@
 //! | `workers` | threads for blocking work: [`Workers`] |
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;

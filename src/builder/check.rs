@@ -114,10 +114,10 @@ impl ServerBuilder {
         let numbers = [
             ("max_sessions", service.max_sessions),
             ("max_sessions_per_address", service.max_sessions_per_address),
-            ("max_login_attempts", service.session.login_attempts as usize),
+            ("max_login_attempts", service.session.max_login_attempts as usize),
             ("logins_at_once", service.logins_at_once),
             ("storage_threads", service.storage_threads),
-            ("max_stuck_calls", service.stuck_calls),
+            ("max_stuck_calls", service.max_stuck_calls),
         ];
         if let Some((name, number)) = numbers.iter().find(|(_, number)| *number == 0) {
             return wrong(name, number, "at least 1 is wanted");

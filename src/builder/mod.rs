@@ -239,7 +239,7 @@ impl ServerBuilder {
 
     /// Sets after how many failed logins a session is closed; 3 when unset.
     pub fn max_login_attempts(mut self, attempts: u32) -> Self {
-        self.service.session.login_attempts = attempts;
+        self.service.session.max_login_attempts = attempts;
         self
     }
 
@@ -311,7 +311,7 @@ impl ServerBuilder {
     /// while: its connections and logins are answered 421. An IPv6 network of 64 bits counts as one
     /// address.
     pub fn max_login_failures(mut self, max: u32) -> Self {
-        self.service.login_failures_per_address = max;
+        self.service.max_login_failures = max;
         self
     }
 
@@ -341,7 +341,7 @@ impl ServerBuilder {
     /// address may leave a quarter of them and a tree half of them: what goes beyond is answered 450,
     /// and all other clients are served.
     pub fn max_stuck_calls(mut self, most: usize) -> Self {
-        self.service.stuck_calls = most;
+        self.service.max_stuck_calls = most;
         self
     }
 
@@ -363,7 +363,7 @@ impl ServerBuilder {
     /// Sets how long transfers may go on when the server is told to stop; 30 s when unset. A server
     /// that is dropped gives no grace.
     pub fn shutdown_timeout(mut self, grace: Duration) -> Self {
-        self.service.shutdown_grace = grace;
+        self.service.shutdown_timeout = grace;
         self
     }
 

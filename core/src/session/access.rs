@@ -171,7 +171,7 @@ impl Session {
         if why == Denial::Failed {
             return self.end(421, LOGIN_FAILED, now);
         }
-        if self.failed_logins >= self.config.login_attempts {
+        if self.failed_logins >= self.config.max_login_attempts {
             return self.end(421, "Too many failed logins.", now);
         }
         self.work = Work::Idle;

@@ -40,12 +40,12 @@ pub struct Service {
     pub(crate) failures: Arc<Failures>,
     pub(crate) logins_at_once: usize,
     pub(crate) storage_threads: usize,
-    pub(crate) stuck_calls: usize,
+    pub(crate) max_stuck_calls: usize,
     pub(crate) transfer_memory: Arc<TransferMemory>,
     pub(crate) passive_ports: Arc<OpenPorts>,
     /// The answers to [`SessionConfig::site_commands`], in the same order.
     pub(crate) site_handlers: Vec<SiteHandler>,
-    shutdown_grace: Duration,
+    shutdown_timeout: Duration,
     /// The server stops without the grace.
     is_dropped: AtomicBool,
     pub(crate) lingering_time: Duration,
@@ -68,7 +68,7 @@ pub struct ServiceSettings {
     /// How many sessions a client address may have.
     pub max_sessions_per_address: usize,
     /// How many logins may fail from a client address within ten minutes; 0 stands for any number.
-    pub login_failures_per_address: u32,
+    pub max_login_failures: u32,
     /// How long an address has to stay away then.
     pub login_cool_down: Duration,
     /// How many logins may be checked at once. Hashing a password takes much memory by intention; a
@@ -79,13 +79,13 @@ pub struct ServiceSettings {
     /// How many calls may be stuck at once, such as on a network disk that does not answer, before
     /// further calls to it are refused: each keeps a thread. A quarter of them may be of one client
     /// address, and half of them on one tree.
-    pub stuck_calls: usize,
+    pub max_stuck_calls: usize,
     /// What memory all transfers together may take, in bytes.
     pub max_transfer_memory: u64,
     /// Where passive ports are opened.
     pub passive_ports: PassivePorts,
     /// How long transfers may go on when the server is told to stop.
-    pub shutdown_grace: Duration,
+    pub shutdown_timeout: Duration,
     /// How long a lingering close may take: how long a connection stays open after the last has been
     /// said on it, for the client to read that and close its side.
     pub lingering_time: Duration,
@@ -100,14 +100,14 @@ impl Default for ServiceSettings {
             site_commands: Vec::new(),
             max_sessions: 1000,
             max_sessions_per_address: 250,
-            login_failures_per_address: 100,
+            max_login_failures: 100,
             login_cool_down: Duration::from_secs(300),
             logins_at_once: 4,
             storage_threads: 64,
-            stuck_calls: 1024,
+            max_stuck_calls: 1024,
             max_transfer_memory: 256 << 20,
             passive_ports: PassivePorts::ANY,
-            shutdown_grace: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(30),
             lingering_time: Duration::from_secs(2),
         }
     }
@@ -139,17 +139,17 @@ impl Service {
                 settings.max_sessions_per_address,
             ),
             failures: Failures::new(
-                settings.login_failures_per_address,
+                settings.max_login_failures,
                 FAILURES_WINDOW,
                 settings.login_cool_down,
             ),
             logins_at_once: settings.logins_at_once,
             storage_threads: settings.storage_threads,
-            stuck_calls: settings.stuck_calls,
+            max_stuck_calls: settings.max_stuck_calls,
             transfer_memory: TransferMemory::new(settings.max_transfer_memory),
             passive_ports: OpenPorts::new(settings.passive_ports),
             site_handlers,
-            shutdown_grace: settings.shutdown_grace,
+            shutdown_timeout: settings.shutdown_timeout,
             is_dropped: AtomicBool::new(false),
             lingering_time: settings.lingering_time,
             clock: Clock::start(),
@@ -165,7 +165,7 @@ impl Service {
     /// [`Connection::shut_down`](crate::Connection::shut_down).
     pub fn transfer_deadline(&self) -> Instant {
         let now = self.clock.now().instant;
-        if self.is_dropped.load(Ordering::Acquire) { now } else { now + self.shutdown_grace }
+        if self.is_dropped.load(Ordering::Acquire) { now } else { now + self.shutdown_timeout }
     }
 
     /// Leaves out the grace of a stop that is yet to be called: nothing waits for the server.
@@ -193,14 +193,14 @@ impl fmt::Debug for ServiceSettings {
             .field("session", &self.session)
             .field("max_sessions", &self.max_sessions)
             .field("max_sessions_per_address", &self.max_sessions_per_address)
-            .field("login_failures_per_address", &self.login_failures_per_address)
+            .field("max_login_failures", &self.max_login_failures)
             .field("login_cool_down", &self.login_cool_down)
             .field("logins_at_once", &self.logins_at_once)
             .field("storage_threads", &self.storage_threads)
-            .field("stuck_calls", &self.stuck_calls)
+            .field("max_stuck_calls", &self.max_stuck_calls)
             .field("max_transfer_memory", &self.max_transfer_memory)
             .field("passive_ports", &self.passive_ports)
-            .field("shutdown_grace", &self.shutdown_grace)
+            .field("shutdown_timeout", &self.shutdown_timeout)
             .field("lingering_time", &self.lingering_time)
             .finish_non_exhaustive()
     }

@@ -73,7 +73,7 @@ impl Workers {
             LaneQueue::logins(service.logins_at_once),
             LaneQueue::digests(processors),
         ];
-        Self::with(lanes, service.stuck_calls)
+        Self::with(lanes, service.max_stuck_calls)
     }
 
     fn with(lanes: [LaneQueue; 3], most_stuck: usize) -> io::Result<Self> {

@@ -34,7 +34,7 @@ pub(super) fn configure(config: &mut SessionConfig, name: &str, value: &str) -> 
         "idle_timeout" => config.idle_timeout = time(value)?,
         "login_timeout" => config.login_timeout = time(value)?,
         "data_timeout" => config.data_timeout = time(value)?,
-        "login_attempts" => config.login_attempts = number(value)?,
+        "login_attempts" => config.max_login_attempts = number(value)?,
         "login_delay" => config.login_delay = time(value)?,
         "public_address" => config.public_address = Some(number(value)?),
         "allow_foreign_data" => config.allow_foreign_data = number(value)?,
