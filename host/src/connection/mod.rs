@@ -80,15 +80,21 @@ const ROUNDS: usize = 8;
 /// 3. **Over?** If the turn was [`Turn::Over`], drop the connection. Outcomes that come back later
 ///    hold files: [discard](Done::discard) them where that may block.
 /// 4. **Sockets.** Watch the [control socket](Self::control_socket), the same all the time, and the
-///    [data socket](Self::data_socket), another one whenever its generation differs.
+///    [data socket](Self::data_socket), another one whenever its generation differs. Keep no handle
+///    of a data socket over the turn that gives it up: it would stay open.
 /// 5. **Wait**, unless the turn was [`Turn::Again`], for the first of: readiness of a socket in the
 ///    interest that it has now, the outcome of a job, the [`deadline`](Self::deadline), the stop of
-///    the server, until the connection has been told of that. After [`Turn::Again`] only ask what has happened, and give other sessions their
-///    turn.
+///    the server, until the connection has been told of that. An error or a hang-up counts as
+///    readable and writable; a socket without interest is left out where the system reports them
+///    unasked, as poll(2) does. After [`Turn::Again`] only ask what has happened, and give other
+///    sessions their turn.
 /// 6. **Tell** the connection what has happened, in any order, any number of times:
 ///    [`control_ready`](Self::control_ready), [`data_ready`](Self::data_ready),
 ///    [`complete`](Self::complete), [`shut_down`](Self::shut_down). A deadline needs no telling, and a
 ///    false alarm does no harm. Then step 1.
+///
+/// When the stop is called a driver accepts no more and drops its listeners; it returns when the last
+/// session is over, or at the [last call](Service::last_call).
 ///
 /// As code; [`poll`] stands for the driver's own way of waiting:
 ///
