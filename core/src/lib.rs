@@ -67,6 +67,8 @@ mod timestamp;
 mod tls;
 mod words;
 
+#[doc(hidden)]
+pub use action::is_same;
 pub use action::{Action, DataEnd, Filter, LoginMethod, Mode, Password, Plan};
 pub use config::{Admission, Endpoint, OnHangup, SessionConfig, SiteCommand};
 pub use digest::DigestAlgorithm;
