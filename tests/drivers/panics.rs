@@ -1,7 +1,6 @@
 //! Panics in the code of an embedding program: the client is told, and other sessions go on.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,18 +18,6 @@ for_each_driver!(
     a_login_that_panics_ends_its_session_with_421,
     a_site_command_that_panics_is_answered_with_451,
 );
-
-/// Sends the command that makes the storage do this, with what belongs to it.
-fn provoke(client: &mut Client, call: Call) -> Option<TcpStream> {
-    let (command, with_data) = call.command();
-    let mut data = with_data.then(|| client.passive());
-    client.send(command);
-    if let (Some(data), "STOR bad") = (&mut data, command) {
-        // The server may have closed it by then.
-        let _ = data.write_all(b"New content.").and_then(|()| data.shutdown(Shutdown::Write));
-    }
-    data
-}
 
 /// The replies to the command; the last is final.
 fn codes(client: &mut Client) -> Vec<u16> {
@@ -57,7 +44,7 @@ fn a_storage_that_panics_fails_one_request(backend: Backend) {
         let mut bystander = Client::log_in(&server);
         let mut client = Client::log_in(&server);
         for _ in 0..2 {
-            let data = provoke(&mut client, call);
+            let data = call.provoke(&mut client);
             assert_eq!(codes(&mut client), expected, "{call:?}");
             drop(data);
             assert_eq!(client.get("RETR good"), b"Another file.", "{call:?}");
@@ -74,7 +61,7 @@ fn an_upload_whose_storage_panics_is_not_published(backend: Backend) {
         let storage = Faulty::new(call, None);
         let server = server(backend, storage.clone()).spawn().unwrap();
         let mut client = Client::log_in(&server);
-        let data = provoke(&mut client, call);
+        let data = call.provoke(&mut client);
         assert_eq!(codes(&mut client), [150, 451], "{call:?}");
         drop(data);
         assert_eq!(storage.files().read("/bad").unwrap(), b"A file.", "{call:?}");

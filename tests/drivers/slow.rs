@@ -1,7 +1,6 @@
 //! What blocks in one session is nothing to the others.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use wharf::{
@@ -35,7 +34,7 @@ fn slow_calls(backend: Backend, count: usize) {
         let server = server(backend, Faulty::new(call, Some(gate.clone()))).spawn().unwrap();
         let mut before = Client::log_in(&server);
         let mut slow: Vec<_> = (0..count).map(|_| Client::log_in(&server)).collect();
-        let data: Vec<_> = slow.iter_mut().map(|client| provoke(client, call)).collect();
+        let data: Vec<_> = slow.iter_mut().map(|client| call.provoke(client)).collect();
         gate.wait_for(count);
         Client::visit(&server);
         before.ask("NOOP", 200);
@@ -52,18 +51,6 @@ fn slow_calls(backend: Backend, count: usize) {
         }
         drop(data);
     }
-}
-
-/// Sends the command that makes the storage do this, with what belongs to it.
-fn provoke(client: &mut Client, call: Call) -> Option<TcpStream> {
-    let (command, with_data) = call.command();
-    let mut data = with_data.then(|| client.passive());
-    client.send(command);
-    if let (Some(data), "STOR bad") = (&mut data, command) {
-        // The session may have come to its end by then.
-        let _ = data.write_all(b"New content.").and_then(|()| data.shutdown(Shutdown::Write));
-    }
-    data
 }
 
 /// Accounts that do something particular with the user named `bad`.
@@ -161,7 +148,7 @@ fn a_client_that_leaves_a_slow_call_is_cleaned_up_behind(backend: Backend) {
         let server = server.max_sessions(5).spawn().unwrap();
         for how in 0..4 {
             let mut client = Client::log_in(&server);
-            let data = provoke(&mut client, call);
+            let data = call.provoke(&mut client);
             gate.wait_for(how + 1);
             if how % 2 == 0 {
                 client.reset()

@@ -1,5 +1,7 @@
 //! A storage that hangs and panics where a test wants it to.
 
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use wharf::{
     WallTime, WriteFile, WriteMode,
 };
 
-use super::{LIMIT, wait_until};
+use super::{Client, LIMIT, wait_until};
 
 /// A gate at which callers wait until it is opened.
 #[derive(Default)]
@@ -101,6 +103,18 @@ impl Call {
             Self::OpenDirectory | Self::NextEntry => ("NLST bad-folder", true),
             Self::Remove => ("DELE bad", false),
         }
+    }
+
+    /// Sends that command, with what belongs to it.
+    pub(crate) fn provoke(self, client: &mut Client) -> Option<TcpStream> {
+        let (command, with_data) = self.command();
+        let mut data = with_data.then(|| client.passive());
+        client.send(command);
+        if let (Some(data), "STOR bad") = (&mut data, command) {
+            // The server may have closed it by then.
+            let _ = data.write_all(b"New content.").and_then(|()| data.shutdown(Shutdown::Write));
+        }
+        data
     }
 }
 
