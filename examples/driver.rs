@@ -89,8 +89,8 @@ impl Driver {
         while let Ok((id, done)) = self.pool.outcomes.try_recv() {
             match self.sessions.get_mut(&id) {
                 Some(connection) => connection.complete(done),
-                // The session has ended. To close its file may block, so it is a job too.
-                None => done.discard().into_iter().for_each(|job| self.pool.submit(id, job)),
+                // The session has ended.
+                None => self.pool.workers.discard(done),
             }
         }
     }

@@ -151,12 +151,8 @@ impl Reactor {
                     session.connection.complete(done);
                     self.queue(slot);
                 }
-                // The session has ended. To close its file may block, so it is a job too.
-                _ => {
-                    if let Some(job) = done.discard() {
-                        submit(&self.workers, &self.mailbox, job, slot, serial);
-                    }
-                }
+                // The session has ended.
+                _ => self.workers.discard(done),
             },
         }
     }

@@ -37,13 +37,10 @@ impl CompletionQueue {
 }
 
 impl Drop for CompletionQueue {
-    /// An outcome that came meanwhile may hold a file: to close it may block.
     fn drop(&mut self) {
         self.receiver.close();
         while let Ok(done) = self.receiver.try_recv() {
-            if let Some(job) = done.discard() {
-                self.workers.submit(job, drop);
-            }
+            self.workers.discard(done);
         }
     }
 }

@@ -113,12 +113,9 @@ impl CompletionQueue {
 }
 
 impl Drop for CompletionQueue {
-    /// An outcome that came meanwhile may hold a file: to close it may block.
     fn drop(&mut self) {
         let done = std::mem::take(&mut self.shared.lock().done);
-        for job in done.into_iter().filter_map(Done::discard) {
-            self.workers.submit(job, drop);
-        }
+        done.into_iter().for_each(|done| self.workers.discard(done));
     }
 }
 

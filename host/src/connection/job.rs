@@ -162,8 +162,7 @@ impl Job {
 impl Done {
     /// Returns the job that drops an outcome that no session waits for any more, where it holds
     /// more than a word.
-    #[must_use = "dropping what it holds may block: submit the job to the workers"]
-    pub fn discard(self) -> Option<Job> {
+    pub(super) fn discard(self) -> Option<Job> {
         match self.outcome {
             Outcome::Nothing
             | Outcome::Site(..)
@@ -188,6 +187,14 @@ impl Workers {
     pub fn submit(&self, job: Job, deliver: impl FnOnce(Done) + Send + 'static) {
         let (lane, need, owner) = (job.lane, job.need, job.owner.clone());
         self.run(Task::new(lane, need, owner, move |verdict| job.settle(verdict, deliver)));
+    }
+
+    /// Drops an outcome that came too late for its session, on a thread if that may block: it may
+    /// hold a file.
+    pub fn discard(&self, done: Done) {
+        if let Some(job) = done.discard() {
+            self.submit(job, drop);
+        }
     }
 }
 

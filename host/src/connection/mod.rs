@@ -78,7 +78,7 @@ const ROUNDS: usize = 8;
 ///    give each job to the [`Workers`](crate::Workers). A job that is dropped leaves its session
 ///    waiting for ever.
 /// 3. **Over?** If the turn was [`Turn::Over`], drop the connection. Outcomes that come back later
-///    hold files: [discard](Done::discard) them where that may block.
+///    hold files: [discard](crate::Workers::discard) them.
 /// 4. **Sockets.** Watch the [control socket](Self::control_socket), the same all the time, and the
 ///    [data socket](Self::data_socket), another one whenever its generation differs. Keep no handle
 ///    of a data socket over the turn that gives it up: it would stay open.
@@ -109,7 +109,9 @@ const ROUNDS: usize = 8;
 /// #     done: &Receiver<Done>,
 /// #     patience: Option<Duration>,
 /// # ) -> News {
-/// #     unimplemented!()
+/// #     let _ = (control, data, patience);
+/// #     let (ready, done) = (Readiness::BOTH, done.try_iter().collect());
+/// #     News { control: ready, data: ready, done, stop: false }
 /// # }
 /// # struct News { control: Readiness, data: Readiness, done: Vec<Done>, stop: bool }
 ///
