@@ -5,7 +5,7 @@ import socket
 import subprocess
 from dataclasses import dataclass
 
-from server import Server, make_certificate
+from server import NOBODY, Server, make_certificate, package_version
 
 BACKENDS = ["mio", "smol", "threaded"]
 
@@ -45,6 +45,13 @@ password = "{password}"
 root = "{hosted}"
 permissions = "write"
 """
+
+
+# What other servers do without being asked: they sync no upload, and bar no address.
+FAST = [
+    *("--write", "--durability", "none", "--login-delay", "0", "--max-login-failures", "0"),
+    *("--max-sessions", "20000", "--max-sessions-per-address", "20000"),
+]
 
 
 @dataclass(frozen=True)
@@ -88,13 +95,28 @@ class Wharf(Server):
     name = "wharf"
     needs_root = False
 
-    def __init__(self, program, backend: str, setting: Setting):
-        super().__init__()
+    def __init__(self, program, backend: str, setting: Setting = None, fast=None):
+        super().__init__(fast)
         self.program, self.backend, self.setting = program, backend, setting
-        self.implicit = setting.tls
+        self.label = f"wharf ({backend})"
+        self.implicit = bool(setting and setting.tls)
         self.ipv6 = has_ipv6()
 
     def commands(self):
+        return [self.fast_command() if self.fast else self.command()]
+
+    def fast_command(self):
+        password = self.work / "password"
+        password.write_text(f"{self.PASSWORD}\n")
+        command = [self.program, self.home, "--backend", self.backend, *FAST]
+        command += ["--user", self.USER, "--password-file", password, "--run-as", str(NOBODY)]
+        command += ["--tls-cert", self.certificate, "--tls-key", self.key]
+        return [*command, "--listen", f"127.0.0.1:{self.port}"]
+
+    def version(self):
+        return package_version(self.program, "--version").removeprefix("wharf ")
+
+    def command(self):
         hosted = self.work / "hosted"
         hosted.mkdir(exist_ok=True)
         (self.work / "host").mkdir(exist_ok=True)
@@ -121,7 +143,7 @@ class Wharf(Server):
         if self.setting.tls:
             command += ["--tls-cert", self.certificate, "--tls-key", self.key]
             command += ["--implicit-tls", f"127.0.0.1:{self.implicit_port}"]
-        return [[*command, *self.setting.wharf]]
+        return [*command, *self.setting.wharf]
 
     def has_large_file(self) -> bool:
         """Tells whether there is room for it, though it is sparse."""
