@@ -109,8 +109,13 @@ impl Tls {
         Self { config: Arc::new(config), sessions, version, name }
     }
 
+    /// Forgets the sessions that could be resumed.
+    pub fn forget(&self) {
+        *self.sessions.lock() = Kept::default();
+    }
+
     /// Begins a connection to the server at this address.
-    pub(crate) fn connection(&self, ip: IpAddr) -> Result<ClientConnection, Error> {
+    pub fn connection(&self, ip: IpAddr) -> Result<ClientConnection, Error> {
         // No address is ever named in a handshake.
         let name = self.name.clone().unwrap_or_else(|| ServerName::from(ip));
         ClientConnection::new(Arc::clone(&self.config), name)
