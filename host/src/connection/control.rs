@@ -54,21 +54,10 @@ enum State {
 
 impl Control {
     pub(super) fn new(socket: Socket, peer: IpAddr) -> Self {
-        // Urgent data (Telnet's Synch) stays in its place among the bytes, RFC 1123 section 4.1.2.12;
-        // replies are small and waited for; a client that vanished is noticed some day.
-        for outcome in [
-            socket.set_out_of_band_inline(true),
-            socket.set_tcp_nodelay(true),
-            socket.set_keepalive(true),
-        ] {
-            if let Err(error) = outcome {
-                log::debug!("control connection: socket option refused: {error}");
-            }
-        }
         Self {
             socket: Arc::new(socket),
             peer,
-            wire: Wire::new(),
+            wire: Wire::unheard(),
             state: State::Open,
             certificate: None,
             unread: Vec::new(),
@@ -122,25 +111,31 @@ impl Control {
         if !cx.session.wants_read() {
             return false;
         }
-        if self.unread.is_empty() {
-            if !matches!(self.state, State::Open | State::Mute) {
-                return false;
+        if !self.unread.is_empty() {
+            let consumed = cx.session.receive(&self.unread, cx.now);
+            self.unread.drain(..consumed);
+            if self.unread.is_empty() {
+                // Many sessions are idle: they hold no buffer.
+                self.unread = Vec::new();
             }
-            let mut buffer = [0; READ];
-            match self.wire.read(&self.socket, &mut buffer) {
-                Flow::Moved(count) => self.unread.extend_from_slice(&buffer[..count]),
-                Flow::Blocked => return false,
-                // An end is one also where TLS has not announced it: nothing depends on what might
-                // have been cut off after a whole line.
-                Flow::Ended => self.ended(cx),
-                Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.ended(cx);
-                }
-                Flow::Broken(error) => self.lost(&error, cx),
-            }
+            return consumed > 0;
         }
-        let consumed = cx.session.receive(&self.unread, cx.now);
-        self.unread.drain(..consumed);
+        if !matches!(self.state, State::Open | State::Mute) {
+            return false;
+        }
+        let mut buffer = [0; READ];
+        let mut fresh: &[u8] = &[];
+        match self.wire.read(&self.socket, &mut buffer) {
+            Flow::Moved(count) => fresh = &buffer[..count],
+            Flow::Blocked => return false,
+            // An end is one also where TLS has not announced it: nothing depends on what might have
+            // been cut off after a whole line.
+            Flow::Ended => self.ended(cx),
+            Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.ended(cx),
+            Flow::Broken(error) => self.lost(&error, cx),
+        }
+        let consumed = cx.session.receive(fresh, cx.now);
+        self.unread.extend_from_slice(&fresh[consumed..]);
         consumed > 0 || self.unread.is_empty()
     }
 

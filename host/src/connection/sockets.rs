@@ -4,12 +4,22 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket};
+
+use crate::server::sockets::tcp_socket;
 
 /// A socket that a driver watches. It stays open as long as this is held, even when the connection
 /// has given it up; reading and writing is for the connection alone.
 #[derive(Clone, Debug)]
 pub struct SocketHandle(pub(super) Arc<Socket>);
+
+impl SocketHandle {
+    /// Returns `true` if the connection has given the socket up, and no other part of the server holds
+    /// it either: dropping this closes it.
+    pub fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
 
 impl AsFd for SocketHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -27,8 +37,7 @@ pub(super) fn start_connecting(
         to.set_scope_id(from.scope_id());
     }
     from.set_port(0);
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let socket = tcp_socket(Domain::for_address(to))?;
     send_at_once(&socket);
     socket.bind(&from.into())?;
     match socket.connect(&to.into()) {

@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
+use crate::server::sockets::{accept_from, carry_commands, tcp_socket};
 use crate::server::stop::StopWhenDropped;
 
 /// How long to leave off accepting when the system is [exhausted](Accepted::Exhausted).
 pub const EXHAUSTION_PAUSE: Duration = Duration::from_millis(250);
+
+/// An accepted connection has the options of the socket that listens: they need no calls for each.
+const OPTIONS_ARE_INHERITED: bool = cfg!(target_os = "linux");
 
 /// How many connections the system keeps until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -70,7 +74,7 @@ impl Listener {
     /// Opens a listening socket; port 0 stands for any free one. With `dual`, `[::]` takes IPv4
     /// clients too.
     pub fn bind(address: SocketAddr, dual: bool) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = tcp_socket(Domain::for_address(address))?;
         if address.is_ipv6() {
             socket.set_only_v6(!(dual && address.ip().is_unspecified()))?;
         }
@@ -85,7 +89,11 @@ impl Listener {
     pub fn from_std(listener: TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { source: Source::Socket(listener.into()), address, implicit_tls: false })
+        let socket = Socket::from(listener);
+        if OPTIONS_ARE_INHERITED {
+            carry_commands(&socket);
+        }
+        Ok(Self { source: Source::Socket(socket), address, implicit_tls: false })
     }
 
     /// Makes a listener of connections that have been accepted: the driver is given each of them
@@ -119,6 +127,9 @@ impl Listener {
         match accepted {
             Accepted::Client(mut arrival) => {
                 arrival.implicit_tls |= self.implicit_tls;
+                if !OPTIONS_ARE_INHERITED {
+                    carry_commands(&arrival.socket);
+                }
                 Accepted::Client(arrival)
             }
             other => other,
@@ -162,6 +173,7 @@ impl Arrival {
         }
         let peer = network_address(&socket.peer_addr()?)?;
         socket.set_nonblocking(true)?;
+        carry_commands(&socket);
         Ok(Self { socket, peer, implicit_tls: false, stops: None })
     }
 
@@ -194,13 +206,13 @@ pub(crate) fn network_address(address: &socket2::SockAddr) -> io::Result<SocketA
 /// Accepts the next connection. It does not block.
 pub(crate) fn accept(listener: &Socket) -> Accepted {
     loop {
-        let error = match listener.accept() {
-            Ok((socket, address)) => match (socket.set_nonblocking(true), address.as_socket()) {
-                (Ok(()), Some(peer)) => {
+        let error = match accept_from(listener) {
+            Ok((socket, address)) => match address.as_socket() {
+                Some(peer) => {
                     let arrival = Arrival { socket, peer, implicit_tls: false, stops: None };
                     return Accepted::Client(arrival);
                 }
-                _ => continue,
+                None => continue,
             },
             Err(error) => error,
         };

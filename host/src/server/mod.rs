@@ -9,6 +9,7 @@
 //! | `client_address` | which addresses count as one client's |
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
 //! | `ports` | which are open, and whose: [`OpenPorts`] |
+//! | `sockets` | how sockets are opened and accepted |
 //! | `descriptors` | how many sessions the process's limits allow |
 //! | `site` | SITE commands of the embedding program |
 //! | `clock`, `stop` | the time, and how a server is told to stop: [`Clock`], [`Stop`] |
@@ -23,6 +24,7 @@ pub(crate) mod passive;
 pub(crate) mod ports;
 mod service;
 pub(crate) mod site;
+pub(crate) mod sockets;
 pub(crate) mod stop;
 
 pub use clock::Clock;

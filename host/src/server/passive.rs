@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Domain;
+
+use crate::server::sockets::tcp_socket;
 
 /// How many connections may wait to be accepted. One is wanted; a client that tries twice, or a
 /// stranger that came first, must not keep it out.
@@ -102,7 +104,7 @@ impl PassivePorts {
     /// Listens on this address and port.
     pub(crate) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
         let domain = Domain::for_address(address);
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = tcp_socket(domain)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
@@ -111,7 +113,6 @@ impl PassivePorts {
             // listen are still not allowed.
             socket.set_reuse_address(true)?;
         }
-        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         Ok(socket.into())

@@ -61,6 +61,13 @@ impl Wire {
         Self { ready: Readiness::BOTH, layer, budget: None, shut: false }
     }
 
+    /// A wire over a connection that stands, and whose peer speaks second: to read is useless before
+    /// the driver says that something has come.
+    pub(crate) fn unheard() -> Self {
+        let ready = Readiness { readable: false, writable: true };
+        Self { ready, ..Self::new() }
+    }
+
     /// Begins TLS; [`handshake`](Self::handshake) comes next. `early` has been read from the socket
     /// already; further reads take up to `portion` bytes.
     pub(crate) fn start_tls(
