@@ -1,20 +1,22 @@
-//! Accepting clients: the first reactor accepts them all, and gives each reactor its share.
+//! Accepting clients: the first reactor accepts them all, and serves them, unless another has fewer.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_host::{Accepted, EXHAUSTION_PAUSE, Listener};
+use wharf_host::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 
-use crate::workers::{Mailbox, Message};
+use crate::workers::{Mailbox, Message, Seat};
 
 /// How many clients are accepted before the sessions have a turn.
 const AT_ONCE: usize = 64;
 
-/// The listeners, and the reactors in turn.
+/// The listeners, and the reactors that clients go to.
 pub(crate) struct Acceptor {
     listeners: Vec<Watched>,
-    mailboxes: Vec<Arc<Mailbox>>,
-    next: usize,
+    /// Of the reactor that accepts.
+    own: Arc<Mailbox>,
+    /// Of the other reactors.
+    others: Vec<Arc<Mailbox>>,
     /// The system is exhausted: nothing is accepted before then.
     pause: Option<Instant>,
 }
@@ -26,10 +28,14 @@ struct Watched {
 }
 
 impl Acceptor {
-    pub(crate) fn new(listeners: Vec<Listener>, mailboxes: Vec<Arc<Mailbox>>) -> Self {
+    pub(crate) fn new(
+        listeners: Vec<Listener>,
+        own: Arc<Mailbox>,
+        others: Vec<Arc<Mailbox>>,
+    ) -> Self {
         let listeners =
             listeners.into_iter().map(|listener| Watched { listener, ready: true }).collect();
-        Self { listeners, mailboxes, next: 0, pause: None }
+        Self { listeners, own, others, pause: None }
     }
 
     pub(crate) fn listeners(&self) -> impl Iterator<Item = &Listener> {
@@ -49,8 +55,8 @@ impl Acceptor {
         waiting.then(|| self.pause.unwrap_or_else(Instant::now))
     }
 
-    /// Accepts the clients that wait, up to a bound.
-    pub(crate) fn accept(&mut self) {
+    /// Accepts the clients that wait, up to a bound, and calls `serve` with those that stay here.
+    pub(crate) fn accept(&mut self, mut serve: impl FnMut(Arrival, Seat)) {
         if self.pause.is_some_and(|until| Instant::now() < until) {
             return;
         }
@@ -58,10 +64,10 @@ impl Acceptor {
         for watched in self.listeners.iter_mut().filter(|watched| watched.ready) {
             for _ in 0..AT_ONCE {
                 match watched.listener.accept() {
-                    Accepted::Client(arrival) => {
-                        self.mailboxes[self.next].send(Message::Client(arrival));
-                        self.next = (self.next + 1) % self.mailboxes.len();
-                    }
+                    Accepted::Client(arrival) => match freer(&self.own, &self.others) {
+                        Some(other) => other.send(Message::Client(arrival, other.seat())),
+                        None => serve(arrival, self.own.seat()),
+                    },
                     Accepted::NoClient => {
                         watched.ready = false;
                         break;
@@ -75,4 +81,10 @@ impl Acceptor {
             }
         }
     }
+}
+
+/// Returns the reactor with the fewest sessions, where that is not `own`: to wake up another costs
+/// more than a short session does.
+fn freer<'a>(own: &Mailbox, others: &'a [Arc<Mailbox>]) -> Option<&'a Arc<Mailbox>> {
+    others.iter().min_by_key(|other| other.sessions()).filter(|it| it.sessions() < own.sessions())
 }

@@ -30,9 +30,9 @@ pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::R
     for _ in 0..threads {
         reactors.push(Reactor::new(service.clone(), workers.clone(), stop.clone())?);
     }
-    let mailboxes = reactors.iter().map(Reactor::mailbox).collect();
     let Some(first) = reactors.pop() else { return Ok(()) };
-    let acceptor = Acceptor::new(listeners, mailboxes);
+    let others = reactors.iter().map(Reactor::mailbox).collect();
+    let acceptor = Acceptor::new(listeners, first.mailbox(), others);
     thread::scope(|scope| {
         // No reactor goes without the others: one that fails, or cannot even start, would leave
         // clients waiting for ever.

@@ -13,7 +13,7 @@ use wharf_host::{Arrival, Connection, Readiness, Service, Stop, Turn, Workers};
 
 use crate::accept::Acceptor;
 use crate::session::{Slot, Which, watch};
-use crate::workers::{Mailbox, Message, submit};
+use crate::workers::{Mailbox, Message, Seat, submit};
 
 const WAKER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
@@ -85,9 +85,6 @@ impl Reactor {
                 acceptor = None;
                 self.begin_stop();
             }
-            if let Some(acceptor) = &mut acceptor {
-                acceptor.accept();
-            }
             for message in self.mailbox.take() {
                 self.hear(message);
             }
@@ -96,6 +93,10 @@ impl Reactor {
                 if let Some(slot) = self.runnable.pop_front() {
                     self.give_turn(slot);
                 }
+            }
+            // Last, so that sessions which have just ended are not counted.
+            if let Some(acceptor) = &mut acceptor {
+                acceptor.accept(|arrival, seat| self.enter(arrival, seat));
             }
             if self.is_finished() {
                 return Ok(());
@@ -140,10 +141,10 @@ impl Reactor {
 
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Client(arrival) => {
+            Message::Client(arrival, seat) => {
                 // A client that comes while the server stops is not even greeted.
                 if self.last_call.is_none() {
-                    self.enter(arrival);
+                    self.enter(arrival, seat);
                 }
             }
             Message::Done { slot, serial, done } => match self.sessions.get_mut(slot) {
@@ -157,14 +158,11 @@ impl Reactor {
         }
     }
 
-    fn enter(&mut self, arrival: Arrival) {
+    fn enter(&mut self, arrival: Arrival, seat: Seat) {
         let Some(connection) = Connection::open(&self.service, arrival) else { return };
         self.last_serial += 1;
-        let slot = self.sessions.insert(Slot::new(connection, self.last_serial));
-        match self.sessions[slot].watch_control(self.poll.registry(), Token(slot * 2)) {
-            Ok(()) => self.queue(slot),
-            Err(error) => self.drop_session(slot, Some(&error)),
-        }
+        let slot = self.sessions.insert(Slot::new(connection, self.last_serial, seat));
+        self.give_turn(slot);
     }
 
     fn queue(&mut self, slot: usize) {
@@ -184,13 +182,15 @@ impl Reactor {
         if turn == Turn::Over {
             return self.drop_session(slot, None);
         }
-        if let Err(error) = session.watch_data(self.poll.registry(), Token(slot * 2 + 1)) {
+        session.let_go(self.poll.registry());
+        if turn == Turn::Again {
+            return self.queue(slot);
+        }
+        let tokens = (Token(slot * 2), Token(slot * 2 + 1));
+        if let Err(error) = session.watch(self.poll.registry(), tokens) {
             return self.drop_session(slot, Some(&error));
         }
         self.set_timer(slot);
-        if turn == Turn::Again {
-            self.queue(slot);
-        }
     }
 
     fn drop_session(&mut self, slot: usize, why: Option<&io::Error>) {
@@ -203,21 +203,23 @@ impl Reactor {
         }
     }
 
+    /// Sees that a timer goes off at the session's deadline or before. Most deadlines only move back,
+    /// with each command: one that is due earlier stays, and is set again when it goes off.
     fn set_timer(&mut self, slot: usize) {
         let session = &mut self.sessions[slot];
-        let deadline = session.connection.deadline();
-        if session.timer != deadline {
-            if let Some(before) = std::mem::replace(&mut session.timer, deadline) {
+        let Some(deadline) = session.connection.deadline() else { return };
+        if session.timer.is_none_or(|timer| deadline < timer) {
+            if let Some(before) = session.timer.replace(deadline) {
                 self.timers.remove(&(before, slot));
             }
-            self.timers.extend(deadline.map(|deadline| (deadline, slot)));
+            self.timers.insert((deadline, slot));
         }
     }
 
     fn expire_timers(&mut self) {
         let now = self.service.clock().now().instant;
-        while let Some(&(deadline, slot)) = self.timers.first()
-            && deadline <= now
+        while let Some(&(timer, slot)) = self.timers.first()
+            && timer <= now
         {
             self.timers.pop_first();
             self.sessions[slot].timer = None;

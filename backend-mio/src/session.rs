@@ -8,17 +8,31 @@ use mio::{Interest, Registry, Token};
 use wharf_host::proto::Instant;
 use wharf_host::{Connection, Readiness, SocketHandle};
 
+use crate::workers::Seat;
+
 /// A connection, and how it is registered.
+///
+/// A socket is registered when a turn ends that waits for it, and for the directions that have been
+/// waited for: most data connections are done before, and replies leave at once.
 pub(crate) struct Slot {
     pub(crate) connection: Connection,
     /// Tells the session from those that had the same slot before: their jobs may still come back.
     pub(crate) serial: u64,
     /// It is in the queue of sessions that have a turn.
     pub(crate) queued: bool,
-    /// The deadline in the reactor's timers.
+    /// When it is in the reactor's timers.
     pub(crate) timer: Option<Instant>,
-    /// The data socket that is registered, with its generation.
-    data: Option<(u64, SocketHandle)>,
+    /// What the control connection is registered for.
+    control: Readiness,
+    data: Option<DataWatch>,
+    _seat: Seat,
+}
+
+/// The data socket that is registered.
+struct DataWatch {
+    generation: u64,
+    socket: SocketHandle,
+    registered: Readiness,
 }
 
 /// Which of a session's sockets a token means.
@@ -29,27 +43,45 @@ pub(crate) enum Which {
 }
 
 impl Slot {
-    pub(crate) fn new(connection: Connection, serial: u64) -> Self {
-        Self { connection, serial, queued: false, timer: None, data: None }
+    pub(crate) fn new(connection: Connection, serial: u64, seat: Seat) -> Self {
+        Self {
+            connection,
+            serial,
+            queued: false,
+            timer: None,
+            control: Readiness::NEITHER,
+            data: None,
+            _seat: seat,
+        }
     }
 
-    pub(crate) fn watch_control(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        watch(registry, &self.connection.control_socket(), token)
+    /// Lets go of a data socket that the connection has given up.
+    pub(crate) fn let_go(&mut self, registry: &Registry) {
+        let present = self.connection.data_socket().map(|data| data.generation);
+        if let Some(before) = self.data.take_if(|data| Some(data.generation) != present) {
+            // To close it is enough. It stays open where another part of the server holds it.
+            if !before.socket.is_last() {
+                let _ = registry.deregister(&mut SourceFd(&before.socket.as_fd().as_raw_fd()));
+            }
+        }
     }
 
-    /// Registers the present data socket in place of the one before.
-    pub(crate) fn watch_data(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let data = self.connection.data_socket();
-        let generation = data.as_ref().map(|data| data.generation);
-        if generation == self.data.as_ref().map(|(watched, _)| *watched) {
-            return Ok(());
-        }
-        if let Some((_, before)) = self.data.take() {
-            registry.deregister(&mut SourceFd(&before.as_fd().as_raw_fd()))?;
-        }
-        if let Some(data) = data {
-            watch(registry, &data.socket, token)?;
-            self.data = Some((data.generation, data.socket));
+    /// Watches for what the connection waits for, on the control socket and the data socket.
+    pub(crate) fn watch(
+        &mut self,
+        registry: &Registry,
+        (control, data): (Token, Token),
+    ) -> io::Result<()> {
+        let wanted = self.connection.control_interest();
+        register(registry, &self.connection.control_socket(), control, &mut self.control, wanted)?;
+        let Some(present) = self.connection.data_socket() else { return Ok(()) };
+        if present.interest.any() {
+            let watch = self.data.get_or_insert(DataWatch {
+                generation: present.generation,
+                socket: present.socket,
+                registered: Readiness::NEITHER,
+            });
+            register(registry, &watch.socket, data, &mut watch.registered, present.interest)?;
         }
         Ok(())
     }
@@ -63,8 +95,32 @@ impl Slot {
     }
 }
 
-/// Watches both directions, edge-triggered, once for the life of the socket.
-pub(crate) fn watch(registry: &Registry, socket: &impl AsFd, token: Token) -> io::Result<()> {
+/// Watches a socket for what is wanted too, beside what it is registered for. What is ready already
+/// is reported once more.
+fn register(
+    registry: &Registry,
+    socket: &SocketHandle,
+    token: Token,
+    registered: &mut Readiness,
+    wanted: Readiness,
+) -> io::Result<()> {
+    let before = *registered;
+    registered.add(wanted);
+    let interest = match *registered {
+        all if all == before => return Ok(()),
+        Readiness::READABLE => Interest::READABLE,
+        Readiness { readable: false, .. } => Interest::WRITABLE,
+        _ => Interest::READABLE | Interest::WRITABLE,
+    };
     let fd = socket.as_fd().as_raw_fd();
-    registry.register(&mut SourceFd(&fd), token, Interest::READABLE | Interest::WRITABLE)
+    if before.any() {
+        registry.reregister(&mut SourceFd(&fd), token, interest)
+    } else {
+        registry.register(&mut SourceFd(&fd), token, interest)
+    }
+}
+
+/// Watches what becomes readable, edge-triggered, once for its life.
+pub(crate) fn watch(registry: &Registry, socket: &impl AsFd, token: Token) -> io::Result<()> {
+    registry.register(&mut SourceFd(&socket.as_fd().as_raw_fd()), token, Interest::READABLE)
 }
