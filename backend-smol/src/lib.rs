@@ -12,6 +12,7 @@
 mod accept;
 mod session;
 mod spawn;
+mod threads;
 mod workers;
 
 use std::convert::Infallible;
@@ -20,36 +21,39 @@ use std::sync::Arc;
 use std::thread;
 
 use async_io::{Async, Timer, block_on};
-use smol::Executor;
 use smol::channel::{self, Receiver, Sender};
 use smol::future;
 use wharf_host::{Listener, Service, Stop, Workers};
 
 pub use spawn::{Global, Spawn};
+use threads::Threads;
 
 /// Serves clients until `stop` is called, and returns when the last session has ended, or at the
 /// server's [last call](Service::last_call).
 ///
-/// It brings an executor and as many threads as there are processors. A program that has an executor
-/// uses [`serve`] instead.
+/// It brings as many threads as there are processors, with an executor each. A program that has an
+/// executor uses [`serve`] instead.
 pub fn run(service: Arc<Service>, listeners: Vec<Listener>, stop: Stop) -> io::Result<()> {
-    let executor = Executor::new();
+    let threads = Threads::new(thread::available_parallelism().map_or(1, usize::from));
     let (finished, finish) = channel::bounded::<Infallible>(1);
-    let helpers = thread::available_parallelism().map_or(1, usize::from) - 1;
     thread::scope(|scope| {
         // A channel that closes wakes up all that wait on it: dropped here, however this ends, it
-        // lets the helpers go.
+        // lets the other threads go.
         let _finished = finished;
-        for _ in 0..helpers {
+        let mut executors = threads.executors();
+        let Some(first) = executors.next() else { return Ok(()) };
+        for executor in executors {
             let thread = thread::Builder::new().name("wharf-smol".into());
+            // Not async-io's `block_on`: where all threads contend for the sockets, one wakes up
+            // another for nearly every event.
             let started = thread.spawn_scoped(scope, || {
-                let _ = block_on(executor.run(finish.recv()));
+                let _ = future::block_on(executor.run(finish.recv()));
             });
             started.map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
             })?;
         }
-        block_on(executor.run(serve(&executor, service, listeners, stop)))
+        block_on(first.run(serve(&threads, service, listeners, stop)))
     })
 }
 

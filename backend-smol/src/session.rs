@@ -25,17 +25,10 @@ pub(crate) async fn serve(connection: Connection, membership: Membership) {
 }
 
 async fn serve_to_the_end(connection: Connection, membership: Membership) {
-    let watched = Async::new_nonblocking(connection.control_socket());
-    let outcome = match watched {
-        Ok(control) => {
-            let timer = (None, Timer::never());
-            let done = CompletionQueue::new(membership.workers.clone());
-            let session = SessionTask { connection, control, data: None, done, timer };
-            session.run(&membership).await
-        }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = outcome {
+    let done = CompletionQueue::new(membership.workers.clone());
+    let timer = (None, Timer::never());
+    let session = SessionTask { connection, control: None, data: None, done, timer };
+    if let Err(error) = session.run(&membership).await {
         wharf_host::log_limited!(Warn, "session dropped: {error}");
     }
 }
@@ -43,12 +36,14 @@ async fn serve_to_the_end(connection: Connection, membership: Membership) {
 /// A connection, and what it waits for.
 struct SessionTask {
     connection: Connection,
-    control: Async<SocketHandle>,
-    /// The data socket, with its generation.
+    /// The control socket, once it is waited for.
+    control: Option<Async<SocketHandle>>,
+    /// The data socket, with its generation, once it is waited for: most data connections are done
+    /// before.
     data: Option<(u64, Async<SocketHandle>)>,
     /// Where the outcome of blocking work arrives.
     done: CompletionQueue,
-    /// The deadline, and the timer set to it.
+    /// The timer, and what it is set to: the deadline or before.
     timer: (Option<Instant>, Timer),
 }
 
@@ -65,11 +60,12 @@ impl SessionTask {
             if turn == Turn::Over {
                 return Ok(());
             }
-            self.watch_data()?;
+            self.let_go();
             let again = turn == Turn::Again;
             if again {
                 future::yield_now().await;
             } else {
+                self.watch()?;
                 self.set_timer(membership);
             }
             let news = poll_fn(|cx| match self.poll_news(cx, stopped.as_mut(), stopping) {
@@ -85,28 +81,34 @@ impl SessionTask {
         }
     }
 
-    /// Registers the present data socket in place of the one before.
-    fn watch_data(&mut self) -> io::Result<()> {
+    /// Lets go of a data socket that the connection has given up.
+    fn let_go(&mut self) {
         let generation = self.connection.data_socket().map(|data| data.generation);
-        if generation == self.data.as_ref().map(|(watched, _)| *watched) {
-            return Ok(());
+        self.data.take_if(|(watched, _)| Some(*watched) != generation);
+    }
+
+    /// Registers the sockets that are waited for and have not been before.
+    fn watch(&mut self) -> io::Result<()> {
+        if self.control.is_none() && self.connection.control_interest().any() {
+            self.control = Some(Async::new_nonblocking(self.connection.control_socket())?);
         }
-        self.data = None;
-        if let Some(data) = self.connection.data_socket() {
-            let watched = Async::new_nonblocking(data.socket)?;
-            self.data = Some((data.generation, watched));
+        if self.data.is_none()
+            && let Some(data) = self.connection.data_socket()
+            && data.interest.any()
+        {
+            self.data = Some((data.generation, Async::new_nonblocking(data.socket)?));
         }
         Ok(())
     }
 
+    /// Sees that the timer goes off at the deadline or before. Most deadlines only move back, with
+    /// each command: a timer that is due earlier stays, as to set it wakes up the reactor.
     fn set_timer(&mut self, membership: &Membership) {
-        let deadline = self.connection.deadline();
-        if self.timer.0 == deadline {
-            return;
+        let Some(deadline) = self.connection.deadline() else { return };
+        if self.timer.0.is_none_or(|at| deadline < at) {
+            self.timer.0 = Some(deadline);
+            self.timer.1.set_after(membership.service.clock().until(deadline));
         }
-        let clock = membership.service.clock();
-        let timer = deadline.map_or_else(Timer::never, |at| Timer::after(clock.until(at)));
-        self.timer = (deadline, timer);
     }
 
     /// Ready when anything has happened; `true` says that the server stops.
@@ -116,9 +118,12 @@ impl SessionTask {
         stopped: Pin<&mut Recv<'_, Infallible>>,
         stopping: bool,
     ) -> Poll<bool> {
-        let control = poll_socket(&self.control, self.connection.control_interest(), cx);
-        self.connection.control_ready(control);
-        let mut news = control.any();
+        let mut news = false;
+        if let Some(watched) = &self.control {
+            let control = poll_socket(watched, self.connection.control_interest(), cx);
+            self.connection.control_ready(control);
+            news |= control.any();
+        }
         if let (Some(interest), Some((_, watched))) =
             (self.connection.data_socket().map(|data| data.interest), &self.data)
         {
@@ -126,8 +131,8 @@ impl SessionTask {
             self.connection.data_ready(data);
             news |= data.any();
         }
-        while let Poll::Ready(Some(done)) = self.done.poll_next(cx) {
-            self.connection.complete(done);
+        if let Poll::Ready(done) = self.done.poll_done(cx) {
+            done.into_iter().for_each(|done| self.connection.complete(done));
             news = true;
         }
         if Pin::new(&mut self.timer.1).poll(cx).is_ready() {

@@ -1,0 +1,55 @@
+//! The threads of [`run`](crate::run), each with an executor of its own.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use smol::Executor;
+
+use crate::Spawn;
+
+/// Executors with one thread each, and how many sessions each of them has.
+///
+/// An executor with several threads wakes up another with each task that it runs, in case there is
+/// more to do: two system calls and a context switch for each command.
+pub(crate) struct Threads(Vec<Thread>);
+
+struct Thread {
+    executor: Executor<'static>,
+    sessions: Arc<AtomicUsize>,
+}
+
+/// A session's place in the count of its thread, until this is dropped.
+struct Seat(Arc<AtomicUsize>);
+
+impl Threads {
+    pub(crate) fn new(count: usize) -> Self {
+        let thread = || Thread { executor: Executor::new(), sessions: Arc::default() };
+        Self((0..count).map(|_| thread()).collect())
+    }
+
+    pub(crate) fn executors(&self) -> impl Iterator<Item = &Executor<'static>> {
+        self.0.iter().map(|thread| &thread.executor)
+    }
+}
+
+/// Sessions go where there are fewest, and rather to the first thread: it waits for the sockets of
+/// all, and has to wake up the others.
+impl Spawn for Threads {
+    fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
+        let fewest = self.0.iter().min_by_key(|thread| thread.sessions.load(Ordering::Relaxed));
+        let Some(Thread { executor, sessions }) = fewest else { return };
+        sessions.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat(sessions.clone());
+        executor.spawn_session(async move {
+            let _seat = seat;
+            session.await;
+        });
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
