@@ -2,8 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write};
+use core::fmt;
 
+use crate::digits::{self, Digits};
 use crate::permissions::Permissions;
 use crate::storage::{Kind, Metadata};
 use crate::timestamp::timestamp;
@@ -95,7 +96,8 @@ impl Facts {
         let shown = Shown::new(metadata);
         for (fact, name) in FACTS.into_iter().filter(|&(fact, _)| self.shows(fact)) {
             let start = out.len();
-            append(out, format_args!("{name}="));
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
             let applies = fact.write_value(role, shown, metadata, permissions, out);
             if applies {
                 out.push(b';');
@@ -136,20 +138,24 @@ impl Fact {
         out: &mut Vec<u8>,
     ) -> bool {
         match self {
-            Self::Type => append(out, format_args!("{}", shown.type_in(role))),
+            Self::Type => out.extend_from_slice(shown.type_in(role).as_bytes()),
             Self::Perm => shown.write_perm(metadata, permissions, out),
             Self::Size => match shown {
-                Shown::File => append(out, format_args!("{}", metadata.size)),
+                Shown::File => Digits::decimal(metadata.size).append(out),
                 _ => return false,
             },
             Self::Modify => timestamp(metadata.modified, out),
             Self::Unique => match metadata.unique {
-                Some((device, inode)) => append(out, format_args!("{device:x}g{inode:x}")),
+                Some((device, inode)) => {
+                    Digits::hexadecimal(device).append(out);
+                    out.push(b'g');
+                    Digits::hexadecimal(inode).append(out);
+                }
                 None => return false,
             },
-            Self::Mode => append(out, format_args!("{:04o}", metadata.mode & 0o7777)),
-            Self::Owner => append(out, format_args!("{}", metadata.owner)),
-            Self::Group => append(out, format_args!("{}", metadata.group)),
+            Self::Mode => out.extend_from_slice(&digits::mode(metadata.mode)),
+            Self::Owner => Digits::decimal(metadata.owner).append(out),
+            Self::Group => Digits::decimal(metadata.group).append(out),
         }
         true
     }
@@ -224,21 +230,6 @@ impl Shown {
         };
         out.extend(letters.iter().filter(|&&(_, holds)| holds).map(|&(letter, _)| letter));
     }
-}
-
-/// Appends formatted text to bytes, as `write!` does where there is std.
-pub(crate) fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    struct Bytes<'a>(&'a mut Vec<u8>);
-
-    impl Write for Bytes<'_> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.extend_from_slice(text.as_bytes());
-            Ok(())
-        }
-    }
-
-    // Nothing here can fail: appending does not, nor do the types of core that are written.
-    let _ = Bytes(out).write_fmt(text);
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub mod ascii;
 mod command;
 mod config;
 mod digest;
+mod digits;
 mod event;
 mod facts;
 pub mod glob;

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::facts::{Facts, Role, append};
+use crate::digits::{self, Digits};
+use crate::facts::{Facts, Role};
 use crate::glob;
 use crate::name;
 use crate::permissions::Permissions;
@@ -93,8 +94,9 @@ const STEPS_AT_ONCE: usize = 1 << 20;
 const RECENT_SECONDS: i64 = 180 * DAY_SECONDS;
 const DAY_SECONDS: i64 = 86_400;
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
 
 impl ListingFormat {
     /// Appends the entry's line with its CRLF, or nothing where the pattern leaves it out.
@@ -170,8 +172,15 @@ impl ListingFormat {
     /// clients that count them look.
     fn write_long(&self, metadata: &Metadata, out: &mut Vec<u8>) {
         out.extend_from_slice(&mode_string(metadata));
-        let Metadata { links, owner, group, size, .. } = metadata;
-        append(out, format_args!(" {links:>3} {owner:<8} {group:<8} {size:>8} "));
+        out.push(b' ');
+        Digits::decimal(metadata.links).append_right(3, out);
+        out.push(b' ');
+        Digits::decimal(metadata.owner).append_left(8, out);
+        out.push(b' ');
+        Digits::decimal(metadata.group).append_left(8, out);
+        out.push(b' ');
+        Digits::decimal(metadata.size).append_right(8, out);
+        out.push(b' ');
         self.write_date(metadata.modified, out);
         out.push(b' ');
     }
@@ -181,13 +190,19 @@ impl ListingFormat {
         let age = self.now.seconds.saturating_sub(time.seconds);
         let offset = i64::from(self.utc_offset_minutes) * 60;
         let date = Civil::from_seconds(time.seconds.saturating_add(offset));
-        append(out, format_args!("{} {:>2} ", MONTHS[usize::from(date.month) - 1], date.day));
+        out.extend_from_slice(MONTHS[usize::from(date.month) - 1]);
+        out.push(b' ');
+        Digits::decimal(date.day).append_right(2, out);
+        out.push(b' ');
         // A clock that is a little ahead, or in another zone, does not make a file a thing of the
         // far future: up to a day is taken as recent.
         if (-DAY_SECONDS..=RECENT_SECONDS).contains(&age) {
-            append(out, format_args!("{:02}:{:02}", date.hour, date.minute));
+            out.extend_from_slice(&digits::pair(date.hour));
+            out.push(b':');
+            out.extend_from_slice(&digits::pair(date.minute));
         } else {
-            append(out, format_args!(" {:04}", date.year.clamp(0, 9999)));
+            out.push(b' ');
+            out.extend_from_slice(&digits::year(date.year));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::facts::append;
+use crate::digits::{pair, year};
 use crate::time::{Civil, WallTime};
 
 /// Appends a time as `YYYYMMDDHHMMSS` in UTC: the `time-val` of RFC 3659 section 2.3, for MDTM and
@@ -12,9 +12,10 @@ use crate::time::{Civil, WallTime};
 /// the two.
 pub(crate) fn timestamp(time: WallTime, out: &mut Vec<u8>) {
     let date = time.civil();
-    let year = date.year.clamp(0, 9999);
-    append(out, format_args!("{year:04}{:02}{:02}", date.month, date.day));
-    append(out, format_args!("{:02}{:02}{:02}", date.hour, date.minute, date.second));
+    out.extend_from_slice(&year(date.year));
+    for part in [date.month, date.day, date.hour, date.minute, date.second] {
+        out.extend_from_slice(&pair(part));
+    }
 }
 
 /// Reads a `time-val` (RFC 3659 section 2.3): `YYYYMMDDHHMMSS` in UTC, and perhaps a fraction, which

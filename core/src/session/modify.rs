@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::facts::append;
+use crate::digits;
 use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::storage::{Metadata, StorageRequest};
@@ -95,12 +95,14 @@ impl Session {
         match changed {
             Changed::Facts { modified, mode: with_mode, name } => {
                 if *modified {
-                    append(&mut text, format_args!("Modify="));
+                    text.extend_from_slice(b"Modify=");
                     timestamp(metadata.modified, &mut text);
                     text.push(b';');
                 }
                 if *with_mode {
-                    append(&mut text, format_args!("UNIX.mode={mode:04o};"));
+                    text.extend_from_slice(b"UNIX.mode=");
+                    text.extend_from_slice(&digits::mode(metadata.mode));
+                    text.push(b';');
                 }
                 text.push(b' ');
                 text.extend_from_slice(name);
