@@ -79,6 +79,11 @@ impl Facts {
         self.shows(Fact::Type)
     }
 
+    /// Returns `true` if the `perm` fact is in this set.
+    pub(crate) fn has_perm(self) -> bool {
+        self.shows(Fact::Perm)
+    }
+
     fn shows(self, fact: Fact) -> bool {
         self.0 & fact.bit() != 0
     }

@@ -40,6 +40,17 @@ pub enum Style {
     Facts(Facts),
 }
 
+/// What a listing needs to know of each entry. Each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Its name.
+    Name,
+    /// What it is.
+    Metadata,
+    /// What the process may do with it: [`Metadata::access`].
+    Access,
+}
+
 /// How much of a listing there is room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
@@ -113,19 +124,26 @@ impl ListingFormat {
     /// Appends the lines of some of the entries that `next` gives, until that is `enough` bytes or
     /// work enough for once, or there is no room for the next line. Returns how many lines that
     /// are, and why there are no more.
+    ///
+    /// `next` puts an entry in the place of the one before, with as much detail as is asked for, and
+    /// returns `false` after the last.
     pub fn write_portion<E>(
         &self,
-        mut next: impl FnMut() -> Result<Option<Entry>, E>,
+        mut next: impl FnMut(&mut Entry, Detail) -> Result<bool, E>,
         mut allowance: Allowance,
         enough: usize,
         out: &mut Vec<u8>,
     ) -> Result<(usize, LinesEnd), E> {
+        let detail = self.detail();
+        let mut entry = Entry { name: Vec::new(), metadata: Metadata::directory() };
         let (mut count, mut steps) = (0, 0);
         for _ in 0..ENTRIES_AT_ONCE {
             if out.len() >= enough || steps >= STEPS_AT_ONCE {
                 break;
             }
-            let Some(entry) = next()? else { return Ok((count, LinesEnd::Complete)) };
+            if !next(&mut entry, detail)? {
+                return Ok((count, LinesEnd::Complete));
+            }
             let pattern = self.pattern.as_ref().map_or(0, Vec::len);
             steps += pattern * entry.name.len();
             let before = out.len();
@@ -142,6 +160,14 @@ impl ListingFormat {
             }
         }
         Ok((count, LinesEnd::Enough))
+    }
+
+    fn detail(&self) -> Detail {
+        match self.style {
+            Style::Names => Detail::Name,
+            Style::Facts(facts) if facts.has_perm() => Detail::Access,
+            Style::Long | Style::Facts(_) => Detail::Metadata,
+        }
     }
 
     /// Appends a line with its CRLF, whatever the pattern: for the directory itself, its parent,
@@ -358,10 +384,11 @@ mod tests {
             let name = [b'a'; 200];
             let mut left = entries;
             let mut out = Vec::new();
-            let next = || {
+            let next = |next: &mut Entry, _| {
                 let some = left > 0;
                 left = left.saturating_sub(1);
-                Ok::<_, ()>(some.then(|| entry(&name, Kind::File, 0, 0)))
+                *next = entry(&name, Kind::File, 0, 0);
+                Ok::<_, ()>(some)
             };
             let (count, end) = format.write_portion(next, allowance, enough, &mut out).unwrap();
             (count, end, out.len())
@@ -381,6 +408,23 @@ mod tests {
         assert_eq!(portion(&hard, 999, all, usize::MAX), (6, LinesEnd::Enough, 6 * 202));
         let hard = ListingFormat { pattern: Some(b"*b".repeat(500)), ..hard };
         assert_eq!(portion(&hard, 999, two, usize::MAX), (0, LinesEnd::Enough, 0));
+    }
+
+    #[test]
+    fn no_more_is_asked_than_shown() {
+        let asked = |style| {
+            let mut asked = None;
+            let next = |_: &mut Entry, detail| {
+                asked = Some(detail);
+                Ok::<_, ()>(false)
+            };
+            format(style).write_portion(next, Allowance::ALL, 1, &mut Vec::new()).unwrap();
+            asked
+        };
+        assert_eq!(asked(Style::Names), Some(Detail::Name));
+        assert_eq!(asked(Style::Long), Some(Detail::Metadata));
+        assert_eq!(asked(Style::Facts(Facts::parse(b"type;size"))), Some(Detail::Metadata));
+        assert_eq!(asked(Style::Facts(Facts::ALL)), Some(Detail::Access));
     }
 
     #[test]

@@ -91,8 +91,8 @@ pub use log::Level;
 pub use log_limited::LogSite;
 pub use memory::Memory;
 pub use wharf_core::{
-    Access, Disposition, Entry, Kind, Metadata, PathError, StorageError, VirtualPath, WallTime,
-    WriteMode,
+    Access, Detail, Disposition, Entry, Kind, Metadata, PathError, StorageError, VirtualPath,
+    WallTime, WriteMode,
 };
 
 /// A tree of files and directories, as a session sees it.
@@ -215,6 +215,15 @@ pub trait Storage: Send + Sync {
 pub trait Entries: Send {
     /// Returns the next entry, or `None` after the last.
     fn next(&mut self) -> Result<Option<Entry>, StorageError>;
+
+    /// Puts the next entry in the place of `entry`, or returns `false` after the last. What the
+    /// listing does not need, see [`Detail`], may be left as it was. [`next`](Self::next) unless
+    /// implemented, which pays where it is work to find out all, or to make a name for each entry.
+    fn next_into(&mut self, entry: &mut Entry, detail: Detail) -> Result<bool, StorageError> {
+        let _ = detail;
+        let next = self.next()?;
+        Ok(next.map(|next| *entry = next).is_some())
+    }
 }
 
 /// A file open for reading.

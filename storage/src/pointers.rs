@@ -8,7 +8,9 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
+use wharf_core::{
+    Detail, Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode,
+};
 
 use crate::{Entries, ReadFile, Storage, WriteFile};
 
@@ -103,6 +105,10 @@ forward_storage!(Arc Box);
 impl<E: Entries + ?Sized> Entries for Box<E> {
     fn next(&mut self) -> Result<Option<Entry>, StorageError> {
         (**self).next()
+    }
+
+    fn next_into(&mut self, entry: &mut Entry, detail: Detail) -> Result<bool, StorageError> {
+        (**self).next_into(entry, detail)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
-use wharf_core::{Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode};
+use wharf_core::{
+    Detail, Disposition, Entry, Metadata, StorageError, VirtualPath, WallTime, WriteMode,
+};
 use wharf_storage::{Entries, ReadFile, Storage, WriteFile};
 
 /// Answers each call with an error or value of its own, and remembers its name.
@@ -83,6 +85,10 @@ impl Entries for Recorder {
     fn next(&mut self) -> Result<Option<Entry>, StorageError> {
         self.note("Entries::next", Ok(None))
     }
+
+    fn next_into(&mut self, _: &mut Entry, _: Detail) -> Result<bool, StorageError> {
+        self.note("Entries::next_into", Ok(false))
+    }
 }
 
 impl ReadFile for Recorder {
@@ -140,6 +146,8 @@ fn call_all<S: Storage>(storage: S) {
 
 fn list_all<E: Entries>(mut entries: E) {
     assert_eq!(entries.next(), Ok(None));
+    let mut entry = Entry { name: Vec::new(), metadata: Metadata::directory() };
+    assert_eq!(entries.next_into(&mut entry, Detail::Access), Ok(false));
 }
 
 fn read_all<F: ReadFile>(mut file: F) {
@@ -160,7 +168,7 @@ fn every_call_goes_through() {
     let all = Recorder::default();
     call_all(all.clone());
     let all = all.0.lock().unwrap().clone();
-    assert_eq!(all.len(), 22);
+    assert_eq!(all.len(), 23);
     for wrap in [
         |recorder: Recorder| call_all(Arc::new(recorder)),
         |recorder| call_all(Box::new(recorder)),

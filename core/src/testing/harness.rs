@@ -283,7 +283,10 @@ pub fn lines_of(request: &StorageRequest, entries: Vec<Entry>) -> Lines {
     };
     let ends = entries.is_empty();
     let (mut text, mut entries) = (Vec::new(), entries.into_iter());
-    let next = || Ok::<_, ()>(entries.next());
+    let next = |entry: &mut Entry, _| {
+        let next = entries.next();
+        Ok::<_, ()>(next.map(|next| *entry = next).is_some())
+    };
     let (count, end) = format.write_portion(next, *allowance, usize::MAX, &mut text).unwrap();
     // More may follow on those that there are.
     let end = if end == LinesEnd::Complete && !ends { LinesEnd::Enough } else { end };

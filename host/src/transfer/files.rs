@@ -215,7 +215,8 @@ fn next_lines(
         return StorageDone::new(id, Err(StorageError::Other));
     };
     let mut text = Vec::new();
-    let portion = format.write_portion(|| entries.next(), allowance, ENOUGH, &mut text);
+    let next = |entry: &mut _, detail| entries.next_into(entry, detail);
+    let portion = format.write_portion(next, allowance, ENOUGH, &mut text);
     let outcome = portion.map(|(count, end)| StorageAnswer::Lines(Lines { text, count, end }));
     StorageDone { id, outcome, file: Some((directory, OpenFile::Directory(entries))) }
 }

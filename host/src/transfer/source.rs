@@ -119,7 +119,7 @@ impl Plain {
             Self::Listing { head, entries, format } => {
                 buffer.append(head);
                 let Some(directory) = entries else { return Ok(false) };
-                let next = || directory.next();
+                let next = |entry: &mut _, detail| directory.next_into(entry, detail);
                 let (_, end) = format.write_portion(next, Allowance::ALL, most / 2, buffer)?;
                 Ok(end == LinesEnd::Enough)
             }

@@ -1,14 +1,16 @@
 //! Listing a folder.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::{io, mem};
+use std::ffi::OsStr;
+use std::mem;
+use std::os::unix::ffi::OsStrExt;
 
-use cap_std::fs::{Dir, ReadDir};
-use rustix::fs::AtFlags;
-use wharf_core::{Entry, StorageError, VirtualPath};
+use rustix::fd::AsFd;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
+use wharf_core::{Detail, Entry, Kind, Metadata, StorageError, VirtualPath};
 
-use super::{Directory, errno, is_reserved, metadata, storage_error};
+use super::judge::Judge;
+use super::{Directory, errno, is_reserved, metadata};
 use crate::Entries;
 
 /// How many names are held in memory, and sorted.
@@ -26,38 +28,72 @@ const BYTES_AT_MOST: usize = 128 * 1024;
 pub(super) struct Listing {
     tree: Directory,
     path: VirtualPath,
-    dir: Dir,
     sorted: Names,
-    rest: ReadDir,
-    removable: bool,
+    rest: Dir,
+    /// `None` until access is asked for.
+    judge: Option<Judge>,
 }
 
 impl Listing {
     /// Begins the listing of `dir`, which is at `path` in the tree.
-    pub(super) fn new(tree: Directory, path: VirtualPath, dir: Dir) -> Result<Self, StorageError> {
+    pub(super) fn new(
+        tree: Directory,
+        path: VirtualPath,
+        dir: impl AsFd,
+    ) -> Result<Self, StorageError> {
         // Where names can be read but nothing can be looked at, an empty listing would be a lie.
         rustix::fs::statat(&dir, ".", AtFlags::SYMLINK_NOFOLLOW).map_err(errno)?;
-        let mut rest = dir.entries().map_err(storage_error)?;
+        // What cap-std has opened is for paths, not for reading.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(dir, ".", flags, Mode::empty()).map_err(errno)?;
+        let mut rest = Dir::new(dir).map_err(errno)?;
         let mut sorted = Names::default();
-        while !sorted.is_full()
-            && let Some(entry) = rest.next()
-        {
-            sorted.add(entry.map_err(storage_error)?.file_name().as_bytes());
-        }
+        while !sorted.is_full() && read_name(&mut rest, |name| sorted.add(name))? {}
         sorted.sort();
-        let removable = metadata::can_change(&dir, OsStr::new("."));
-        Ok(Self { tree, path, dir, sorted, rest, removable })
+        Ok(Self { tree, path, sorted, rest, judge: None })
     }
 
-    fn next_name(&mut self) -> Result<Option<OsString>, StorageError> {
-        if let Some(name) = self.sorted.next() {
-            return Ok(Some(OsStr::from_bytes(name).to_owned()));
+    /// Puts the next name in the place of `name`; returns `false` after the last.
+    fn next_name(&mut self, name: &mut Vec<u8>) -> Result<bool, StorageError> {
+        name.clear();
+        if let Some(next) = self.sorted.next() {
+            name.extend_from_slice(next);
+            return Ok(true);
         }
-        match self.rest.next() {
-            Some(entry) => Ok(Some(entry.map_err(storage_error)?.file_name())),
-            None => Ok(None),
+        read_name(&mut self.rest, |next| name.extend_from_slice(next))
+    }
+
+    fn look(&mut self, name: &[u8], detail: Detail) -> Result<Metadata, Errno> {
+        let os_name = OsStr::from_bytes(name);
+        let mut entry = match detail {
+            Detail::Access => {
+                let judge = match &mut self.judge {
+                    Some(judge) => judge,
+                    none => none.insert(Judge::new(&self.rest)?),
+                };
+                judge.look(&self.rest, os_name)?
+            }
+            _ => metadata::look(&self.rest.fd()?, os_name)?,
+        };
+        if let Kind::Symlink { .. } = entry.kind {
+            let path = self.path.join(name);
+            metadata::add_target(&mut entry, &self.tree, &path, &self.rest.fd()?, os_name);
+        }
+        Ok(entry)
+    }
+}
+
+/// Reads the next name, of those that are not for the folder itself and the one above.
+fn read_name(dir: &mut Dir, take: impl FnOnce(&[u8])) -> Result<bool, StorageError> {
+    while let Some(entry) = dir.read() {
+        let entry = entry.map_err(errno)?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            take(name);
+            return Ok(true);
         }
     }
+    Ok(false)
 }
 
 /// Names in one piece of memory.
@@ -100,18 +136,31 @@ impl Names {
 
 impl Entries for Listing {
     fn next(&mut self) -> Result<Option<Entry>, StorageError> {
-        while let Some(name) = self.next_name()? {
-            if is_reserved(name.as_bytes()) {
+        let mut entry = Entry { name: Vec::new(), metadata: Metadata::directory() };
+        Ok(self.next_into(&mut entry, Detail::Access)?.then_some(entry))
+    }
+
+    fn next_into(&mut self, entry: &mut Entry, detail: Detail) -> Result<bool, StorageError> {
+        while self.next_name(&mut entry.name)? {
+            let name = &entry.name;
+            if is_reserved(name) {
                 continue;
             }
-            let path = self.path.join(name.as_bytes());
-            match metadata::unfollowed(&self.tree, &path, &self.dir, &name, self.removable) {
-                Ok(metadata) => return Ok(Some(Entry { name: name.into_vec(), metadata })),
+            if detail == Detail::Name {
+                return Ok(true);
+            }
+            match self.look(name, detail) {
+                Ok(metadata) => {
+                    entry.metadata = metadata;
+                    return Ok(true);
+                }
                 // It went between being named and being looked at.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => log::debug!("listing leaves out {path}: {error}"),
+                Err(Errno::NOENT) => {}
+                Err(error) => {
+                    log::debug!("listing leaves out {}: {error}", self.path.join(name));
+                }
             }
         }
-        Ok(None)
+        Ok(false)
     }
 }

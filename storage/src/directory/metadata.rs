@@ -1,10 +1,11 @@
 //! What is known of an entry of a folder, and what the process may do with it.
 
 use std::ffi::OsStr;
-use std::io;
+use std::os::unix::ffi::OsStrExt;
 
 use cap_std::fs::{Dir, Metadata as Stat, MetadataExt};
-use rustix::fs::{Access as Check, AtFlags};
+use rustix::fd::AsFd;
+use rustix::fs::{Access as Check, AtFlags, FileType, RawMode, Stat as RawStat};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::fs::{StatxAttributes, StatxFlags};
 use rustix::io::Errno;
@@ -24,25 +25,53 @@ pub(super) fn followed(tree: &Directory, path: &VirtualPath) -> Result<Metadata,
     let stat = link.stat().map_err(storage_error)?;
     let (Spot { dir, name }, stat) =
         if stat.is_symlink() { tree.follow(path)? } else { (link, stat) };
-    Ok(describe(&stat, kind(&stat), access(&dir, &name, &stat, removable)))
+    let kind = kind(&stat);
+    let access = access(&dir, &name, &kind, removable);
+    Ok(describe(&stat, kind, access))
 }
 
-/// Describes the entry `name` of `dir`, which is at `path` in the tree; a link is not followed.
+/// Describes the entry `name` of the directory `dir`, which is at `parent` in the tree; a link is not
+/// followed.
 pub(super) fn unfollowed(
     tree: &Directory,
-    path: &VirtualPath,
-    dir: &Dir,
+    parent: &VirtualPath,
+    dir: &impl AsFd,
     name: &OsStr,
     removable: bool,
-) -> io::Result<Metadata> {
-    let stat = dir.symlink_metadata(name)?;
-    if !stat.is_symlink() {
-        return Ok(describe(&stat, kind(&stat), access(dir, name, &stat, removable)));
+) -> Result<Metadata, Errno> {
+    let mut entry = look(dir, name)?;
+    entry.access = access(dir, name, &entry.kind, removable);
+    if let Kind::Symlink { .. } = entry.kind {
+        add_target(&mut entry, tree, &parent.join(name.as_bytes()), dir, name);
     }
+    Ok(entry)
+}
+
+/// Looks at the entry `name` of `dir`. Where a link leads stays open, and so does access.
+///
+/// The call is one for what stands there itself. It asks a file server for what is known of it now:
+/// to leave that out saves nothing where all is local.
+pub(super) fn look(dir: &impl AsFd, name: &OsStr) -> Result<Metadata, Errno> {
+    let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(of_stat(&stat))
+}
+
+/// Adds to a link, which is at `path` in the tree, where it leads.
+///
+/// What can be done with it is what can be done with what it leads to; but removing removes the link.
+pub(super) fn add_target(
+    link: &mut Metadata,
+    tree: &Directory,
+    path: &VirtualPath,
+    dir: &impl AsFd,
+    name: &OsStr,
+) {
+    let remove = link.access.remove;
     let followed = tree.follow(path);
     let leads_to = followed.as_ref().ok().map(|(spot, stat)| {
-        let access = access(&spot.dir, &spot.name, stat, removable);
-        Box::new(describe(stat, self::kind(stat), access))
+        let kind = self::kind(stat);
+        let access = access(&spot.dir, &spot.name, &kind, remove);
+        Box::new(describe(stat, kind, access))
     });
     // Where the link leads out of the tree, or is absolute, its text would show the machine's
     // layout.
@@ -50,16 +79,15 @@ pub(super) fn unfollowed(
         Err(StorageError::PermissionDenied) => None,
         _ => rustix::fs::readlinkat(dir, name, Vec::new()).ok().map(|text| text.into_bytes()),
     };
-    let access = Access {
-        remove: removable,
+    link.access = Access {
+        remove,
         ..leads_to.as_deref().map_or(Access::NONE, |target: &Metadata| target.access)
     };
-    let kind = Kind::Symlink { target: target.filter(|text| !text.starts_with(b"/")), leads_to };
-    Ok(describe(&stat, kind, access))
+    link.kind = Kind::Symlink { target: target.filter(|text| !text.starts_with(b"/")), leads_to };
 }
 
 /// Returns `true` if entries can be created in, and removed from, the directory `name` of `dir`.
-pub(super) fn can_change(dir: &Dir, name: &OsStr) -> bool {
+pub(super) fn can_change(dir: &impl AsFd, name: &OsStr) -> bool {
     may(dir, name, ENTER_AND_CHANGE)
 }
 
@@ -118,8 +146,10 @@ fn kind(stat: &Stat) -> Kind {
     }
 }
 
-fn access(dir: &Dir, name: &OsStr, stat: &Stat, remove: bool) -> Access {
-    let (read, write, enter) = match kind(stat) {
+/// Asks what the process may do with the entry `name` of `dir`, which can be removed if `remove` says
+/// so.
+pub(super) fn access(dir: &impl AsFd, name: &OsStr, kind: &Kind, remove: bool) -> Access {
+    let (read, write, enter) = match kind {
         // A name that cannot be looked at makes no listing.
         Kind::Directory => (ENTER_AND_LIST, ENTER_AND_CHANGE, Some(Check::EXEC_OK)),
         Kind::File => (Check::READ_OK, Check::WRITE_OK, None),
@@ -133,12 +163,12 @@ fn access(dir: &Dir, name: &OsStr, stat: &Stat, remove: bool) -> Access {
     Access { read: may(read), write: may(write), remove, enter: enter.is_some_and(may) }
 }
 
-fn may(dir: &Dir, name: &OsStr, what: Check) -> bool {
+fn may(dir: &impl AsFd, name: &OsStr, what: Check) -> bool {
     ask(dir, name, what).is_ok()
 }
 
 /// Asks for the process's effective rights; a link that has come to stand there is not followed.
-fn ask(dir: &Dir, name: &OsStr, what: Check) -> Result<(), Errno> {
+fn ask(dir: &impl AsFd, name: &OsStr, what: Check) -> Result<(), Errno> {
     let strict = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
     match rustix::fs::accessat(dir, name, what, strict) {
         // Linux before 5.8 cannot leave links alone here. The answer is advice in any case: the
@@ -151,6 +181,33 @@ fn ask(dir: &Dir, name: &OsStr, what: Check) -> Result<(), Errno> {
 fn modified(stat: &Stat) -> WallTime {
     let nanoseconds = u32::try_from(stat.mtime_nsec()).unwrap_or(0);
     WallTime { seconds: stat.mtime(), nanoseconds }
+}
+
+/// Describes what has this type and mode; access aside.
+pub(super) fn of_mode(mode: u32, size: u64, modified: WallTime) -> Metadata {
+    let kind = match FileType::from_raw_mode(mode as RawMode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink { target: None, leads_to: None },
+        _ => Kind::Other,
+    };
+    let mut metadata = Metadata::new(kind, size, modified);
+    metadata.mode = mode & 0o7777;
+    metadata.access = Access::NONE;
+    metadata
+}
+
+// The types of the fields differ among systems.
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+fn of_stat(stat: &RawStat) -> Metadata {
+    let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    let modified = WallTime { seconds: stat.st_mtime as i64, nanoseconds };
+    let mut metadata = of_mode(stat.st_mode.into(), stat.st_size as u64, modified);
+    metadata.links = stat.st_nlink as u64;
+    metadata.owner = stat.st_uid;
+    metadata.group = stat.st_gid;
+    metadata.unique = Some((stat.st_dev as u64, stat.st_ino as u64));
+    metadata
 }
 
 fn describe(stat: &Stat, kind: Kind, access: Access) -> Metadata {

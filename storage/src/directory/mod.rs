@@ -3,6 +3,8 @@
 mod attributes;
 mod durable;
 mod facts;
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "judge_absent.rs")]
+mod judge;
 mod listing;
 mod metadata;
 mod read;
@@ -209,7 +211,7 @@ impl Storage for Directory {
         let spot = self.locate(path)?;
         // The root cannot be removed, even where the directory that holds it is writable.
         let removable = !path.is_root() && metadata::can_change(&spot.dir, OsStr::new("."));
-        metadata::unfollowed(self, path, &spot.dir, &spot.name, removable).map_err(storage_error)
+        metadata::unfollowed(self, &path.parent(), &spot.dir, &spot.name, removable).map_err(errno)
     }
 
     fn open_directory(&self, path: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {

@@ -102,7 +102,7 @@ impl<S: Storage> Files<S> {
     ) -> Result<(), StorageError> {
         let entries = self.directory(directory);
         loop {
-            let next = || entries.next();
+            let next = |entry: &mut _, detail| entries.next_into(entry, detail);
             let (_, end) = format.write_portion(next, Allowance::ALL, usize::MAX, data)?;
             if end == LinesEnd::Complete {
                 break;
@@ -132,7 +132,7 @@ impl<S: Storage> Answers for Files<S> {
             }
             NextLines { directory, format, allowance } => {
                 let (entries, mut text) = (self.directory(*directory), Vec::new());
-                let next = || entries.next();
+                let next = |entry: &mut _, detail| entries.next_into(entry, detail);
                 let (count, end) = format.write_portion(next, *allowance, usize::MAX, &mut text)?;
                 Ok(StorageAnswer::Lines(Lines { text, count, end }))
             }
