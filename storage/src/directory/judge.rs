@@ -8,11 +8,12 @@
 
 use std::ffi::OsStr;
 
-use rustix::fs::{AtFlags, Dir, Statx, StatxAttributes, StatxFlags, fstatfs, makedev, statx};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{AtFlags, Statx, StatxAttributes, StatxFlags, fstatfs, makedev, statx};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, capabilities};
-use wharf_core::{Access, Metadata, WallTime};
+use wharf_core::{Access, Kind, Metadata, WallTime};
 
 use super::metadata;
 
@@ -52,41 +53,55 @@ struct Class {
 }
 
 impl Judge {
-    pub(super) fn new(dir: &Dir) -> Result<Self, Errno> {
-        let dir = dir.fd()?;
+    pub(super) fn new(dir: &BorrowedFd) -> Self {
         let usual = fstatfs(dir).is_ok_and(|system| USUAL.contains(&(system.f_type as u32)));
         let overrides = || {
             capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::DAC_OVERRIDE))
         };
         let owner = || if overrides() { Owner::Anyone } else { Owner::User(geteuid().as_raw()) };
-        Ok(Self {
-            removable: metadata::can_change(&dir, OsStr::new(".")),
+        Self {
+            removable: metadata::can_change(dir, OsStr::new(".")),
             owner: usual.then(owner),
             known: Vec::new(),
-        })
+        }
     }
 
     /// Looks at the entry `name` of the folder, access included. Where a link leads stays open.
-    pub(super) fn look(&mut self, dir: &Dir, name: &OsStr) -> Result<Metadata, Errno> {
-        let dir = dir.fd()?;
+    #[inline(always)]
+    pub(super) fn look(
+        &mut self,
+        dir: &BorrowedFd,
+        name: &OsStr,
+        entry: &mut Metadata,
+    ) -> Result<(), Errno> {
         // As stat(2) does, this leaves alone what is mounted on demand.
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        let (mut entry, class) = match statx(dir, name, flags, StatxFlags::BASIC_STATS) {
-            Ok(stat) => (of_statx(&stat), self.class(&stat)),
+        let class = match statx(dir, name, flags, StatxFlags::BASIC_STATS) {
+            Ok(stat) => {
+                *entry = of_statx(&stat);
+                self.class(&stat)
+            }
             // A sandbox may not know the call.
-            Err(Errno::NOSYS | Errno::PERM) => (metadata::look(&dir, name)?, None),
+            Err(Errno::NOSYS | Errno::PERM) => {
+                metadata::look(dir, name, entry)?;
+                None
+            }
             Err(error) => return Err(error),
         };
         let known = self.known.iter().find(|(known, _)| Some(*known) == class);
-        if let Some((_, access)) = known {
-            entry.access = *access;
-            return Ok(entry);
-        }
-        entry.access = metadata::access(&dir, name, &entry.kind, self.removable);
+        entry.access = match known {
+            Some((_, access)) => *access,
+            None => self.ask(dir, name, &entry.kind, class),
+        };
+        Ok(())
+    }
+
+    fn ask(&mut self, dir: &BorrowedFd, name: &OsStr, kind: &Kind, class: Option<Class>) -> Access {
+        let access = metadata::access(dir, name, kind, self.removable);
         if let Some(class) = class.filter(|_| self.known.len() < MOST_CLASSES) {
-            self.known.push((class, entry.access));
+            self.known.push((class, access));
         }
-        Ok(entry)
+        access
     }
 
     /// Returns the class of an entry whose like all have the same access.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use rustix::fs::Dir;
+use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use wharf_core::Metadata;
 
@@ -15,15 +15,19 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(dir: &Dir) -> Result<Self, Errno> {
-        Ok(Self { removable: metadata::can_change(&dir.fd()?, OsStr::new(".")) })
+    pub(super) fn new(dir: &BorrowedFd) -> Self {
+        Self { removable: metadata::can_change(dir, OsStr::new(".")) }
     }
 
     /// Looks at the entry `name` of the folder, access included. Where a link leads stays open.
-    pub(super) fn look(&mut self, dir: &Dir, name: &OsStr) -> Result<Metadata, Errno> {
-        let dir = dir.fd()?;
-        let mut entry = metadata::look(&dir, name)?;
-        entry.access = metadata::access(&dir, name, &entry.kind, self.removable);
-        Ok(entry)
+    pub(super) fn look(
+        &mut self,
+        dir: &BorrowedFd,
+        name: &OsStr,
+        entry: &mut Metadata,
+    ) -> Result<(), Errno> {
+        metadata::look(dir, name, entry)?;
+        entry.access = metadata::access(dir, name, &entry.kind, self.removable);
+        Ok(())
     }
 }

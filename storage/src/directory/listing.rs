@@ -13,6 +13,13 @@ use super::judge::Judge;
 use super::{Directory, errno, is_reserved, metadata};
 use crate::Entries;
 
+/// How many entries are looked at in a row.
+///
+/// The system calls stand in one loop, and no function returns between them. Where the kernel guards
+/// its returns against speculation, as on AMD's processors (SRSO), the first return after a system
+/// call takes a third as long as the call itself.
+const LOOKED_AT_ONCE: usize = 32;
+
 /// How many names are held in memory, and sorted.
 const SORTED_AT_MOST: usize = 10_000;
 
@@ -23,15 +30,25 @@ const BYTES_AT_MOST: usize = 128 * 1024;
 ///
 /// Up to [`SORTED_AT_MOST`] names, or as many as have [`BYTES_AT_MOST`], are read at once and come
 /// sorted by their bytes. A larger folder
-/// goes on from there in the file system's own order, one name at a time. What a name stands for
-/// is asked only when it is its turn.
+/// goes on from there in the file system's own order. What a name stands for is asked only shortly
+/// before its turn.
 pub(super) struct Listing {
     tree: Directory,
     path: VirtualPath,
     sorted: Names,
     rest: Dir,
+    ahead: Ahead,
     /// `None` until access is asked for.
     judge: Option<Judge>,
+}
+
+/// Entries that have been looked at before their turn.
+struct Ahead {
+    entries: Vec<(Entry, Result<(), Errno>)>,
+    /// Which of them is next, and how many there are.
+    next: usize,
+    count: usize,
+    detail: Detail,
 }
 
 impl Listing {
@@ -50,37 +67,58 @@ impl Listing {
         let mut sorted = Names::default();
         while !sorted.is_full() && read_name(&mut rest, |name| sorted.add(name))? {}
         sorted.sort();
-        Ok(Self { tree, path, sorted, rest, judge: None })
+        let ahead = Ahead { entries: Vec::new(), next: 0, count: 0, detail: Detail::Name };
+        Ok(Self { tree, path, sorted, rest, ahead, judge: None })
     }
 
     /// Puts the next name in the place of `name`; returns `false` after the last.
     fn next_name(&mut self, name: &mut Vec<u8>) -> Result<bool, StorageError> {
-        name.clear();
-        if let Some(next) = self.sorted.next() {
-            name.extend_from_slice(next);
-            return Ok(true);
+        loop {
+            name.clear();
+            if let Some(next) = self.sorted.next() {
+                name.extend_from_slice(next);
+            } else if !read_name(&mut self.rest, |next| name.extend_from_slice(next))? {
+                return Ok(false);
+            }
+            if !is_reserved(name) {
+                return Ok(true);
+            }
         }
-        read_name(&mut self.rest, |next| name.extend_from_slice(next))
     }
 
-    fn look(&mut self, name: &[u8], detail: Detail) -> Result<Metadata, Errno> {
-        let os_name = OsStr::from_bytes(name);
-        let mut entry = match detail {
-            Detail::Access => {
-                let judge = match &mut self.judge {
-                    Some(judge) => judge,
-                    none => none.insert(Judge::new(&self.rest)?),
-                };
-                judge.look(&self.rest, os_name)?
-            }
-            _ => metadata::look(&self.rest.fd()?, os_name)?,
-        };
-        if let Kind::Symlink { .. } = entry.kind {
-            let path = self.path.join(name);
-            metadata::add_target(&mut entry, &self.tree, &path, &self.rest.fd()?, os_name);
+    /// Reads the names of the next entries.
+    fn read_ahead(&mut self) -> Result<(), StorageError> {
+        let mut entries = mem::take(&mut self.ahead.entries);
+        entries.resize_with(LOOKED_AT_ONCE, || (unknown(), Ok(())));
+        let mut count = 0;
+        while count < LOOKED_AT_ONCE && self.next_name(&mut entries[count].0.name)? {
+            count += 1;
         }
-        Ok(entry)
+        self.ahead = Ahead { entries, next: 0, count, detail: Detail::Name };
+        Ok(())
     }
+
+    /// Looks at those that have been read.
+    fn look(&mut self, detail: Detail) -> Result<(), StorageError> {
+        let dir = self.rest.fd().map_err(errno)?;
+        let entries = &mut self.ahead.entries[self.ahead.next..self.ahead.count];
+        if detail == Detail::Access {
+            let judge = self.judge.get_or_insert_with(|| Judge::new(&dir));
+            for (Entry { name, metadata }, outcome) in entries {
+                *outcome = judge.look(&dir, OsStr::from_bytes(name), metadata);
+            }
+        } else {
+            for (Entry { name, metadata }, outcome) in entries {
+                *outcome = metadata::look(&dir, OsStr::from_bytes(name), metadata);
+            }
+        }
+        self.ahead.detail = detail;
+        Ok(())
+    }
+}
+
+fn unknown() -> Entry {
+    Entry { name: Vec::new(), metadata: Metadata::directory() }
 }
 
 /// Reads the next name, of those that are not for the folder itself and the one above.
@@ -136,31 +174,43 @@ impl Names {
 
 impl Entries for Listing {
     fn next(&mut self) -> Result<Option<Entry>, StorageError> {
-        let mut entry = Entry { name: Vec::new(), metadata: Metadata::directory() };
+        let mut entry = unknown();
         Ok(self.next_into(&mut entry, Detail::Access)?.then_some(entry))
     }
 
     fn next_into(&mut self, entry: &mut Entry, detail: Detail) -> Result<bool, StorageError> {
-        while self.next_name(&mut entry.name)? {
-            let name = &entry.name;
-            if is_reserved(name) {
-                continue;
-            }
-            if detail == Detail::Name {
-                return Ok(true);
-            }
-            match self.look(name, detail) {
-                Ok(metadata) => {
-                    entry.metadata = metadata;
-                    return Ok(true);
+        loop {
+            if self.ahead.next == self.ahead.count {
+                if detail == Detail::Name {
+                    return self.next_name(&mut entry.name);
                 }
+                self.read_ahead()?;
+                if self.ahead.count == 0 {
+                    return Ok(false);
+                }
+            }
+            if detail > self.ahead.detail {
+                self.look(detail)?;
+            }
+            let (next, outcome) = &mut self.ahead.entries[self.ahead.next];
+            self.ahead.next += 1;
+            let path = || self.path.join(&next.name);
+            match outcome {
+                Ok(()) => {}
                 // It went between being named and being looked at.
-                Err(Errno::NOENT) => {}
+                Err(Errno::NOENT) => continue,
                 Err(error) => {
-                    log::debug!("listing leaves out {}: {error}", self.path.join(name));
+                    log::debug!("listing leaves out {}: {error}", path());
+                    continue;
                 }
             }
+            if let Kind::Symlink { .. } = next.metadata.kind {
+                let (path, dir) = (path(), self.rest.fd().map_err(errno)?);
+                let name = OsStr::from_bytes(&next.name);
+                metadata::add_target(&mut next.metadata, &self.tree, &path, &dir, name);
+            }
+            mem::swap(entry, next);
+            return Ok(true);
         }
-        Ok(false)
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn unfollowed(
     name: &OsStr,
     removable: bool,
 ) -> Result<Metadata, Errno> {
-    let mut entry = look(dir, name)?;
+    let mut entry = Metadata::directory();
+    look(dir, name, &mut entry)?;
     entry.access = access(dir, name, &entry.kind, removable);
     if let Kind::Symlink { .. } = entry.kind {
         add_target(&mut entry, tree, &parent.join(name.as_bytes()), dir, name);
@@ -51,9 +52,11 @@ pub(super) fn unfollowed(
 ///
 /// The call is one for what stands there itself. It asks a file server for what is known of it now:
 /// to leave that out saves nothing where all is local.
-pub(super) fn look(dir: &impl AsFd, name: &OsStr) -> Result<Metadata, Errno> {
+#[inline(always)]
+pub(super) fn look(dir: &impl AsFd, name: &OsStr, entry: &mut Metadata) -> Result<(), Errno> {
     let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    Ok(of_stat(&stat))
+    *entry = of_stat(&stat);
+    Ok(())
 }
 
 /// Adds to a link, which is at `path` in the tree, where it leads.
