@@ -59,11 +59,13 @@ strict_ssl_read_eof=YES
 strict_ssl_write_shutdown=YES
 """
 
-# Each of these spares system calls; sendfile is a default. `one_process_model` would spare a process
-# for each session, but works for anonymous sessions only.
+# Each of these spares system calls; sendfile is a default. `one_process_model` would spare
+# processes, but works for anonymous sessions only.
 FAST = """
 anonymous_enable=NO
 ssl_ciphers=ECDHE-ECDSA-AES256-GCM-SHA384
+# Nor does it wait for the client's close_notify after a download, which some send late or never.
+strict_ssl_write_shutdown=NO
 tcp_wrappers=NO
 lock_upload_files=NO
 setproctitle_enable=NO
