@@ -312,7 +312,11 @@ impl Connection {
     /// Takes the next blocking work to run. There may be several.
     #[must_use = "the session waits for its outcome: submit it to the workers"]
     pub fn next_job(&mut self) -> Option<Job> {
-        let job = self.jobs.pop_front()?;
+        let Some(job) = self.jobs.pop_front() else {
+            // Many sessions are idle: they hold no room for jobs.
+            self.jobs = VecDeque::new();
+            return None;
+        };
         self.out += 1;
         Some(job.of(&self.job_owner))
     }
