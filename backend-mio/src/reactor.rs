@@ -29,7 +29,8 @@ pub(crate) struct Reactor {
     stop: Stop,
     poll: Poll,
     mailbox: Arc<Mailbox>,
-    sessions: Slab<Slot>,
+    /// Each in a place of its own: as it grows, the slab moves what it holds.
+    sessions: Slab<Box<Slot>>,
     last_serial: u64,
     /// The sessions that have a turn in this round.
     runnable: VecDeque<usize>,
@@ -161,7 +162,7 @@ impl Reactor {
     fn enter(&mut self, arrival: Arrival, seat: Seat) {
         let Some(connection) = Connection::open(&self.service, arrival) else { return };
         self.last_serial += 1;
-        let slot = self.sessions.insert(Slot::new(connection, self.last_serial, seat));
+        let slot = self.sessions.insert(Box::new(Slot::new(connection, self.last_serial, seat)));
         self.give_turn(slot);
     }
 

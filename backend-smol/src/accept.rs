@@ -23,7 +23,8 @@ pub(crate) async fn for_ever(
                 Accepted::Client(arrival) => {
                     came = true;
                     if let Some(connection) = Connection::open(&membership.service, arrival) {
-                        executor.spawn_session(session::serve(connection, membership.clone()));
+                        let session = session::serve(Box::new(connection), membership.clone());
+                        executor.spawn_session(session);
                     }
                 }
                 Accepted::NoClient => {}

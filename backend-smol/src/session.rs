@@ -16,7 +16,9 @@ use crate::Membership;
 use crate::workers::CompletionQueue;
 
 /// Serves one client to the end, or until the server is dropped.
-pub(crate) async fn serve(connection: Connection, membership: Membership) {
+///
+/// The connection is boxed, as each future around this one holds room for it.
+pub(crate) async fn serve(connection: Box<Connection>, membership: Membership) {
     let dropped = membership.dropped.clone();
     let dropped = async move {
         let _ = dropped.recv().await;
@@ -24,7 +26,7 @@ pub(crate) async fn serve(connection: Connection, membership: Membership) {
     future::or(serve_to_the_end(connection, membership), dropped).await;
 }
 
-async fn serve_to_the_end(connection: Connection, membership: Membership) {
+async fn serve_to_the_end(connection: Box<Connection>, membership: Membership) {
     let done = CompletionQueue::new(membership.workers.clone());
     let timer = (None, Timer::never());
     let session = SessionTask { connection, control: None, data: None, done, timer };
@@ -35,7 +37,7 @@ async fn serve_to_the_end(connection: Connection, membership: Membership) {
 
 /// A connection, and what it waits for.
 struct SessionTask {
-    connection: Connection,
+    connection: Box<Connection>,
     /// The control socket, once it is waited for.
     control: Option<Async<SocketHandle>>,
     /// The data socket, with its generation, once it is waited for: most data connections are done
