@@ -11,7 +11,7 @@ use crate::workers::CompletionQueue;
 
 /// Serves one client to the end.
 pub(crate) fn serve(
-    mut connection: Connection,
+    mut connection: Box<Connection>,
     service: &Service,
     stop: &Stop,
     workers: &Arc<Workers>,
