@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+    UnbufferedClientConnection,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -115,10 +116,18 @@ impl Tls {
     }
 
     /// Begins a connection to the server at this address.
-    pub fn connection(&self, ip: IpAddr) -> Result<ClientConnection, Error> {
+    pub(crate) fn connection(&self, ip: IpAddr) -> Result<ClientConnection, Error> {
+        ClientConnection::new(Arc::clone(&self.config), self.name_of(ip))
+    }
+
+    /// Begins a connection to the server at this address, without buffers of its own.
+    pub fn unbuffered(&self, ip: IpAddr) -> Result<UnbufferedClientConnection, Error> {
+        UnbufferedClientConnection::new(Arc::clone(&self.config), self.name_of(ip))
+    }
+
+    fn name_of(&self, ip: IpAddr) -> ServerName<'static> {
         // No address is ever named in a handshake.
-        let name = self.name.clone().unwrap_or_else(|| ServerName::from(ip));
-        ClientConnection::new(Arc::clone(&self.config), name)
+        self.name.clone().unwrap_or_else(|| ServerName::from(ip))
     }
 }
 

@@ -117,7 +117,7 @@ fn measures_the_limits() {
     let report: Value = serde_json::from_str(&output).expect("it is JSON");
     assert_eq!((code, errors.as_str()), (0, ""), "{report}");
     let results = report["results"].as_array().expect("results");
-    assert_eq!(results.len(), 13);
+    assert_eq!(results.len(), 15);
     for result in results {
         assert!(result["operations"].as_u64().expect("a number") > 0, "{result}");
         assert!(result["rate"].as_f64().expect("a number") > 0.0, "{result}");
@@ -222,4 +222,19 @@ fn a_server_that_is_none_is_an_error() {
         assert!(code == 1 && error.contains(words), "{words}: {report}");
         assert_eq!(report["results"].as_array().map(Vec::len), Some(0), "{report}");
     }
+}
+
+#[test]
+fn each_option_is_in_the_document() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ftpbench.md");
+    let page = std::fs::read_to_string(page).expect("the document");
+    let (code, help, _) = run(&["--help"]);
+    let options = help.lines().filter_map(|line| {
+        let option = line.trim_start().strip_prefix("--")?;
+        Some(format!("--{}", option.split([' ', '.']).next()?))
+    });
+    let options: Vec<_> = options.collect();
+    assert!(code == 0 && options.len() >= 12, "{options:?}");
+    let missing: Vec<_> = options.iter().filter(|option| !page.contains(*option)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

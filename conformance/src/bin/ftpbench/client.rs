@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use wharf_conformance::Tls;
 
 use crate::control::{Control, Result, Server, words};
-use crate::wire::{TlsWire, Wire, connect};
+use crate::tls::{Buffers, TlsWire};
+use crate::wire::{Wire, connect};
 
 /// How much is read or written at a time.
 pub(crate) const CHUNK: usize = 256 * 1024;
@@ -21,8 +22,8 @@ pub(crate) struct Client {
     knows_epsv: bool,
     /// What is sent, or was received.
     chunk: Vec<u8>,
-    /// Room for records, for one data connection after another.
-    records: Vec<u8>,
+    /// For one data connection within TLS after another.
+    buffers: Buffers,
 }
 
 impl Client {
@@ -35,9 +36,9 @@ impl Client {
             control.expect("PROT P", &[200])?;
         }
         control.expect("TYPE I", &[200])?;
-        let records = if server.tls { vec![0; CHUNK] } else { Vec::new() };
+        let buffers = if server.tls { Buffers::new(CHUNK) } else { Buffers::default() };
         let chunk = (0..CHUNK).map(|at| at as u8).collect();
-        Ok(Self { control, server: server.clone(), tls, knows_epsv: true, chunk, records })
+        Ok(Self { control, server: server.clone(), tls, knows_epsv: true, chunk, buffers })
     }
 
     /// Opens a client in the folder that holds what is transferred.
@@ -51,18 +52,8 @@ impl Client {
     /// Retrieves a file or a listing; `see` is shown all bytes. Returns how many came.
     pub(crate) fn retrieve(&mut self, command: &str, mut see: impl FnMut(&[u8])) -> Result<u64> {
         let mut data = self.begin(command)?;
-        let mut total = 0;
-        loop {
-            match data.read(&mut self.chunk) {
-                Ok(0) => break,
-                Ok(count) => {
-                    see(&self.chunk[..count]);
-                    total += count as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.broken(command, &error)),
-            }
-        }
+        let total = data.receive(&mut self.chunk, &mut see);
+        let total = total.map_err(|error| self.broken(command, &error))?;
         self.keep(data);
         self.finish(command)?;
         Ok(total)
@@ -109,16 +100,17 @@ impl Client {
     }
 
     fn secure(&mut self, socket: TcpStream, tls: &Tls) -> io::Result<Wire> {
-        let connection = tls.connection(self.server.address.ip()).map_err(io::Error::other)?;
-        let records = std::mem::take(&mut self.records);
-        let records = if records.is_empty() { vec![0; CHUNK] } else { records };
-        Ok(Wire::Tls(TlsWire::handshake(socket, connection.into(), records)?))
+        // A small record at the end must not wait for the ACK of what came before.
+        socket.set_nodelay(true)?;
+        let connection = tls.unbuffered(self.server.address.ip()).map_err(io::Error::other)?;
+        let buffers = std::mem::take(&mut self.buffers);
+        Ok(Wire::Tls(TlsWire::handshake(socket, connection, buffers)?))
     }
 
-    /// Closes a data connection, and keeps its buffer.
+    /// Closes a data connection, and keeps its buffers.
     fn keep(&mut self, data: Wire) {
         if let Wire::Tls(wire) = data {
-            self.records = wire.into_buffer();
+            self.buffers = wire.into_buffers();
         }
     }
 

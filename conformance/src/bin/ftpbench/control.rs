@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use wharf_conformance::Tls;
 
-use crate::wire::{TlsWire, Wire, connect};
+use crate::tls::{Buffers, TlsWire};
+use crate::wire::{Wire, connect};
 
 /// What is done, or in words why not.
 pub(crate) type Result<T> = std::result::Result<T, String>;
@@ -58,8 +59,8 @@ impl Control {
         let failed = |error: String| format!("AUTH TLS: handshake: {error}");
         let socket = socket.try_clone().map_err(|error| failed(error.to_string()))?;
         let ip = server.address.ip();
-        let connection = tls.connection(ip).map_err(|error| failed(error.to_string()))?;
-        let wire = TlsWire::handshake(socket, connection.into(), vec![0; 4096]);
+        let connection = tls.unbuffered(ip).map_err(|error| failed(error.to_string()))?;
+        let wire = TlsWire::handshake(socket, connection, Buffers::new(4096));
         self.wire = Wire::Tls(wire.map_err(|error| failed(words(&error)))?);
         Ok(())
     }

@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::control::Result;
@@ -185,13 +184,21 @@ pub(crate) fn allow_open_files(count: u64) -> Result<()> {
 }
 
 /// Has this program run on one processor.
+#[cfg(target_os = "linux")]
 pub(crate) fn pin(cpu: usize) -> Result<()> {
-    let mut set = CpuSet::new();
+    use rustix::thread::{CpuSet, sched_setaffinity};
     if cpu >= CpuSet::MAX_CPU {
         return Err(format!("--cpu {cpu}: there is no such processor"));
     }
+    let mut set = CpuSet::new();
     set.set(cpu);
     sched_setaffinity(None, &set).map_err(|error| format!("--cpu {cpu}: {error}"))
+}
+
+/// Fails: only Linux is asked.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn pin(_: usize) -> Result<()> {
+    Err("--cpu is for Linux".to_owned())
 }
 
 #[cfg(test)]

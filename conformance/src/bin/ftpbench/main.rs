@@ -4,12 +4,17 @@ mod bench;
 mod client;
 mod control;
 mod idle;
+#[cfg(target_os = "linux")]
+mod limits;
+#[cfg(not(target_os = "linux"))]
+#[path = "limits/absent.rs"]
 mod limits;
 mod machine;
 mod options;
 mod prepare;
 mod report;
 mod sample;
+mod tls;
 mod wire;
 mod workload;
 
@@ -91,8 +96,11 @@ fn measure_limits(options: &options::Limits) -> Report {
         results: Vec::new(),
         failed: Vec::new(),
     };
-    let progress = Progress::new(limits::ALL.len());
-    for (done, (name, limit)) in limits::ALL.iter().enumerate() {
+    let is_asked =
+        |name: &str| options.names.is_empty() || options.names.iter().any(|it| it == name);
+    let asked: Vec<_> = limits::ALL.iter().filter(|(name, _)| is_asked(name)).collect();
+    let progress = Progress::new(asked.len());
+    for (done, (name, limit)) in asked.into_iter().enumerate() {
         progress.show(done, name);
         let measured = limit(name, options.seconds);
         report.add((*name).to_owned(), measured.map(|measured| vec![measured]));

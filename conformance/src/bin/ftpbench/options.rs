@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::control::Server;
+use crate::limits::ALL;
 use crate::workload::{Named, Workload, named};
 
 /// Measures how fast an FTP server is, any FTP server.
@@ -53,6 +54,10 @@ pub(crate) struct Limits {
     /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Measure these only
+    #[arg(value_name = "LIMIT", value_parser = limit)]
+    pub(crate) names: Vec<String>,
 }
 
 /// What is measured of a server.
@@ -150,6 +155,11 @@ impl Options {
             timeout: self.timeout,
         })
     }
+}
+
+fn limit(name: &str) -> Result<String, String> {
+    let is_known = ALL.iter().any(|(known, _)| *known == name);
+    if is_known { Ok(name.to_owned()) } else { Err("there is no such limit".to_owned()) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

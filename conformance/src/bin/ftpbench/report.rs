@@ -7,6 +7,9 @@ use serde::Serialize;
 use crate::machine::Usage;
 use crate::sample::{Latencies, Sample};
 
+/// What others may take of one processor without a remark in the table.
+const NOTED: f64 = 0.1;
+
 /// All that a run has found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -134,6 +137,10 @@ impl Measured {
         }
         if let Some(memory) = &self.memory {
             _ = write!(line, "  {:.1} KiB a session", memory.each_kib);
+        }
+        let others = self.load.others_cpu_seconds;
+        if others > self.seconds * NOTED {
+            _ = write!(line, "  (others took {others:.2} s of {:.2})", self.seconds);
         }
         line
     }

@@ -1,11 +1,13 @@
-//! A connection, in clear or within TLS, with timeouts, and buffers that are made once.
+//! A connection, in clear or within TLS, with timeouts.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use rustls::Connection;
+use rustls::client::UnbufferedClientConnection;
 use socket2::{Domain, Socket, Type};
+
+use crate::tls::TlsWire;
 
 /// Connects, from this address if there is one. The timeout is that of every operation.
 pub(crate) fn connect(
@@ -36,19 +38,39 @@ pub(crate) enum Wire {
     /// In clear.
     Clear(TcpStream),
     /// Within TLS.
-    Tls(Box<TlsWire>),
+    Tls(Box<TlsWire<UnbufferedClientConnection>>),
 }
 
 impl Wire {
+    /// Shows `see` all that comes until the end, and returns how much that was.
+    pub(crate) fn receive(
+        &mut self,
+        chunk: &mut [u8],
+        see: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<u64> {
+        let socket = match self {
+            Self::Clear(socket) => socket,
+            Self::Tls(wire) => return wire.receive(see),
+        };
+        let mut total = 0;
+        loop {
+            match socket.read(chunk) {
+                Ok(0) => return Ok(total),
+                Ok(count) => {
+                    see(&chunk[..count]);
+                    total += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Says that nothing more is sent: close_notify where there is TLS, and FIN.
     pub(crate) fn end(&mut self) -> io::Result<()> {
         match self {
             Self::Clear(socket) => socket.shutdown(Shutdown::Write),
-            Self::Tls(wire) => {
-                wire.tls.send_close_notify();
-                wire.flush()?;
-                wire.socket.shutdown(Shutdown::Write)
-            }
+            Self::Tls(wire) => wire.end(),
         }
     }
 }
@@ -71,87 +93,6 @@ impl Write for Wire {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Clear(socket) => socket.flush(),
-            Self::Tls(wire) => wire.flush(),
-        }
-    }
-}
-
-/// A connection within TLS, of either side.
-pub(crate) struct TlsWire {
-    socket: TcpStream,
-    tls: Connection,
-    /// Records as they came: rustls itself would read 4 KiB at a time.
-    received: Vec<u8>,
-    begin: usize,
-    end: usize,
-}
-
-impl TlsWire {
-    /// Does the handshake. `buffer` is where records are read into, and must not be empty.
-    pub(crate) fn handshake(
-        socket: TcpStream,
-        mut tls: Connection,
-        buffer: Vec<u8>,
-    ) -> io::Result<Box<Self>> {
-        tls.set_buffer_limit(Some(256 * 1024));
-        let mut wire = Box::new(Self { socket, tls, received: buffer, begin: 0, end: 0 });
-        wire.flush()?;
-        while wire.tls.is_handshaking() {
-            if !wire.receive()? {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        Ok(wire)
-    }
-
-    /// Returns the buffer, for the next connection.
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
-        self.received
-    }
-
-    /// Gives rustls what has come, or waits for more; returns `false` at the end.
-    fn receive(&mut self) -> io::Result<bool> {
-        if self.begin == self.end {
-            self.begin = 0;
-            self.end = self.socket.read(&mut self.received)?;
-        }
-        let mut come = &self.received[self.begin..self.end];
-        let count = self.tls.read_tls(&mut come)?;
-        self.begin += count;
-        let processed = self.tls.process_new_packets();
-        // A handshake's next flight, or the alert that says what is wrong.
-        self.flush()?;
-        processed.map_err(io::Error::other)?;
-        Ok(count > 0)
-    }
-}
-
-impl Read for TlsWire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.tls.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.receive()?,
-                // An end without close_notify; who reads counts the bytes.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                read => return read,
-            };
-        }
-    }
-}
-
-impl Write for TlsWire {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.tls.writer().write(bytes)?;
-        self.flush()?;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        while self.tls.wants_write() {
-            self.tls.write_tls(&mut self.socket)?;
-        }
         Ok(())
     }
 }

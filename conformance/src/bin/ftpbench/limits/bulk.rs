@@ -18,7 +18,7 @@ use crate::sample::{Done, Latencies, Sample};
 use crate::wire::connect;
 
 /// The size of the file.
-const FILE: u64 = 256 << 20;
+const FILE: u64 = 128 << 20;
 /// No operation takes longer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -14,15 +14,17 @@ use crate::report::Measured;
 type Limit = fn(&str, Duration) -> Result<Measured>;
 
 /// All of them by name.
-pub(crate) const ALL: [(&str, Limit); 13] = [
+pub(crate) const ALL: [(&str, Limit); 15] = [
     ("limit-sendfile-1", |name, time| bulk::sendfile(name, 1, time)),
     ("limit-sendfile-4", |name, time| bulk::sendfile(name, 4, time)),
     ("limit-receive-1", |name, time| bulk::receive(name, 1, time)),
     ("limit-receive-4", |name, time| bulk::receive(name, 4, time)),
     ("limit-splice-1", |name, time| bulk::splice(name, 1, time)),
     ("limit-splice-4", |name, time| bulk::splice(name, 4, time)),
-    ("limit-tls-send-1", protected::send),
-    ("limit-tls-receive-1", protected::receive),
+    ("limit-tls-send-1", |name, time| protected::send(name, 1, time)),
+    ("limit-tls-send-4", |name, time| protected::send(name, 4, time)),
+    ("limit-tls-receive-1", |name, time| protected::receive(name, 1, time)),
+    ("limit-tls-receive-4", |name, time| protected::receive(name, 4, time)),
     ("limit-noop", canned::noop),
     ("limit-noop-pipelined", canned::noop_pipelined),
     ("limit-login-1", canned::login),
