@@ -81,13 +81,13 @@ pub(crate) fn load(workload: Workload, number: u32, server: &Server, size: u64) 
         }
         Workload::SmallStor(_) => {
             let mut client = Client::in_folder(server)?;
-            let mut commands = (0..SMALL_NAMES).cycle();
-            let commands_of: Vec<_> =
-                (0..SMALL_NAMES).map(|it| format!("STOR {}", small_stored(number, it))).collect();
+            let names = (0..SMALL_NAMES).map(|at| small_stored(number, at));
+            let commands: Vec<_> = names.map(|name| format!("STOR {name}")).collect();
+            let mut next = 0;
             Box::new(move || {
-                let command = commands.next().map_or(0, |it| it as usize);
-                let bytes = client.store(&commands_of[command], SMALL)?;
-                Ok(Done { operations: 1, bytes })
+                let command = &commands[next % commands.len()];
+                next += 1;
+                Ok(Done { operations: 1, bytes: client.store(command, SMALL)? })
             })
         }
         Workload::Login(_) => login(server),

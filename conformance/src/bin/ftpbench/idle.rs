@@ -30,7 +30,6 @@ pub(crate) fn run(count: u32, server: &Server, settings: &Settings) -> Result<Ve
     let before = memory()?;
     let sessions = open(count, server).map_err(|error| {
         let limit = settings.pid.and_then(open_files_of);
-        let limit = limit.filter(|&limit| limit < u64::from(count) + OTHER_FILES);
         let hint =
             limit.map(|limit| format!(" (the server may have {limit} files open: ulimit -n)"));
         error + &hint.unwrap_or_default()
