@@ -324,6 +324,8 @@ pub enum StorageError {
     Busy,
     /// The storage cannot do this.
     Unsupported,
+    /// It cannot be done without waiting; asked where waiting is allowed, it may be.
+    WouldBlock,
     /// The storage broke off in a panic, and the host has logged where.
     Panicked,
     /// Anything else; the host has logged what.
@@ -349,6 +351,7 @@ impl fmt::Display for StorageError {
             Self::Displaced => "file removed or replaced while it was written",
             Self::Busy => "short of resources",
             Self::Unsupported => "not supported",
+            Self::WouldBlock => "cannot be done without waiting",
             Self::Panicked => "panic in the storage",
             Self::Other => "input/output error",
         })

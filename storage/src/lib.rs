@@ -79,6 +79,7 @@ mod ready;
 pub mod testing;
 
 use std::fs::File;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 #[cfg(feature = "directory")]
@@ -112,6 +113,16 @@ pub trait Storage: Send + Sync {
     /// [`metadata`](Self::metadata) unless implemented, which is right where there are no links.
     fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
         self.metadata(path)
+    }
+
+    /// Returns this tree as one whose calls wait for nothing, neither for a disk nor for another
+    /// machine; what it cannot do like that is [`StorageError::WouldBlock`], and nothing has changed.
+    ///
+    /// A driver asks it first, where other sessions wait, and makes the call on a thread of its own
+    /// where it would block. `None`, unless implemented: then each call has a thread of its own.
+    /// Dropping a tree that has such a view waits for nothing either.
+    fn at_once(&self) -> Option<Arc<dyn Storage>> {
+        None
     }
 
     /// Opens a directory for listing. A `Vec` of entries becomes one with `into()`.
@@ -239,6 +250,19 @@ pub trait ReadFile: Send {
     fn as_file(&self) -> Option<&File> {
         None
     }
+
+    /// Returns `true` if `length` bytes from `offset` on can be read without waiting, for a disk or
+    /// for anything else: a driver then reads them where other sessions wait. `false` unless
+    /// implemented.
+    fn is_at_hand(&self, offset: u64, length: u64) -> bool {
+        let _ = (offset, length);
+        false
+    }
+
+    /// Returns `true` if dropping the file waits for nothing. `false` unless implemented.
+    fn closes_at_once(&self) -> bool {
+        false
+    }
 }
 
 /// A file open for writing. Dropped without [`finish`](Self::finish), it is discarded.
@@ -249,6 +273,12 @@ pub trait ReadFile: Send {
 pub trait WriteFile: Send {
     /// Returns `true` if a file stood under the name before.
     fn existed(&self) -> bool;
+
+    /// Returns `true` if no call waits for anything: neither writing nor finishing nor dropping it.
+    /// A driver then makes them where other sessions wait. `false` unless implemented.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
 
     /// Writes all of `bytes` after what was written before.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;

@@ -25,6 +25,10 @@ macro_rules! forward_storage {
                 (**self).link_metadata(path)
             }
 
+            fn at_once(&self) -> Option<Arc<dyn Storage>> {
+                (**self).at_once()
+            }
+
             fn open_directory(
                 &self,
                 path: &VirtualPath,
@@ -124,11 +128,23 @@ impl<F: ReadFile + ?Sized> ReadFile for Box<F> {
     fn as_file(&self) -> Option<&File> {
         (**self).as_file()
     }
+
+    fn is_at_hand(&self, offset: u64, length: u64) -> bool {
+        (**self).is_at_hand(offset, length)
+    }
+
+    fn closes_at_once(&self) -> bool {
+        (**self).closes_at_once()
+    }
 }
 
 impl<F: WriteFile + ?Sized> WriteFile for Box<F> {
     fn existed(&self) -> bool {
         (**self).existed()
+    }
+
+    fn is_in_memory(&self) -> bool {
+        (**self).is_in_memory()
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {

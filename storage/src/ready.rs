@@ -50,4 +50,12 @@ impl<B: AsRef<Vec<u8>> + Send> ReadFile for Content<B> {
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(count)
     }
+
+    fn is_at_hand(&self, _: u64, _: u64) -> bool {
+        true
+    }
+
+    fn closes_at_once(&self) -> bool {
+        true
+    }
 }

@@ -24,7 +24,8 @@ pub(super) fn failure(error: StorageError) -> Refusal {
         StorageError::Displaced => (451, "The file has been removed or replaced meanwhile."),
         StorageError::Busy => (450, "The server is short of resources; try later."),
         StorageError::Unsupported => (550, "Not supported here."),
-        StorageError::Panicked => (451, "Local error in processing."),
+        // The host asks again where waiting is allowed.
+        StorageError::Panicked | StorageError::WouldBlock => (451, "Local error in processing."),
         StorageError::Other => (550, "Input/output error."),
     }
 }

@@ -1,11 +1,14 @@
 //! A folder of the machine as a storage.
 
+#[cfg(target_os = "linux")]
+mod at_once;
 mod attributes;
 mod durable;
 mod facts;
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "judge_absent.rs")]
 mod judge;
 mod listing;
+mod medium;
 mod metadata;
 mod read;
 mod remains;
@@ -26,6 +29,7 @@ use rustix::io::Errno;
 use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 pub use self::durable::Durability;
+use self::medium::Medium;
 use super::errors::{errno, storage_error};
 use super::names::{check_new, check_path, is_reserved};
 use super::{Entries, ReadFile, Storage, WriteFile};
@@ -40,6 +44,7 @@ use crate::exposure::lies_beneath;
 pub struct Directory {
     root: Arc<Dir>,
     durability: Durability,
+    medium: Medium,
 }
 
 /// Where an entry stands: a name in an open directory.
@@ -104,7 +109,8 @@ impl Directory {
             let absolute = std::path::absolute(path);
             not_opened(absolute.as_deref().unwrap_or(path), &error)
         })?;
-        Ok(Self { root: Arc::new(root), durability: Durability::default() })
+        let (medium, root) = (Medium::of(&root), Arc::new(root));
+        Ok(Self { root, durability: Durability::default(), medium })
     }
 
     /// Sets what acknowledged changes survive; a power cut when unset.
@@ -121,7 +127,7 @@ impl Directory {
     pub fn open_beneath(&self, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let root = self.root.open_dir(path).map_err(|error| not_opened(path, &error))?;
-        Ok(Self { root: Arc::new(root), durability: self.durability })
+        Ok(Self { medium: Medium::of(&root), root: Arc::new(root), durability: self.durability })
     }
 
     /// Opens another folder with the settings of this one; see [`open`](Self::open).
@@ -203,6 +209,11 @@ impl Directory {
 }
 
 impl Storage for Directory {
+    #[cfg(target_os = "linux")]
+    fn at_once(&self) -> Option<Arc<dyn Storage>> {
+        at_once::AtOnce::of(self)
+    }
+
     fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
         metadata::followed(self, path)
     }
@@ -235,7 +246,7 @@ impl Storage for Directory {
         path: &VirtualPath,
         mode: &WriteMode,
     ) -> Result<Box<dyn WriteFile>, StorageError> {
-        upload::open(self, path, mode)
+        upload::open(self, path, mode, false)
     }
 
     fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {

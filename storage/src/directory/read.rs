@@ -7,13 +7,19 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{Mode, OFlags};
 use wharf_core::StorageError;
 
-use super::{Spot, errno, storage_error};
+use super::{Medium, Spot, errno, storage_error};
 use crate::ReadFile;
+
+/// From so many bytes on a file is read further ahead.
+#[cfg(target_os = "linux")]
+const LARGE: u64 = 128 * 1024;
 
 /// A regular file open for reading.
 pub(super) struct Reader {
     file: File,
     size: u64,
+    /// It was opened without waiting, from here.
+    at_once: Option<Medium>,
 }
 
 impl Reader {
@@ -22,13 +28,28 @@ impl Reader {
     /// Should something else have come there since, it is not followed, does not block, and is
     /// refused.
     pub(super) fn open(spot: &Spot) -> Result<Self, StorageError> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = open_regular(spot, flags)?;
+        let file = open_regular(spot, OFlags::RDONLY)?;
         let size = file.metadata().map_err(storage_error)?.len();
-        // Only advice: the file is as good without it.
+        Ok(Self::new(file, size, None))
+    }
+
+    /// Takes a file that was opened without waiting; what is no regular file is
+    /// [`StorageError::WouldBlock`].
+    #[cfg(target_os = "linux")]
+    pub(super) fn at_once(file: File, medium: Medium) -> Result<Self, StorageError> {
+        match file.metadata() {
+            Ok(stat) if stat.is_file() => Ok(Self::new(file, stat.len(), Some(medium))),
+            _ => Err(StorageError::WouldBlock),
+        }
+    }
+
+    fn new(file: File, size: u64, at_once: Option<Medium>) -> Self {
+        // Only advice: the file is as good without it, and a small one is read as a whole anyway.
         #[cfg(target_os = "linux")]
-        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
-        Ok(Self { file, size })
+        if size > LARGE {
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
+        }
+        Self { file, size, at_once }
     }
 }
 
@@ -49,6 +70,29 @@ impl ReadFile for Reader {
     fn as_file(&self) -> Option<&File> {
         Some(&self.file)
     }
+
+    fn is_at_hand(&self, offset: u64, length: u64) -> bool {
+        self.at_once == Some(Medium::Memory) || is_cached(&self.file, offset + length - 1)
+    }
+
+    /// The last one to close a file that has been removed frees what it took.
+    fn closes_at_once(&self) -> bool {
+        self.at_once.is_some() && rustix::fs::fstat(&self.file).is_ok_and(|stat| stat.st_nlink > 0)
+    }
+}
+
+/// Returns `true` if the byte at `offset` can be read without waiting, as far as the kernel says;
+/// what stands before it was read ahead with it.
+#[cfg(target_os = "linux")]
+fn is_cached(file: &File, offset: u64) -> bool {
+    let mut byte = [0];
+    let wanted = &mut [io::IoSliceMut::new(&mut byte)];
+    rustix::io::preadv2(file, wanted, offset, rustix::io::ReadWriteFlags::NOWAIT).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_cached(_: &File, _: u64) -> bool {
+    false
 }
 
 /// Opens a regular file, and nothing else: a link is not followed, a FIFO not waited for, a

@@ -71,6 +71,10 @@ impl WriteFile for Writer {
         self.existed
     }
 
+    fn is_in_memory(&self) -> bool {
+        true
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         let mut file = lock_file(&self.file);
         let position = self.position.unwrap_or(file.content().len());
@@ -128,6 +132,10 @@ impl Aside {
 impl WriteFile for Aside {
     fn existed(&self) -> bool {
         self.existed
+    }
+
+    fn is_in_memory(&self) -> bool {
+        true
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {

@@ -176,6 +176,10 @@ fn examine(
 }
 
 impl Storage for Memory {
+    fn at_once(&self) -> Option<Arc<dyn Storage>> {
+        Some(Arc::new(self.clone()))
+    }
+
     fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
         self.lock().metadata(path)
     }

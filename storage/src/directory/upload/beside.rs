@@ -30,6 +30,8 @@ pub(super) struct Beside {
     fresh: bool,
     is_empty: bool,
     is_synced: bool,
+    /// How many bytes more can be written, and freed again, without waiting.
+    room: u64,
     /// Whose attributes the new file has, and as of when.
     carried: Option<Stamp>,
     /// What went wrong. A second attempt to sync may succeed though bytes are lost.
@@ -42,6 +44,7 @@ impl Beside {
         durability: Durability,
         existed: bool,
         fresh: bool,
+        room: u64,
     ) -> Result<Self, StorageError> {
         let Spot { dir, name } = target;
         // A user that could not read the old content is not to read the new one.
@@ -54,6 +57,7 @@ impl Beside {
             fresh,
             is_empty: true,
             is_synced: false,
+            room,
             carried: None,
             failed: None,
         })
@@ -174,7 +178,12 @@ impl WriteFile for Beside {
         self.existed
     }
 
+    fn is_in_memory(&self) -> bool {
+        self.room > 0
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.room = self.room.saturating_sub(bytes.len() as u64);
         self.is_empty &= bytes.is_empty();
         self.is_synced = false;
         let written = self.temporary.file.write_all(bytes).map_err(storage_error);

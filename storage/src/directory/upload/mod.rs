@@ -17,15 +17,22 @@ use self::in_place::InPlace;
 use super::{Directory, Spot, metadata, storage_error};
 use crate::WriteFile;
 
+/// How large what is freed at once may be, in bytes.
+const SMALL: u64 = 16 * 1024 * 1024;
+
 /// Opens the file at `path` for writing.
 ///
 /// A link is resolved once, and what it leads to is written; one that leads nowhere, or out of
 /// the tree, is [`StorageError::PermissionDenied`]. So is a file that the process may not write,
 /// even where the directory would let it be replaced.
+///
+/// Where all this happens `in_memory`, the file says so, as long as it is small, and what it replaces
+/// is: even memory takes its time to be freed.
 pub(super) fn open(
     tree: &Directory,
     path: &VirtualPath,
     mode: &WriteMode,
+    in_memory: bool,
 ) -> Result<Box<dyn WriteFile>, StorageError> {
     let (spot, old) = judge(tree, path, mode)?;
     let fresh = match mode {
@@ -33,7 +40,8 @@ pub(super) fn open(
         WriteMode::Create { atomic: true } => true,
         _ => return Ok(Box::new(InPlace::open(spot, mode, tree.durability)?)),
     };
-    match Beside::create(spot.try_clone()?, tree.durability, old.is_some(), fresh) {
+    let room = if in_memory { SMALL.saturating_sub(old.as_ref().map_or(0, Stat::len)) } else { 0 };
+    match Beside::create(spot.try_clone()?, tree.durability, old.is_some(), fresh, room) {
         Ok(file) => Ok(Box::new(file)),
         // The directory may not be written, but the file may.
         Err(StorageError::PermissionDenied | StorageError::ReadOnly) if old.is_some() => {

@@ -1,0 +1,170 @@
+//! What a folder can tell and do without waiting.
+//!
+//! The kernel says whether it has all that a path leads through in its caches (openat2(2),
+//! RESOLVE_CACHED). What does not succeed here is left to the folder itself, whose errors are the
+//! right ones: so nothing is decided twice.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use wharf_core::{Metadata, StorageError, VirtualPath, WriteMode};
+
+use super::read::Reader;
+use super::{Directory, Medium, check_path, relative, upload};
+use crate::{Entries, ReadFile, Storage, WriteFile};
+
+/// A folder of a local disk, or of one in memory, as far as no call waits.
+pub(super) struct AtOnce {
+    tree: Directory,
+}
+
+impl AtOnce {
+    /// Returns `None` where it is not known what waits: on a network mount even a question may.
+    pub(super) fn of(tree: &Directory) -> Option<Arc<dyn Storage>> {
+        let view = || Arc::new(Self { tree: tree.clone() }) as Arc<dyn Storage>;
+        (tree.medium != Medium::Unknown).then(view)
+    }
+
+    /// Opens what is at `path` if that waits for nothing: on the file system of the folder, by way of
+    /// no link.
+    fn open(&self, path: &VirtualPath, flags: OFlags) -> Result<File, StorageError> {
+        check_path(path).map_err(|_| StorageError::WouldBlock)?;
+        let resolve = ResolveFlags::BENEATH
+            | ResolveFlags::NO_SYMLINKS
+            | ResolveFlags::NO_XDEV
+            | ResolveFlags::CACHED;
+        let flags = flags | OFlags::CLOEXEC;
+        rustix::fs::openat2(&*self.tree.root, relative(path), flags, Mode::empty(), resolve)
+            .map(File::from)
+            .map_err(|_| StorageError::WouldBlock)
+    }
+
+    /// Makes sure that the kernel has in its caches what `path` leads to.
+    fn reach(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        self.open(path, OFlags::PATH).map(drop)
+    }
+
+    /// Makes sure that something can be written below the directory of `path`.
+    fn reach_to_write(&self, path: &VirtualPath) -> Result<(), StorageError> {
+        match self.tree.medium {
+            Medium::Memory => self.reach(&path.parent()),
+            _ => Err(StorageError::WouldBlock),
+        }
+    }
+}
+
+impl Storage for AtOnce {
+    fn metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+        self.reach(path)?;
+        self.tree.metadata(path)
+    }
+
+    fn link_metadata(&self, path: &VirtualPath) -> Result<Metadata, StorageError> {
+        self.reach(path)?;
+        self.tree.link_metadata(path)
+    }
+
+    /// A folder may have many names, which take their time.
+    fn open_directory(&self, _: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
+        Err(StorageError::WouldBlock)
+    }
+
+    fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        Ok(Box::new(Reader::at_once(self.open(path, flags)?, self.tree.medium)?))
+    }
+
+    fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        self.reach_to_write(path)?;
+        self.tree.check_write(path, mode)
+    }
+
+    fn open_write(
+        &self,
+        path: &VirtualPath,
+        mode: &WriteMode,
+    ) -> Result<Box<dyn WriteFile>, StorageError> {
+        self.reach_to_write(path)?;
+        upload::open(&self.tree, path, mode, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn path(text: &str) -> VirtualPath {
+        text.parse().unwrap()
+    }
+
+    /// Returns the view of a folder, as if it were in memory or on a disk.
+    fn view(folder: &tempfile::TempDir, medium: Medium) -> Arc<dyn Storage> {
+        let tree = Directory { medium, ..Directory::open(folder.path()).unwrap() };
+        AtOnce::of(&tree).unwrap()
+    }
+
+    /// Returns `true` where the kernel can say what it has in its caches, Linux 5.12.
+    fn is_told(view: &dyn Storage) -> bool {
+        view.metadata(&VirtualPath::root()).is_ok()
+    }
+
+    #[test]
+    fn what_is_cached_is_told_at_once_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), b"abc").unwrap();
+        symlink("file", folder.path().join("link")).unwrap();
+        for medium in [Medium::Memory, Medium::LocalDisk] {
+            let view = view(&folder, medium);
+            if !is_told(&*view) {
+                return;
+            }
+            assert_eq!(view.metadata(&path("/file")).unwrap().size, 3);
+            let file = view.open_read(&path("/file")).unwrap();
+            assert_eq!((file.size(), file.closes_at_once()), (3, true));
+            // What waits, or fails, is for the folder itself.
+            let blocked = Some(StorageError::WouldBlock);
+            for name in ["/link", "/missing", "/.wharf-upload-x", "/file/x"] {
+                assert_eq!(view.metadata(&path(name)).err(), blocked, "{name}");
+                assert_eq!(view.open_read(&path(name)).err(), blocked, "{name}");
+            }
+            assert_eq!(view.open_read(&VirtualPath::root()).err(), blocked);
+            assert_eq!(view.open_directory(&VirtualPath::root()).err(), blocked);
+            assert_eq!(view.remove_file(&path("/file")), Err(StorageError::ReadOnly));
+        }
+    }
+
+    #[test]
+    fn only_memory_is_written_to_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = WriteMode::Replace { atomic: true };
+        let (memory, disk) = (view(&folder, Medium::Memory), view(&folder, Medium::LocalDisk));
+        assert_eq!(disk.check_write(&path("/new"), &mode), Err(StorageError::WouldBlock));
+        assert_eq!(disk.open_write(&path("/new"), &mode).err(), Some(StorageError::WouldBlock));
+        if !is_told(&*memory) {
+            return;
+        }
+        assert_eq!(memory.check_write(&path("/new"), &mode), Ok(()));
+        let mut file = memory.open_write(&path("/new"), &mode).unwrap();
+        assert!(file.is_in_memory());
+        file.write(b"abc").unwrap();
+        file.finish(wharf_core::Disposition::Publish).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("new")).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_removed_file_takes_its_time_to_close() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("file");
+        std::fs::write(&place, b"abc").unwrap();
+        let view = view(&folder, Medium::LocalDisk);
+        if !is_told(&*view) {
+            return;
+        }
+        let file = view.open_read(&path("/file")).unwrap();
+        std::fs::remove_file(place).unwrap();
+        assert!(!file.closes_at_once());
+    }
+}
