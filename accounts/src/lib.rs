@@ -134,17 +134,33 @@ pub trait Accounts: Send + Sync {
     /// An implementation does the same work for a name that it does not know as for a wrong
     /// password, so that time does not tell them apart.
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial>;
+
+    /// Does the same if it waits for nothing and takes hardly any time, as a comparison of passwords
+    /// in memory: a driver asks this first, where other sessions wait. `None`, unless implemented,
+    /// says that [`login`](Self::login) is to be asked, on a thread of its own.
+    fn login_at_once(&self, attempt: &Attempt<'_>) -> Option<Result<Account, Denial>> {
+        let _ = attempt;
+        None
+    }
 }
 
 impl<A: Accounts + ?Sized> Accounts for Arc<A> {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
         (**self).login(attempt)
     }
+
+    fn login_at_once(&self, attempt: &Attempt<'_>) -> Option<Result<Account, Denial>> {
+        (**self).login_at_once(attempt)
+    }
 }
 
 impl<A: Accounts + ?Sized> Accounts for Box<A> {
     fn login(&self, attempt: &Attempt<'_>) -> Result<Account, Denial> {
         (**self).login(attempt)
+    }
+
+    fn login_at_once(&self, attempt: &Attempt<'_>) -> Option<Result<Account, Denial>> {
+        (**self).login_at_once(attempt)
     }
 }
 /// The README, so that its code is compiled.

@@ -83,6 +83,10 @@ impl Accounts for SimpleAccounts {
         let permissions = permissions.ok_or(Denial::Refused)?;
         Ok(Account::new(Arc::clone(&self.storage), permissions))
     }
+
+    fn login_at_once(&self, attempt: &Attempt<'_>) -> Option<Result<Account, Denial>> {
+        Some(self.login(attempt))
+    }
 }
 
 #[cfg(test)]
