@@ -68,11 +68,12 @@ fn an_upload_without_room_leaves_nothing_behind(backend: Backend) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("old"), "old").unwrap();
     let server = server(backend, Directory::open(folder.path()).unwrap())
-        // As much as one upload takes.
+        // As much as one upload of TYPE A takes.
         .max_transfer_memory(64 << 10)
         .spawn()
         .unwrap();
     let mut first = Client::log_in(&server);
+    first.ask("TYPE A", 200);
     let mut data = first.begin("STOR first");
     data.write_all(b"some").unwrap();
     let mut second = Client::log_in(&server);

@@ -46,7 +46,12 @@ impl Connection {
                 }
             }
             Action::Storage { id, request } => self.call_storage(id, request, now),
-            Action::Release(id) => self.jobs.extend(self.files.take(id).map(Job::drop)),
+            Action::Release(id) => {
+                if let Some(file) = self.files.take(id) {
+                    let waits = !file.closes_at_once();
+                    self.discard(file, waits);
+                }
+            }
             Action::Site { id, command, argument, user, directory } => {
                 match self.site_request(argument, user, directory) {
                     Some(request) => self.call_site(id, command, request, now),
@@ -102,16 +107,32 @@ impl Connection {
         }
     }
 
+    /// Makes a storage call: at once where it waits for nothing, else where it may block.
     fn call_storage(&mut self, id: RequestId, request: StorageRequest, now: Now) {
-        match &self.account {
-            Some(account) => {
-                let call = self.files.call(account.storage.clone(), id, request);
-                self.jobs.push_back(Job::storage(call));
+        let Some(account) = &self.account else {
+            let outcome = Err(StorageError::PermissionDenied);
+            return self.session.handle(Event::Storage { id, outcome }, now);
+        };
+        if let Some(storage) = &self.at_once
+            && self.files.can_be_at_once(&request)
+        {
+            let call = self.files.call(storage.clone(), id, request.clone());
+            let done = Job::storage(call).run();
+            if !done.would_block() {
+                return self.take_outcome(done);
             }
-            None => {
-                let outcome = Err(StorageError::PermissionDenied);
-                self.session.handle(Event::Storage { id, outcome }, now);
-            }
+        }
+        let call = self.files.call(account.storage.clone(), id, request);
+        self.jobs.push_back(Job::storage(call));
+    }
+
+    /// Drops something of the storage's, where that may block if it `waits`.
+    pub(super) fn discard(&mut self, something: impl Send + 'static, waits: bool) {
+        let job = Job::drop(something);
+        if waits {
+            self.jobs.push_back(job);
+        } else {
+            let _ = job.run();
         }
     }
 

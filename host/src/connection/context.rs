@@ -1,6 +1,7 @@
 //! What the parts of a connection work with in a turn.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use wharf_core::{Event, Now, Session};
 
@@ -15,6 +16,8 @@ pub(super) struct Context<'a> {
     /// Where blocking work goes.
     pub(super) jobs: &'a mut VecDeque<Job>,
     pub(super) permit: &'a Permit,
+    /// For the log.
+    pub(super) peer: IpAddr,
     pub(super) now: Now,
 }
 

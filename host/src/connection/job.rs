@@ -4,12 +4,12 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use wharf_accounts::Account;
 use wharf_core::{Denial, RequestId, SiteReply, StorageError};
 
+use super::data::Slice;
+use super::login::{LoggedIn, Login};
 use crate::transfer::digest::Reading;
 use crate::transfer::files::{CallKind, StorageCall, StorageDone};
-use crate::transfer::step::{PumpJob, Pumped};
 use crate::workers::{JobOwner, Lane, Need, Presence, Task, Verdict, Workers};
 
 /// A piece of work that may block: a storage call, a login, a SITE command.
@@ -42,13 +42,15 @@ pub(super) enum Outcome {
     /// There is nothing to tell.
     Nothing,
     /// A login succeeded, or did not.
-    LoggedIn(RequestId, Result<Account, Denial>),
+    LoggedIn(RequestId, Result<LoggedIn, Denial>),
+    /// The accounts cannot tell without waiting.
+    LoginWaits(Box<Login>),
     /// A storage call is done.
     Stored(StorageDone),
     /// A SITE command has been answered.
     Site(RequestId, SiteReply),
-    /// The transfer goes on.
-    Pumped(Pumped),
+    /// The transfer comes back from a worker.
+    Moved(Box<Slice>),
     /// The digest goes on: the file comes back, a portion of it read.
     Digested(Box<Reading>, Result<(), StorageError>),
     /// The storage panicked while a digest read from it: the file is gone.
@@ -76,13 +78,15 @@ impl Job {
         Self { refused: failed(StorageError::Busy), ..job }
     }
 
-    /// Makes a job that reads or writes for a transfer.
-    pub(super) fn pump(job: PumpJob) -> Self {
-        let (need, work) = match job {
-            PumpJob::Read(work) => (Need::AnswerFromFile, work),
-            PumpJob::Write(work) => (Need::Always, work),
-        };
-        Self::new(need, Outcome::Pumped(Pumped::Lost), move || Outcome::Pumped(work()))
+    /// Makes a job that carries on a transfer.
+    pub(super) fn slice(mut slice: Box<Slice>) -> Self {
+        let need = if slice.is_upload() { Need::Always } else { Need::AnswerFromFile };
+        // What may panic in it is caught there.
+        let job = Self::new(need, Outcome::Nothing, move || {
+            slice.run();
+            Outcome::Moved(slice)
+        });
+        Self { lane: Lane::Transfer, ..job }
     }
 
     /// Makes a job that takes in a portion of a file for a digest.
@@ -97,11 +101,20 @@ impl Job {
     /// Makes a job that asks the accounts.
     pub(super) fn login(
         id: RequestId,
-        ask: impl FnOnce() -> Result<Account, Denial> + Send + 'static,
+        ask: impl FnOnce() -> Result<LoggedIn, Denial> + Send + 'static,
     ) -> Self {
         let panicked = Outcome::LoggedIn(id, Err(Denial::Failed));
         let job = Self::new(Need::Answer, panicked, move || Outcome::LoggedIn(id, ask()));
         Self { lane: Lane::Login, ..job }
+    }
+
+    /// Makes the job that asks the accounts as far as they can answer without waiting.
+    pub(super) fn login_at_once(id: RequestId, login: Box<Login>) -> Self {
+        let panicked = Outcome::LoggedIn(id, Err(Denial::Failed));
+        Self::new(Need::Answer, panicked, move || match login.ask_at_once() {
+            Some(outcome) => Outcome::LoggedIn(id, outcome),
+            None => Outcome::LoginWaits(login),
+        })
     }
 
     /// Makes a job that carries out a SITE command of the embedding program.
@@ -160,6 +173,12 @@ impl Job {
 }
 
 impl Done {
+    /// Returns `true` if a storage call could not be made without waiting; it has done nothing.
+    pub(super) fn would_block(&self) -> bool {
+        let blocked = Err(StorageError::WouldBlock);
+        matches!(&self.outcome, Outcome::Stored(done) if done.outcome == blocked)
+    }
+
     /// Returns the job that drops an outcome that no session waits for any more, where it holds
     /// more than a word.
     pub(super) fn discard(self) -> Option<Job> {
@@ -167,6 +186,7 @@ impl Done {
             Outcome::Nothing
             | Outcome::Site(..)
             | Outcome::LoggedIn(_, Err(_))
+            | Outcome::LoginWaits(_)
             | Outcome::Stored(StorageDone { file: None, .. })
             | Outcome::DigestLost => None,
             held => Some(Job::drop(held)),

@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use wharf_accounts::Account;
 use wharf_core::{Admission, Endpoint, Event, Instant, Now, Session};
+use wharf_storage::Storage;
 
 use crate::server::Service;
 use crate::server::admission::Permit;
@@ -152,6 +153,8 @@ pub struct Connection {
     files: Files,
     digest: Option<Digesting>,
     account: Option<Account>,
+    /// The account's storage, as far as its calls wait for nothing.
+    at_once: Option<Arc<dyn Storage>>,
     /// Whose TLS sessions data connections may resume, and for which virtual host.
     owner: Option<(Owner, Option<usize>)>,
     peer: SocketAddr,
@@ -207,10 +210,11 @@ impl Connection {
             service: service.clone(),
             session,
             control,
-            data: DataChannel::new(service.transfer_memory.clone()),
+            data: DataChannel::new(service.transfer_memory.clone(), service.clock),
             files: Files::default(),
             digest: None,
             account: None,
+            at_once: None,
             owner: None,
             peer: endpoint.peer(),
             local: endpoint.local(),
@@ -306,7 +310,8 @@ impl Connection {
     /// Lends the two channels what they work with.
     fn parts(&mut self, now: Now) -> (&mut Control, &mut DataChannel, Context<'_>) {
         let Self { session, files, jobs, permit, .. } = self;
-        (&mut self.control, &mut self.data, Context { session, files, jobs, permit, now })
+        let cx = Context { session, files, jobs, permit, peer: self.peer.ip(), now };
+        (&mut self.control, &mut self.data, cx)
     }
 
     /// Takes the next blocking work to run. There may be several.

@@ -15,7 +15,7 @@ impl Connection {
         }
         let now = self.service.clock.now();
         match done.outcome {
-            Outcome::Nothing => {}
+            Outcome::Nothing | Outcome::LoginWaits(_) => {}
             Outcome::LoggedIn(id, outcome) => self.logged_in(id, outcome, now),
             Outcome::Stored(StorageDone { id, outcome, file }) => {
                 if let Some((id, file)) = file {
@@ -24,9 +24,9 @@ impl Connection {
                 self.session.handle(Event::Storage { id, outcome }, now);
             }
             Outcome::Site(id, reply) => self.session.handle(Event::Site { id, reply }, now),
-            Outcome::Pumped(pumped) => {
+            Outcome::Moved(slice) => {
                 let (_, data, mut cx) = self.parts(now);
-                data.complete(pumped, &mut cx);
+                data.take_back(slice, &mut cx);
             }
             Outcome::Digested(reading, outcome) => {
                 if let Some(digest) = &mut self.digest {

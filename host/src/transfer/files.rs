@@ -19,6 +19,17 @@ pub(crate) enum OpenFile {
     Directory(Box<dyn Entries>),
 }
 
+impl OpenFile {
+    /// Returns `true` if dropping it waits for nothing.
+    pub(crate) fn closes_at_once(&self) -> bool {
+        match self {
+            Self::Read(file) => file.closes_at_once(),
+            Self::Write(file) => file.is_in_memory(),
+            Self::Directory(_) => false,
+        }
+    }
+}
+
 /// The open files of a session by the id of the request that opened them; seldom more than one.
 #[derive(Default)]
 pub(crate) struct Files(Vec<(RequestId, OpenFile)>);
@@ -36,6 +47,23 @@ impl Files {
     /// Gives all of them up.
     pub(crate) fn take_all(&mut self) -> Vec<OpenFile> {
         std::mem::take(&mut self.0).into_iter().map(|(_, file)| file).collect()
+    }
+
+    /// Returns `true` if a storage may be able to make this call without waiting. One that changes
+    /// names, or reads a directory, takes its time.
+    pub(crate) fn can_be_at_once(&self, request: &Request) -> bool {
+        match request {
+            Request::Metadata(_)
+            | Request::LinkMetadata(_)
+            | Request::OpenRead(_)
+            | Request::CheckWrite(..)
+            | Request::OpenWrite(..) => true,
+            Request::Sync { file } | Request::Finish { file, .. } => {
+                let held = self.0.iter().find(|(id, _)| id == file);
+                matches!(held, Some((_, OpenFile::Write(file))) if file.is_in_memory())
+            }
+            _ => false,
+        }
     }
 
     /// Prepares a storage call, for which a file that it uses is taken out.

@@ -115,7 +115,7 @@ impl Needs {
         let (mut fixed, mut buffers) = match plan {
             Plan::Send { filter, .. } => (0, 1 + ascii(*filter)),
             Plan::List { directory, .. } => (directory.map_or(0, |_| DIRECTORY), 1),
-            Plan::Receive { filter, .. } => (0, 2 + ascii(*filter)),
+            Plan::Receive { filter, .. } => (0, 1 + ascii(*filter)),
         };
         let sends = !matches!(plan, Plan::Receive { .. });
         if deflates {

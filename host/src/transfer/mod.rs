@@ -3,10 +3,9 @@
 //! | file | has |
 //! |---|---|
 //! | `pump` | a transfer in motion: one of the three below |
-//! | `step` | what a step of it comes to, and the work that may block |
+//! | `step` | where a step of it runs, and what it comes to |
 //! | `send` | from a file or listing to the socket |
 //! | `send_file` | the same within the kernel, where nothing has to be changed on the way |
-//! | `page_cache` | what of a file can be read without waiting |
 //! | `receive` | from the socket to a file |
 //! | `source`, `sink` | the file's side of both: TYPE, lines of listings |
 //! | `deflate` | MODE Z |
@@ -27,8 +26,6 @@ pub(crate) mod digest;
 pub(crate) mod digest;
 pub(crate) mod files;
 pub(crate) mod memory;
-#[cfg(target_os = "linux")]
-mod page_cache;
 pub(crate) mod pump;
 pub(crate) mod rate_limiter;
 mod receive;

@@ -1,8 +1,7 @@
 //! The pumps: what moves file bytes between a file and the data connection.
 //!
-//! A pump goes step by step. A step moves what can move without blocking, or hands out a
-//! [`PumpJob`](super::step::PumpJob) when the file is to be read or written; it holds one bounded
-//! buffer.
+//! A pump goes step by step: a step moves what can move without waiting for the wire. Where the file
+//! would have to be waited for, that is left to a worker's [`Thread`]. A pump holds one bounded buffer.
 
 #[cfg(all(test, feature = "mode-z"))]
 mod tests;
@@ -10,7 +9,7 @@ mod tests;
 use std::sync::Arc;
 
 use socket2::Socket;
-use wharf_core::{Filter, Mode, Plan, RequestId, StorageError, TransferEnd};
+use wharf_core::{Filter, Mode, Plan, StorageError, TransferEnd};
 
 use crate::transfer::files::{Files, OpenFile};
 use crate::transfer::memory::Share;
@@ -23,7 +22,7 @@ use super::send::Send;
 use super::send_file::SendFile;
 use super::sink::Sink;
 use super::source::Source;
-use super::step::{PumpStep, Pumped};
+use super::step::{PumpStep, Thread};
 
 /// A transfer in motion.
 pub(crate) enum Pump {
@@ -79,25 +78,22 @@ impl Pump {
         })
     }
 
-    /// Moves what can move without blocking, about a buffer's worth.
-    pub(crate) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> PumpStep {
+    /// Moves what can move, about a buffer's worth.
+    pub(crate) fn step(&mut self, wire: &mut Wire, socket: &Socket, on: Thread) -> PumpStep {
         match self {
             #[cfg(target_os = "linux")]
-            Pump::SendFile(send) => {
-                let step = send.step(wire, socket);
-                match step {
-                    Some(step) => step,
-                    // This file system cannot do it within the kernel: by hand, then.
-                    None => {
-                        if let Some((source, share)) = send.take_source() {
-                            *self = Pump::Send(Send::new(source, share));
-                        }
-                        self.step(wire, socket)
+            Pump::SendFile(send) => match send.step(wire, socket, on) {
+                Some(step) => step,
+                // This file system cannot do it within the kernel: by hand, then.
+                None => {
+                    if let Pump::SendFile(send) = std::mem::replace(self, Pump::Lost) {
+                        *self = Pump::Send(send.into_send());
                     }
+                    self.step(wire, socket, on)
                 }
-            }
-            Pump::Send(send) => send.step(wire, socket),
-            Pump::Receive(receive) => receive.step(wire, socket),
+            },
+            Pump::Send(send) => send.step(wire, socket, on),
+            Pump::Receive(receive) => receive.step(wire, socket, on),
             Pump::Lost => PumpStep::Ended(TransferEnd::Storage(StorageError::Panicked)),
         }
     }
@@ -113,51 +109,42 @@ impl Pump {
         }
     }
 
-    /// Takes what a job comes back with. Of an upload it returns how many bytes more have been
-    /// written than were taken for it: those that MODE Z makes.
-    pub(crate) fn complete(&mut self, pumped: Pumped) -> Option<u64> {
-        match (self, pumped) {
-            (lost, Pumped::Lost) => *lost = Pump::Lost,
-            (Pump::Send(send), Pumped::Filled(source, buffer, outcome)) => {
-                send.filled(source, buffer, outcome);
-            }
-            #[cfg(target_os = "linux")]
-            (Pump::SendFile(send), Pumped::Warmed(file, cache, outcome)) => {
-                send.warmed(file, cache, outcome);
-            }
-            (Pump::Receive(receive), Pumped::Emptied(sink, chunk, outcome)) => {
-                let gained = chunk.gained;
-                receive.emptied(sink, chunk, outcome);
-                return Some(gained);
-            }
-            _ => {}
-        }
-        None
-    }
-
     /// Returns `true` if more is to be written of what has come already: MODE Z.
     pub(crate) fn is_expanding(&self) -> bool {
         matches!(self, Pump::Receive(receive) if receive.is_expanding())
     }
 
-    /// Returns what the next step waits for on the wire; nothing while it waits for a job.
+    /// Returns what the next step waits for on the wire, once it is [blocked](PumpStep::Blocked).
     pub(crate) fn interest(&self) -> Readiness {
         let (readable, writable) = match self {
             #[cfg(target_os = "linux")]
-            Pump::SendFile(send) => (false, send.has_bytes()),
-            Pump::Send(send) => (false, send.has_bytes()),
+            Pump::SendFile(_) => (false, true),
+            Pump::Send(_) => (false, true),
             Pump::Receive(receive) => (receive.wants_more(), false),
             Pump::Lost => (false, false),
         };
         Readiness { readable, writable }
     }
 
-    /// Gives up the file, once the pump has ended, where it is a written one: it is to be finished
-    /// under its id.
-    pub(crate) fn take_written(&mut self) -> Option<(RequestId, OpenFile)> {
+    /// Returns `true` if nothing can be done before the wire moves.
+    pub(crate) fn waits_for(&self, wire: &Wire) -> bool {
+        let holds = matches!(self, Pump::Receive(receive) if receive.holds_bytes());
+        !holds && wire.not_ready(self.interest()).any()
+    }
+
+    /// Returns `true` if what moves comes from the client.
+    pub(crate) fn is_upload(&self) -> bool {
+        matches!(self, Pump::Receive(_))
+    }
+
+    /// Returns `true` if dropping it, and the file that it sends, waits for nothing.
+    pub(crate) fn closes_at_once(&self) -> bool {
         match self {
-            Pump::Receive(receive) => receive.take_written(),
-            _ => None,
+            #[cfg(target_os = "linux")]
+            Pump::SendFile(send) => send.closes_at_once(),
+            Pump::Send(send) => send.closes_at_once(),
+            Pump::Receive(_) => false,
+            Pump::Lost => true,
         }
     }
 }

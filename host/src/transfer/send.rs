@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use socket2::Socket;
-use wharf_core::{StorageError, TransferEnd};
+use wharf_core::TransferEnd;
 
 use crate::transfer::memory::Share;
 use crate::wire::{Flow, Wire};
 
 use super::source::Source;
-use super::step::{PumpStep, Pumped};
+use super::step::{PumpStep, Thread};
 
-/// Fills a buffer by a job, sends it, and so on.
+/// Fills a buffer, sends it, and so on.
 pub(crate) struct Send {
-    /// The source, while no job has it.
-    source: Option<Source>,
+    source: Source,
     buffer: Vec<u8>,
     /// How many bytes of the buffer have been sent.
     sent: usize,
@@ -25,58 +24,36 @@ pub(crate) struct Send {
 
 impl Send {
     pub(super) fn new(source: Source, share: Arc<Share>) -> Self {
-        Self { source: Some(source), buffer: Vec::new(), sent: 0, end: None, share }
+        Self { source, buffer: Vec::new(), sent: 0, end: None, share }
     }
 
-    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> PumpStep {
-        if self.has_bytes() {
-            return match wire.write(socket, &self.buffer[self.sent..]) {
+    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket, on: Thread) -> PumpStep {
+        if !self.has_bytes() && self.end.is_none() {
+            if on == Thread::Driver && !self.source.is_at_hand(self.share.buffer()) {
+                return PumpStep::File;
+            }
+            self.fill();
+        }
+        match self.end {
+            _ if self.has_bytes() => match wire.write(socket, &self.buffer[self.sent..]) {
                 Flow::Moved(count) => {
                     self.sent += count;
                     PumpStep::Moved(count)
                 }
                 Flow::Blocked => PumpStep::Blocked,
                 Flow::Ended | Flow::Broken(_) => PumpStep::Ended(TransferEnd::DataLost),
-            };
+            },
+            // A filter has kept what it got.
+            None => PumpStep::Moved(0),
+            Some(TransferEnd::Complete) => PumpStep::Sent,
+            Some(end) => PumpStep::Ended(end),
         }
-        if let Some(end) = self.end {
-            if self.source.is_none() {
-                return PumpStep::Waiting;
-            }
-            return if end == TransferEnd::Complete {
-                PumpStep::Sent
-            } else {
-                PumpStep::Ended(end)
-            };
-        }
-        let Some(mut source) = self.source.take() else { return PumpStep::Waiting };
-        let mut buffer = std::mem::take(&mut self.buffer);
+    }
+
+    fn fill(&mut self) {
         self.sent = 0;
-        let share = self.share.clone();
-        PumpStep::read(move || {
-            buffer.clear();
-            let outcome = source.fill(&mut buffer, share.buffer());
-            Pumped::Filled(source, buffer, outcome)
-        })
-    }
-
-    /// Returns `true` if there is something to send at once.
-    pub(super) fn has_bytes(&self) -> bool {
-        self.sent < self.buffer.len()
-    }
-
-    pub(super) fn filled(
-        &mut self,
-        source: Source,
-        buffer: Vec<u8>,
-        outcome: Result<bool, StorageError>,
-    ) {
-        self.source = Some(source);
-        if self.end.is_some() {
-            return;
-        }
-        self.buffer = buffer;
-        match outcome {
+        self.buffer.clear();
+        match self.source.fill(&mut self.buffer, self.share.buffer()) {
             Ok(true) => {}
             Ok(false) => self.end = Some(TransferEnd::Complete),
             Err(error) => {
@@ -84,6 +61,14 @@ impl Send {
                 self.end = Some(TransferEnd::Storage(error));
             }
         }
+    }
+
+    pub(super) fn closes_at_once(&self) -> bool {
+        self.source.closes_at_once()
+    }
+
+    fn has_bytes(&self) -> bool {
+        self.sent < self.buffer.len()
     }
 
     pub(super) fn stop(&mut self) {

@@ -12,26 +12,29 @@ use crate::wire::{Flow, Wire};
 use wharf_storage::ReadFile;
 use wharf_storage::storage_error;
 
-use super::page_cache::PageCache;
+use super::send::Send;
 use super::source::Source;
-use super::step::{PumpStep, Pumped};
+use super::step::{PumpStep, Thread};
+
+/// How much is sent at once where other sessions wait, in bytes.
+const PORTION: u64 = LARGEST as u64;
+
+/// How much is sent at once where none does: as much as a socket takes.
+const MUCH: u64 = 1024 * 1024;
 
 /// Bytes that never come up from the kernel.
 ///
-/// The call runs where the driver runs, so it must not wait for a disk: what is not in the page
-/// cache is read into it by a job first.
+/// On the driver's thread the call must not wait for a disk: what is not at hand is sent on a
+/// worker's.
 pub(crate) struct SendFile {
-    /// The file, while no job has it.
-    file: Option<Box<dyn ReadFile>>,
+    file: Box<dyn ReadFile>,
     offset: u64,
-    /// Up to here the bytes are in the page cache, as far as one can know.
+    /// Up to here the bytes are at hand.
     warm: u64,
-    cache: PageCache,
     /// What 150 has announced: not a byte more is sent, and not one less passes for all.
     end: u64,
-    /// How it ends, when not by sending all.
-    over: Option<TransferEnd>,
-    /// What it takes to go on by hand, or to fill the page cache.
+    stopped: bool,
+    /// What it takes to go on by hand.
     share: Arc<Share>,
 }
 
@@ -43,28 +46,36 @@ impl SendFile {
         share: Arc<Share>,
     ) -> Self {
         let end = end.map_or(file.size(), |end| end.min(file.size()));
-        let cache = PageCache::of(file.as_file());
-        Self { file: Some(file), offset, warm: offset, cache, end, over: None, share }
+        Self { file, offset, warm: offset, end, stopped: false, share }
     }
 
     /// Returns `None` where the kernel cannot do it for this file.
-    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket) -> Option<PumpStep> {
-        let Some(file) = &self.file else { return Some(PumpStep::Waiting) };
-        if let Some(end) = self.over {
-            return Some(PumpStep::Ended(end));
+    pub(super) fn step(
+        &mut self,
+        wire: &mut Wire,
+        socket: &Socket,
+        on: Thread,
+    ) -> Option<PumpStep> {
+        if self.stopped {
+            return Some(PumpStep::Ended(TransferEnd::Stopped));
         }
         if self.offset >= self.end {
             return Some(PumpStep::Sent);
         }
-        let file = file.as_file()?;
-        if self.offset >= self.warm {
-            self.warm = self.end.min(self.offset + LARGEST as u64);
-            if !self.cache.holds(file, self.warm - 1) {
-                return Some(self.warm_up());
+        let file = self.file.as_file()?;
+        let portion = match on {
+            Thread::Worker => MUCH.min(self.end - self.offset),
+            Thread::Driver if self.offset < self.warm => self.warm - self.offset,
+            Thread::Driver => {
+                let portion = PORTION.min(self.end - self.offset);
+                if !self.file.is_at_hand(self.offset, portion) {
+                    return Some(PumpStep::File);
+                }
+                self.warm = self.offset + portion;
+                portion
             }
-        }
-        let portion = (self.warm - self.offset) as usize;
-        Some(match wire.send_file(socket, file, &mut self.offset, portion) {
+        };
+        Some(match wire.send_file(socket, file, &mut self.offset, portion as usize) {
             Flow::Moved(count) => PumpStep::Moved(count),
             Flow::Blocked => PumpStep::Blocked,
             Flow::Ended => {
@@ -83,53 +94,18 @@ impl SendFile {
         })
     }
 
-    /// Makes the job that reads the next portion, to no other end than that the kernel has it.
-    fn warm_up(&mut self) -> PumpStep {
-        let Some(mut file) = self.file.take() else { return PumpStep::Waiting };
-        let (mut offset, end, cache) = (self.offset, self.warm, self.cache);
-        let share = self.share.clone();
-        PumpStep::read(move || {
-            let mut buffer = vec![0; share.buffer()];
-            let outcome = loop {
-                let left = buffer.len().min((end - offset) as usize);
-                match file.read_at(offset, &mut buffer[..left]) {
-                    Ok(count @ 1..) if offset + (count as u64) < end => offset += count as u64,
-                    Ok(_) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
-            };
-            let cache = cache.look_closer(file.as_file());
-            Pumped::Warmed(file, cache, outcome)
-        })
-    }
-
-    pub(super) fn warmed(
-        &mut self,
-        file: Box<dyn ReadFile>,
-        cache: PageCache,
-        outcome: Result<(), StorageError>,
-    ) {
-        self.file = Some(file);
-        self.cache = cache;
-        if let Err(error) = outcome {
-            self.over.get_or_insert(TransferEnd::Storage(error));
-        }
-    }
-
-    /// Returns `true` if there is something to send at once.
-    pub(super) fn has_bytes(&self) -> bool {
-        self.file.is_some()
-    }
-
     pub(super) fn stop(&mut self) {
-        self.over.get_or_insert(TransferEnd::Stopped);
+        self.stopped = true;
     }
 
-    /// Gives the file up, to go on from where it stands.
-    pub(super) fn take_source(&mut self) -> Option<(Source, Arc<Share>)> {
-        let file = self.file.take()?;
-        let source = Source::file(file, Filter::Identity, self.offset, Some(self.end));
-        Some((source, self.share.clone()))
+    pub(super) fn closes_at_once(&self) -> bool {
+        self.file.closes_at_once()
+    }
+
+    /// Goes on from where it stands by hand.
+    pub(super) fn into_send(self) -> Send {
+        let source = Source::file(self.file, Filter::Identity, self.offset, Some(self.end));
+        Send::new(source, self.share)
     }
 }
 
@@ -168,7 +144,7 @@ mod tests {
     /// Sends a file from `offset` on, up to `end`; returns what arrived, and how it ended.
     fn send(
         content: &[u8],
-        cache: PageCache,
+        on: Thread,
         offset: u64,
         end: Option<u64>,
     ) -> (Vec<u8>, Option<TransferEnd>) {
@@ -179,51 +155,47 @@ mod tests {
         let plan = Plan::Receive { file: RequestId(1), filter: Filter::Identity, most: None };
         let needs = Needs::of(&plan, Mode::Stream, false);
         let share = TransferMemory::new(1 << 30).share(needs).unwrap();
-        let mut send = SendFile { cache, ..SendFile::new(file, offset, end, share) };
+        let mut send = SendFile::new(file, offset, end, share);
         let (ours, mut theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
         ours.set_nonblocking(true).unwrap();
-        let (mut wire, mut arrived, mut jobs) = (Wire::new(), Vec::new(), 0);
+        let (mut wire, mut arrived, mut on) = (Wire::new(), Vec::new(), on);
         let end = loop {
-            match send.step(&mut wire, &ours).unwrap() {
+            match send.step(&mut wire, &ours, on).unwrap() {
                 PumpStep::Moved(count) => {
                     let start = arrived.len();
                     arrived.resize(start + count, 0);
                     theirs.read_exact(&mut arrived[start..]).unwrap();
                 }
                 PumpStep::Blocked => wire.set_ready(crate::Readiness::BOTH),
-                PumpStep::Job(job) => {
-                    jobs += 1;
-                    let Pumped::Warmed(file, cache, outcome) = job.run() else {
-                        panic!("another outcome");
-                    };
-                    send.warmed(file, cache, outcome);
+                PumpStep::File => {
+                    assert_eq!(on, Thread::Driver);
+                    on = Thread::Worker;
                 }
                 PumpStep::Sent => break None,
                 PumpStep::Ended(end) => break Some(end),
-                PumpStep::Waiting => panic!("it waits for nothing"),
+                PumpStep::Written { .. } => panic!("it writes to no file"),
             }
         };
-        assert!(cache != PageCache::Unknown || arrived.is_empty() || jobs > 0);
         (arrived, end)
     }
 
     #[test]
-    fn every_byte_comes_whatever_is_known_of_the_cache() {
+    fn every_byte_comes_on_either_thread() {
         let content: Vec<u8> = (0..700_001_u32).map(|n| (n * 7 + n / 256) as u8).collect();
-        for cache in [PageCache::Known, PageCache::All, PageCache::Unknown] {
+        for on in [Thread::Driver, Thread::Worker] {
             for offset in [0, 1, 262_144, 700_000] {
                 for until in [700_001, 700_000, 300_000, 262_144, 1] {
-                    let (arrived, end) = send(&content, cache, offset, Some(until));
+                    let (arrived, end) = send(&content, on, offset, Some(until));
                     assert_eq!(end, None);
                     let expected = content.get(offset as usize..until as usize);
-                    assert!(arrived == expected.unwrap_or_default(), "{cache:?}, {offset}-{until}");
+                    assert!(arrived == expected.unwrap_or_default(), "{on:?}, {offset}-{until}");
                 }
-                let (arrived, end) = send(&content, cache, offset, None);
+                let (arrived, end) = send(&content, on, offset, None);
                 assert_eq!(end, None);
-                assert!(arrived == content[offset as usize..], "{cache:?}, {offset}");
+                assert!(arrived == content[offset as usize..], "{on:?}, {offset}");
             }
+            assert_eq!(send(b"", on, 0, None), (Vec::new(), None));
+            assert_eq!(send(b"abc", on, 1, Some(9)), (b"bc".to_vec(), None));
         }
-        assert_eq!(send(b"", PageCache::All, 0, None), (Vec::new(), None));
-        assert_eq!(send(b"abc", PageCache::All, 1, Some(9)), (b"bc".to_vec(), None));
     }
 }

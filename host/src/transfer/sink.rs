@@ -42,6 +42,11 @@ impl Sink {
         }
     }
 
+    /// Returns `true` if [`write`](Self::write) waits for nothing, and takes no more time than a copy.
+    pub(super) fn is_at_hand(&self) -> bool {
+        self.inflate.is_none() && self.file.is_in_memory()
+    }
+
     pub(super) fn into_file(self) -> Box<dyn WriteFile> {
         self.file
     }

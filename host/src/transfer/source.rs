@@ -85,6 +85,20 @@ impl Source {
         Self { deflate: deflate(mode).map(|deflate| (deflate, Vec::new())), ..self }
     }
 
+    /// Returns `true` if a [`fill`](Self::fill) with `most` bytes waits for nothing, and takes no more
+    /// time than a copy.
+    pub(super) fn is_at_hand(&self, most: usize) -> bool {
+        self.deflate.is_none() && self.plain.is_at_hand(most)
+    }
+
+    /// Returns `true` if dropping it waits for nothing.
+    pub(super) fn closes_at_once(&self) -> bool {
+        match &self.plain {
+            Plain::File { file, .. } => file.closes_at_once(),
+            Plain::Listing { entries, .. } => entries.is_none(),
+        }
+    }
+
     /// Fills the empty buffer with about `most` bytes; returns whether there is more to come. An
     /// empty buffer need not mean the end.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
@@ -100,6 +114,16 @@ impl Source {
 }
 
 impl Plain {
+    fn is_at_hand(&self, most: usize) -> bool {
+        match self {
+            Self::File { file, offset, end, .. } => {
+                let length = end.saturating_sub(*offset).min(most as u64);
+                length == 0 || file.is_at_hand(*offset, length)
+            }
+            Self::Listing { entries, .. } => entries.is_none(),
+        }
+    }
+
     fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
         match self {
             Self::File { file, offset, end, ascii: None } => {

@@ -53,13 +53,13 @@ pub struct Workers {
 struct Shared {
     state: Mutex<State>,
     /// Work for a thread of each lane.
-    work: [Condvar; 3],
+    work: [Condvar; 4],
     /// Work that no thread is there for.
     watch: Condvar,
 }
 
 struct State {
-    lanes: [LaneQueue; 3],
+    lanes: [LaneQueue; 4],
     shares: Shares,
     closed: bool,
 }
@@ -71,14 +71,15 @@ impl Workers {
         let lanes = [
             LaneQueue::storage(service.storage_threads),
             LaneQueue::logins(service.logins_at_once),
+            LaneQueue::storage(service.storage_threads),
             LaneQueue::digests(processors),
         ];
         Self::with(lanes, service.max_stuck_calls)
     }
 
-    fn with(lanes: [LaneQueue; 3], most_stuck: usize) -> io::Result<Self> {
+    fn with(lanes: [LaneQueue; 4], most_stuck: usize) -> io::Result<Self> {
         let state = State { lanes, shares: Shares::new(most_stuck), closed: false };
-        let work = [Condvar::new(), Condvar::new(), Condvar::new()];
+        let work = [const { Condvar::new() }; 4];
         let shared = Arc::new(Shared { state: Mutex::new(state), work, watch: Condvar::new() });
         let watched = shared.clone();
         let watcher = thread::Builder::new().name("wharf-watch".into()).stack_size(STACK);
@@ -193,7 +194,7 @@ impl Shared {
     /// Looks after tasks that wait while all threads are at work: calls get stuck meanwhile, and a
     /// thread that could not be had may be there now.
     fn watch(self: Arc<Self>) {
-        const KINDS: [Lane; 3] = [Lane::Storage, Lane::Login, Lane::Digest];
+        const KINDS: [Lane; 4] = [Lane::Storage, Lane::Login, Lane::Transfer, Lane::Digest];
         let mut state = self.lock();
         loop {
             let waiting = state.lanes.iter().any(|lane| !lane.queue.is_empty());

@@ -7,7 +7,9 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn workers(storage: usize, logins: usize, stuck: usize) -> Workers {
-    let lanes = [LaneQueue::storage(storage), LaneQueue::logins(logins), LaneQueue::digests(1)];
+    let transfers = LaneQueue::storage(storage);
+    let (logins, digests) = (LaneQueue::logins(logins), LaneQueue::digests(1));
+    let lanes = [LaneQueue::storage(storage), logins, transfers, digests];
     Workers::with(lanes, stuck).unwrap()
 }
 

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use socket2::Socket;
-use wharf_core::{Event, PortLoss, RequestId, TransferEnd};
+use wharf_core::{Event, PortLoss, RequestId, StorageError, TransferEnd};
 
 use super::running::RunningTransfer;
+use super::slice::{Slice, StopFlag};
 use super::{DataChannel, State, Use};
 use crate::connection::context::Context;
 use crate::connection::job::Job;
 use crate::connection::sockets::acknowledge;
 use crate::server::listener::{Accepted, Arrival, accept};
-use crate::transfer::step::PumpStep;
+use crate::transfer::pump::Pump;
+use crate::transfer::step::{PumpStep, Thread};
 use crate::wire::Progress;
 
 impl DataChannel {
     /// Goes one step on; returns `true` if anything happened.
     pub(in crate::connection) fn advance(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.state {
-            State::None => false,
+            State::None | State::Away { .. } => false,
             State::Listening { .. } => self.await_client(cx),
             State::Connecting { id, socket, writable } => {
                 let (id, socket, connected) = (*id, socket.clone(), *writable);
@@ -118,9 +120,10 @@ impl DataChannel {
         else {
             return false;
         };
-        match transfer.step(wire, socket, cx.now) {
-            PumpStep::Moved(_) => cx.handle(transfer.progress()),
-            PumpStep::Job(job) => cx.jobs.push_back(Job::pump(job)),
+        let step = transfer.step(wire, socket, Thread::Driver, cx.now.instant);
+        match step {
+            PumpStep::File => self.send_away(cx),
+            PumpStep::Moved(_) | PumpStep::Written { .. } => cx.handle(transfer.progress()),
             PumpStep::Blocked => {
                 // What is held back does not stand still.
                 if transfer.deadline().is_some() {
@@ -128,21 +131,70 @@ impl DataChannel {
                 }
                 return false;
             }
-            PumpStep::Waiting => return false,
             PumpStep::Sent => cx.handle(Event::Sent { id: transfer.id }),
             PumpStep::Ended(end) => self.end(end, cx),
         }
         true
     }
 
+    /// Lets a worker go on with the transfer.
+    fn send_away(&mut self, cx: &mut Context<'_>) {
+        let stop = StopFlag::default();
+        let state = std::mem::replace(&mut self.state, State::None);
+        self.state = match state {
+            State::Open { socket, wire, using: Use::Transferring(transfer) } => {
+                let away = State::Away { id: transfer.id, stop: stop.clone() };
+                let slice = Slice::new(socket, wire, transfer, stop, self.clock);
+                cx.jobs.push_back(Job::slice(Box::new(slice)));
+                away
+            }
+            other => other,
+        };
+    }
+
+    /// Takes a transfer back that a worker has carried on; one that was given up meanwhile is
+    /// dropped, where that may block.
+    pub(in crate::connection) fn take_back(&mut self, slice: Box<Slice>, cx: &mut Context<'_>) {
+        let State::Away { id, stop } = &self.state else {
+            return cx.jobs.push_back(Job::drop(slice));
+        };
+        if *id != slice.id() {
+            return cx.jobs.push_back(Job::drop(slice));
+        }
+        let stopped = stop.is_raised();
+        let Slice { socket, wire, mut transfer, step, has_moved, .. } = *slice;
+        let (id, progress) = (transfer.id, has_moved.then(|| transfer.progress()));
+        if stopped && !matches!(step, PumpStep::Ended(_)) {
+            transfer.stop();
+        }
+        // To the driver it is another socket: it has let go of it.
+        self.generation += 1;
+        self.state = State::Open { socket, wire, using: Use::Transferring(transfer) };
+        if let Some(progress) = progress {
+            cx.handle(progress);
+        }
+        match step {
+            PumpStep::Sent => cx.handle(Event::Sent { id }),
+            PumpStep::Ended(end) => self.end(end, cx),
+            _ => {}
+        }
+    }
+
     /// The data connection is closed before Session hears of the end.
     fn end(&mut self, end: TransferEnd, cx: &mut Context<'_>) {
+        if end == TransferEnd::Storage(StorageError::Panicked) {
+            wharf_storage::log_limited!(Error, "{}: a storage call panicked", cx.peer);
+        }
         let State::Open { using, .. } = &mut self.state else { return };
         let Use::Transferring(transfer) = std::mem::replace(using, Use::Idle) else { return };
-        let RunningTransfer { id, bytes, mut pump, .. } = *transfer;
-        match pump.take_written() {
-            Some((file, open)) => cx.files.insert(file, open),
-            None => cx.jobs.push_back(Job::drop(pump)),
+        let RunningTransfer { id, bytes, pump, .. } = *transfer;
+        match pump {
+            Pump::Receive(receive) => {
+                let (file, open) = receive.into_written();
+                cx.files.insert(file, open);
+            }
+            pump if pump.closes_at_once() => drop(pump),
+            pump => cx.jobs.push_back(Job::drop(pump)),
         }
         self.close(cx.jobs);
         cx.handle(Event::TransferEnded { id, bytes, end });

@@ -5,11 +5,13 @@
 //! | `mod` | the socket that there is, and how it comes and goes |
 //! | `advance` | how what goes on there goes on |
 //! | `running` | a transfer on its way |
+//! | `slice` | the same on a worker's thread |
 //! | `refusal` | a connection that is refused |
 
 mod advance;
 mod refusal;
 mod running;
+mod slice;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -22,14 +24,16 @@ use wharf_core::{Instant, Mode, Plan, RequestId, TransferEnd};
 use crate::connection::context::Context;
 use crate::connection::job::Job;
 use crate::connection::sockets::{SocketHandle, send_at_once, start_connecting};
+use crate::server::Clock;
 use crate::server::ports::{OpenPort, OpenPorts};
 use crate::tls::{DataOrigin, ServerConnection};
 use crate::transfer::memory::{Needs, TLS_PORTION, TransferMemory};
 use crate::transfer::pump::Pump;
-use crate::transfer::step::Pumped;
 use crate::wire::{Readiness, Wire};
 
 use running::RunningTransfer;
+pub(super) use slice::Slice;
+use slice::StopFlag;
 
 /// The passive port or the data connection of a session: at most one socket at a time, and one
 /// connection that was refused.
@@ -43,6 +47,7 @@ pub(super) struct DataChannel {
     replaced: bool,
     /// What all transfers share.
     memory: Arc<TransferMemory>,
+    clock: Clock,
 }
 
 /// A connection that was refused.
@@ -55,9 +60,27 @@ struct Refused {
 
 enum State {
     None,
-    Listening { id: RequestId, port: OpenPort, readable: bool, offered: Option<Socket> },
-    Connecting { id: RequestId, socket: Arc<Socket>, writable: bool },
-    Open { socket: Arc<Socket>, wire: Wire, using: Use },
+    Listening {
+        id: RequestId,
+        port: OpenPort,
+        readable: bool,
+        offered: Option<Socket>,
+    },
+    Connecting {
+        id: RequestId,
+        socket: Arc<Socket>,
+        writable: bool,
+    },
+    Open {
+        socket: Arc<Socket>,
+        wire: Wire,
+        using: Use,
+    },
+    /// A worker has it, and carries on the transfer.
+    Away {
+        id: RequestId,
+        stop: StopFlag,
+    },
 }
 
 /// What goes on over a data connection that stands.
@@ -100,13 +123,13 @@ impl State {
 }
 
 impl DataChannel {
-    pub(super) fn new(memory: Arc<TransferMemory>) -> Self {
-        Self { state: State::None, refused: None, generation: 0, replaced: false, memory }
+    pub(super) fn new(memory: Arc<TransferMemory>, clock: Clock) -> Self {
+        Self { state: State::None, refused: None, generation: 0, replaced: false, memory, clock }
     }
 
     pub(super) fn socket(&self) -> Option<DataSocket> {
         let (socket, interest) = match &self.state {
-            State::None => return None,
+            State::None | State::Away { .. } => return None,
             State::Listening { port, readable, offered, .. } => {
                 let readable = !readable && offered.is_none();
                 (port.socket(), Readiness { readable, writable: false })
@@ -130,7 +153,7 @@ impl DataChannel {
 
     pub(super) fn set_ready(&mut self, ready: Readiness) {
         match &mut self.state {
-            State::None => {}
+            State::None | State::Away { .. } => {}
             State::Listening { readable, .. } => *readable |= ready.readable,
             State::Connecting { writable, .. } => *writable |= ready.writable,
             State::Open { wire, .. } => wire.set_ready(ready),
@@ -221,8 +244,12 @@ impl DataChannel {
         if matches!(self.state, State::None) {
             return;
         }
-        if let State::Open { using: Use::Transferring(transfer), .. } = self.set(State::None) {
-            jobs.push_back(Job::drop(transfer.pump));
+        match self.set(State::None) {
+            State::Open { using: Use::Transferring(transfer), .. } => {
+                jobs.push_back(Job::drop(transfer.pump));
+            }
+            State::Away { stop, .. } => stop.raise(),
+            _ => {}
         }
     }
 
@@ -244,7 +271,7 @@ impl DataChannel {
         wire.set_tls_buffer(share.buffer());
         let pump =
             Pump::new(plan, mode, cx.files, encrypted, share).ok_or(TransferEnd::DataLost)?;
-        *using = Use::Transferring(Box::new(RunningTransfer::new(id, pump, rate, cx.now)));
+        *using = Use::Transferring(Box::new(RunningTransfer::new(id, pump, rate, cx.now.instant)));
         Ok(())
     }
 
@@ -283,7 +310,7 @@ impl DataChannel {
 
     /// Returns `true` if a transfer is under way.
     pub(super) fn is_transferring(&self) -> bool {
-        self.transfer().is_some()
+        self.transfer().is_some() || matches!(self.state, State::Away { .. })
     }
 
     fn transfer(&self) -> Option<&RunningTransfer> {
@@ -293,26 +320,19 @@ impl DataChannel {
         }
     }
 
-    fn transfer_mut(&mut self) -> Option<&mut RunningTransfer> {
-        match &mut self.state {
-            State::Open { using: Use::Transferring(transfer), .. } => Some(transfer),
-            _ => None,
-        }
-    }
-
     /// Breaks the transfer off.
     pub(super) fn stop(&mut self) {
-        if let Some(transfer) = self.transfer_mut() {
-            transfer.stop();
+        match &mut self.state {
+            State::Open { using: Use::Transferring(transfer), .. } => transfer.stop(),
+            State::Away { stop, .. } => stop.raise(),
+            _ => {}
         }
     }
+}
 
-    /// Takes what a job of the transfer comes back with.
-    pub(super) fn complete(&mut self, pumped: Pumped, cx: &mut Context<'_>) {
-        if let Some(transfer) = self.transfer_mut()
-            && transfer.complete(pumped)
-        {
-            cx.handle(transfer.progress());
-        }
+impl Drop for DataChannel {
+    /// A worker that still has the connection brings it back at once, to be dropped.
+    fn drop(&mut self) {
+        self.stop();
     }
 }

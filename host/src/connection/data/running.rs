@@ -1,14 +1,19 @@
 //! A transfer over a data connection that stands: bytes, the end, and the wait for the client's.
 
 use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use socket2::Socket;
-use wharf_core::{Event, Instant, Now, RequestId, TransferEnd};
+use wharf_core::{Event, Instant, RequestId, StorageError, TransferEnd};
 
 use crate::transfer::pump::Pump;
 use crate::transfer::rate_limiter::RateLimiter;
-use crate::transfer::step::{PumpStep, Pumped};
+use crate::transfer::step::{PumpStep, Thread};
 use crate::wire::{Flow, Progress, Readiness, Wire};
+
+/// How much moves on the driver's thread before a worker goes on, in bytes: a small file is not worth
+/// the way to another thread, and a large one would hold up other sessions.
+const BULK: u64 = 256 * 1024;
 
 /// A transfer on its way.
 pub(super) struct RunningTransfer {
@@ -25,6 +30,8 @@ pub(super) struct RunningTransfer {
 enum Phase {
     /// Bytes move.
     Pumping,
+    /// It was broken off: what has come is still written.
+    Stopping,
     /// All has been handed over, but our end has not been sent.
     Ending,
     /// Our side is closed (half-close); the client closes its own when it has read all.
@@ -34,15 +41,21 @@ enum Phase {
 }
 
 impl RunningTransfer {
-    pub(super) fn new(id: RequestId, pump: Pump, rate: Option<NonZeroU64>, now: Now) -> Self {
-        let rate_limiter = rate.map(|rate| RateLimiter::new(rate, now.instant));
+    pub(super) fn new(id: RequestId, pump: Pump, rate: Option<NonZeroU64>, now: Instant) -> Self {
+        let rate_limiter = rate.map(|rate| RateLimiter::new(rate, now));
         Self { id, pump, bytes: 0, phase: Phase::Pumping, rate_limiter }
     }
 
     /// Goes one step on. [`PumpStep::Sent`] comes once, when our end has left.
-    pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> PumpStep {
+    pub(super) fn step(
+        &mut self,
+        wire: &mut Wire,
+        socket: &Socket,
+        on: Thread,
+        now: Instant,
+    ) -> PumpStep {
         let step = match self.phase {
-            Phase::Pumping => self.move_bytes(wire, socket, now),
+            Phase::Pumping | Phase::Stopping => self.move_bytes(wire, socket, on, now),
             Phase::Ending => PumpStep::Sent,
             Phase::Sent => await_end(wire, socket),
             Phase::WaitedEnough => PumpStep::Ended(TransferEnd::Complete),
@@ -68,32 +81,49 @@ impl RunningTransfer {
         }
     }
 
-    fn move_bytes(&mut self, wire: &mut Wire, socket: &Socket, now: Now) -> PumpStep {
+    fn move_bytes(
+        &mut self,
+        wire: &mut Wire,
+        socket: &Socket,
+        on: Thread,
+        now: Instant,
+    ) -> PumpStep {
         if let Some(rate_limiter) = &mut self.rate_limiter {
-            let budget = rate_limiter.budget(now.instant);
+            let budget = rate_limiter.budget(now);
             wire.set_budget(Some(budget));
             if budget == 0 && self.pump.is_expanding() {
                 return PumpStep::Blocked;
             }
         }
-        let step = self.pump.step(wire, socket);
-        if let PumpStep::Moved(count) = step {
-            self.bytes += count as u64;
-            if let Some(rate_limiter) = &mut self.rate_limiter {
-                rate_limiter.moved(count as u64);
+        // What goes wrong in a program's own storage ends this transfer, and nothing else.
+        let step = catch_unwind(AssertUnwindSafe(|| match on {
+            Thread::Driver if self.is_bulk() => PumpStep::File,
+            _ => self.pump.step(wire, socket, on),
+        }));
+        let step = step.unwrap_or_else(|_| {
+            self.pump = Pump::Lost;
+            PumpStep::Ended(TransferEnd::Storage(StorageError::Panicked))
+        });
+        let moved = match step {
+            // A worker could only wait, too.
+            PumpStep::File if self.pump.waits_for(wire) => return PumpStep::Blocked,
+            PumpStep::Moved(count) => {
+                self.bytes += count as u64;
+                count as u64
             }
+            // A rate is one of what is stored, too.
+            PumpStep::Written { gained } => gained,
+            _ => 0,
+        };
+        if let Some(rate_limiter) = &mut self.rate_limiter {
+            rate_limiter.moved(moved);
         }
         step
     }
 
-    /// Takes what a job comes back with; returns `true` if it has written something.
-    pub(super) fn complete(&mut self, pumped: Pumped) -> bool {
-        let gained = self.pump.complete(pumped);
-        if let (Some(rate_limiter), Some(gained)) = (&mut self.rate_limiter, gained) {
-            // A rate is one of what is stored, too.
-            rate_limiter.moved(gained);
-        }
-        gained.is_some()
+    /// Returns `true` if a worker goes on with it.
+    fn is_bulk(&self) -> bool {
+        self.phase == Phase::Pumping && self.bytes >= BULK && self.rate_limiter.is_none()
     }
 
     /// Says how far it has come, and that it does not stand still.
@@ -106,7 +136,7 @@ impl RunningTransfer {
         if self.phase == Phase::Sent {
             self.phase = Phase::WaitedEnough;
         } else {
-            self.phase = Phase::Pumping;
+            self.phase = Phase::Stopping;
             self.pump.stop();
         }
     }
@@ -114,7 +144,7 @@ impl RunningTransfer {
     /// Returns what the next step waits for on the wire.
     pub(super) fn interest(&self) -> Readiness {
         match self.phase {
-            Phase::Pumping => self.pump.interest(),
+            Phase::Pumping | Phase::Stopping => self.pump.interest(),
             Phase::Sent => Readiness::READABLE,
             Phase::Ending | Phase::WaitedEnough => Readiness::NEITHER,
         }

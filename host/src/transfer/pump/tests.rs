@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use flate2::write::{ZlibDecoder, ZlibEncoder};
 use socket2::{Domain, Socket, Type};
-use wharf_core::{Disposition, VirtualPath};
+use wharf_core::{Disposition, RequestId, VirtualPath};
 
 use super::*;
 use crate::transfer::memory::{LARGEST, Needs, TransferMemory};
@@ -127,7 +127,7 @@ struct Upload {
     wire: Wire,
     content: Arc<Mutex<Vec<u8>>>,
     longest: Arc<Mutex<usize>>,
-    jobs: usize,
+    writes: usize,
 }
 
 impl Upload {
@@ -144,26 +144,20 @@ impl Upload {
         let (ours, theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
         ours.set_nonblocking(true).unwrap();
         let (theirs, wire) = (Some(theirs), Wire::new());
-        Self { receive, ours, theirs, wire, content, longest, jobs: 0 }
+        Self { receive, ours, theirs, wire, content, longest, writes: 0 }
     }
 
-    /// Goes on until nothing more happens, or so many jobs more have run; returns how it ended.
-    fn run(&mut self, jobs: usize) -> Option<TransferEnd> {
-        let until = self.jobs.saturating_add(jobs);
+    /// Goes on until nothing more happens, or so often more was written; returns how it ended.
+    fn run(&mut self, writes: usize) -> Option<TransferEnd> {
+        let until = self.writes.saturating_add(writes);
         self.wire.set_ready(Readiness::BOTH);
-        while self.jobs < until {
-            match self.receive.step(&mut self.wire, &self.ours) {
+        while self.writes < until {
+            match self.receive.step(&mut self.wire, &self.ours, Thread::Worker) {
                 PumpStep::Moved(_) => {}
                 PumpStep::Blocked => return None,
-                PumpStep::Job(job) => {
-                    self.jobs += 1;
-                    let Pumped::Emptied(sink, chunk, outcome) = job.run() else {
-                        panic!("another outcome");
-                    };
-                    self.receive.emptied(sink, chunk, outcome);
-                }
+                PumpStep::Written { .. } => self.writes += 1,
                 PumpStep::Ended(end) => return Some(end),
-                PumpStep::Sent | PumpStep::Waiting => panic!("it waits for nothing"),
+                PumpStep::Sent | PumpStep::File => panic!("a worker waits for no other"),
             }
         }
         None
@@ -261,5 +255,5 @@ fn a_bomb_stops_when_it_is_told_to() {
     assert_eq!(upload.run(3), None);
     upload.receive.stop();
     assert_eq!(upload.run(1), Some(TransferEnd::Stopped));
-    assert_eq!(upload.jobs, 3, "nothing more is expanded");
+    assert_eq!(upload.writes, 3, "nothing more is expanded");
 }
