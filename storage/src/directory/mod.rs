@@ -51,21 +51,13 @@ pub struct Directory {
 ///
 /// The name is one component, so that operations on it that follow no link cannot leave the
 /// directory. The root of the tree is `.` in itself.
+#[derive(Clone)]
 struct Spot {
-    dir: Dir,
+    dir: Arc<Dir>,
     name: OsString,
 }
 
 impl Spot {
-    fn at(dir: &Dir, name: &OsStr) -> Result<Self, StorageError> {
-        let dir = dir.try_clone().map_err(storage_error)?;
-        Ok(Self { dir, name: name.to_owned() })
-    }
-
-    fn try_clone(&self) -> Result<Self, StorageError> {
-        Self::at(&self.dir, &self.name)
-    }
-
     fn stat(&self) -> io::Result<Stat> {
         self.dir.symlink_metadata(&self.name)
     }
@@ -158,9 +150,13 @@ impl Directory {
     fn locate(&self, path: &VirtualPath) -> Result<Spot, StorageError> {
         check_path(path)?;
         let parent = path.parent();
-        let dir = if parent.is_root() { self.root.try_clone() } else { self.open_dir(&parent) };
+        let dir = if parent.is_root() {
+            Arc::clone(&self.root)
+        } else {
+            Arc::new(self.open_dir(&parent).map_err(storage_error)?)
+        };
         let name = OsStr::from_bytes(path.file_name().unwrap_or(b".")).to_owned();
-        Ok(Spot { dir: dir.map_err(storage_error)?, name })
+        Ok(Spot { dir, name })
     }
 
     /// Does the same for a name that is to come into being.
@@ -181,10 +177,12 @@ impl Directory {
                 break;
             }
             let dir = match real.parent() {
-                Some(parent) if parent != Path::new("") => self.root.open_dir(parent),
-                _ => self.root.try_clone(),
+                Some(parent) if parent != Path::new("") => {
+                    Arc::new(self.root.open_dir(parent).map_err(storage_error)?)
+                }
+                _ => Arc::clone(&self.root),
             };
-            let spot = Spot { dir: dir.map_err(storage_error)?, name: name.to_owned() };
+            let spot = Spot { dir, name: name.to_owned() };
             match spot.stat() {
                 Ok(stat) if !stat.is_symlink() => return Ok((spot, stat)),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -322,8 +320,11 @@ impl Storage for Directory {
 
     fn space_left(&self, path: &VirtualPath) -> Result<Option<u64>, StorageError> {
         let (spot, stat) = self.locate_followed(path)?;
-        let below = if stat.is_dir() { spot.dir.open_dir(&spot.name) } else { Ok(spot.dir) };
-        let below = below.map_err(storage_error)?;
+        let below = if stat.is_dir() {
+            Arc::new(spot.dir.open_dir(&spot.name).map_err(storage_error)?)
+        } else {
+            spot.dir
+        };
         let space = rustix::fs::fstatvfs(&below).map_err(errno)?;
         Ok(Some(space.f_bavail.saturating_mul(space.f_frsize)))
     }

@@ -166,7 +166,7 @@ mod tests {
 
     fn spot(folder: &Path, name: &str) -> Spot {
         let dir = Dir::open_ambient_dir(folder, ambient_authority()).unwrap();
-        Spot { dir, name: name.into() }
+        Spot { dir: dir.into(), name: name.into() }
     }
 
     /// The ways for file systems that cannot rename to a free name by themselves.

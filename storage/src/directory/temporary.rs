@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
@@ -23,7 +24,7 @@ const NAME_ATTEMPTS: usize = 32;
 /// locked was left by a crash. Dropping this removes the name.
 pub(super) struct Temporary {
     pub(super) file: File,
-    dir: Dir,
+    dir: Arc<Dir>,
     /// `None` before it has a name, and once it has its final one.
     name: Option<OsString>,
 }
@@ -33,7 +34,11 @@ impl Temporary {
     ///
     /// Creating it tries the name too, where the file system may have rules of its own:
     /// [`StorageError::BadName`]. One that is `private` is for the process's user alone.
-    pub(super) fn create(dir: Dir, target: &OsStr, private: bool) -> Result<Self, StorageError> {
+    pub(super) fn create(
+        dir: Arc<Dir>,
+        target: &OsStr,
+        private: bool,
+    ) -> Result<Self, StorageError> {
         let mode = Mode::from_raw_mode(if private { 0o600 } else { 0o666 });
         if let Some(file) = unnamed(&dir, mode) {
             return Ok(Self { file, dir, name: None });
@@ -42,15 +47,13 @@ impl Temporary {
         Ok(Self { file, dir, name: Some(name) })
     }
 
-    pub(super) fn dir(&self) -> &Dir {
-        &self.dir
-    }
-
-    /// Puts the file in the place of whatever file stands at `name`.
-    pub(super) fn replace(&mut self, name: &OsStr) -> Result<(), Errno> {
+    /// Puts the file in the place of whatever file stands at `name`; one was seen there if it is
+    /// `taken`.
+    pub(super) fn replace(&mut self, name: &OsStr, taken: bool) -> Result<(), Errno> {
         let own = match self.name.take() {
             Some(own) => own,
-            None => match link(&self.file, &self.dir, name) {
+            None => match if taken { Err(Errno::EXIST) } else { link(&self.file, &self.dir, name) }
+            {
                 // A link replaces nothing: the file needs a name to be renamed from.
                 Err(Errno::EXIST) => {
                     invent(OsStr::new(""), |own| link(&self.file, &self.dir, own))?.1
@@ -283,7 +286,7 @@ mod tests {
         let dir = open(folder);
         let (mut file, name) = named(&dir, OsStr::new(target), Mode::from_raw_mode(0o600)).unwrap();
         file.write_all(target.as_bytes()).unwrap();
-        Temporary { file, dir, name: Some(name) }
+        Temporary { file, dir: dir.into(), name: Some(name) }
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -327,7 +330,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let unnamed = |target: &str| {
             let mut made =
-                Temporary::create(open(folder.path()), OsStr::new(target), false).unwrap();
+                Temporary::create(open(folder.path()).into(), OsStr::new(target), false).unwrap();
             made.file.write_all(target.as_bytes()).unwrap();
             made
         };
@@ -337,12 +340,12 @@ mod tests {
             make("first").take_free(f).unwrap();
             assert_eq!(make("second").take_free(f), Err(Errno::EXIST));
             assert_eq!(fs::read_to_string(folder.path().join("f")).unwrap(), "first");
-            make("third").replace(f).unwrap();
+            make("third").replace(f, true).unwrap();
             assert_eq!(fs::read_to_string(folder.path().join("f")).unwrap(), "third");
-            make("fourth").replace(OsStr::new("g")).unwrap();
+            make("fourth").replace(OsStr::new("g"), false).unwrap();
             drop(make("fifth"));
             fs::create_dir(folder.path().join("d")).unwrap();
-            assert_eq!(make("sixth").replace(OsStr::new("d")), Err(Errno::ISDIR));
+            assert_eq!(make("sixth").replace(OsStr::new("d"), false), Err(Errno::ISDIR));
             assert_eq!(names(folder.path()), ["d", "f", "g"]);
             fs::remove_dir(folder.path().join("d")).unwrap();
             fs::remove_file(folder.path().join("f")).unwrap();

@@ -1,6 +1,5 @@
 //! A file that is written beside the one whose place it takes in the end.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 
@@ -23,7 +22,7 @@ const ATTEMPTS: usize = 8;
 /// An upload whose name shows nothing of it before it is whole.
 pub(super) struct Beside {
     temporary: Temporary,
-    name: OsString,
+    target: Spot,
     durability: Durability,
     existed: bool,
     /// Nothing may stand under the name in the end.
@@ -46,12 +45,11 @@ impl Beside {
         fresh: bool,
         room: u64,
     ) -> Result<Self, StorageError> {
-        let Spot { dir, name } = target;
         // A user that could not read the old content is not to read the new one.
-        let temporary = Temporary::create(dir, &name, existed)?;
+        let temporary = Temporary::create(target.dir.clone(), &target.name, existed)?;
         Ok(Self {
             temporary,
-            name,
+            target,
             durability,
             existed,
             fresh,
@@ -66,10 +64,6 @@ impl Beside {
     /// Remembers what went wrong.
     fn note<T>(&mut self, outcome: Result<T, StorageError>) -> Result<T, StorageError> {
         outcome.inspect_err(|error| self.failed = Some(*error))
-    }
-
-    fn spot(&self) -> Result<Spot, StorageError> {
-        Spot::at(self.temporary.dir(), &self.name)
     }
 
     /// Returns what stands at the name now: a regular file, or a link, which is replaced like one.
@@ -113,7 +107,7 @@ impl Beside {
     }
 
     fn synced(&mut self) -> Result<(), StorageError> {
-        if !self.is_synced {
+        if !self.is_synced && !self.is_in_memory() {
             let outcome = self.durability.sync_file(&self.temporary.file);
             self.note(outcome)?;
             self.is_synced = true;
@@ -121,13 +115,20 @@ impl Beside {
         Ok(())
     }
 
+    fn sync_names(&self) -> Result<(), StorageError> {
+        if self.is_in_memory() {
+            return Ok(());
+        }
+        self.durability.sync_directory(&self.target.dir, &self.target.name)
+    }
+
     fn publish(&mut self) -> Result<(), StorageError> {
         if self.fresh {
             self.synced()?;
-            self.temporary.take_free(&self.name).map_err(errno)?;
-            return self.durability.sync_directory(self.temporary.dir(), &self.name);
+            self.temporary.take_free(&self.target.name).map_err(errno)?;
+            return self.sync_names();
         }
-        let spot = self.spot()?;
+        let spot = self.target.clone();
         for _ in 0..ATTEMPTS {
             let there = self.there(&spot)?;
             if let Some(stat) = &there
@@ -141,8 +142,8 @@ impl Beside {
             if there.as_ref().map(Stamp::of) != now.as_ref().map(Stamp::of) {
                 continue;
             }
-            return match self.temporary.replace(&self.name) {
-                Ok(()) => self.durability.sync_directory(self.temporary.dir(), &self.name),
+            return match self.temporary.replace(&self.target.name, now.is_some()) {
+                Ok(()) => self.sync_names(),
                 // Another's file in a sticky directory, a mount point, an attribute: what cannot be
                 // replaced may still be written to.
                 Err(Errno::PERM | Errno::ACCESS | Errno::BUSY | Errno::XDEV)
@@ -197,7 +198,7 @@ impl WriteFile for Beside {
         // Attributes first, so that they are synced with the content. That they cannot all be kept,
         // or that something odd has come to stand there, is for the end to say.
         if !self.fresh {
-            let spot = self.spot()?;
+            let spot = self.target.clone();
             if let Ok(Some(stat)) = self.there(&spot) {
                 self.carry(&spot, &stat);
             }
@@ -219,8 +220,8 @@ impl WriteFile for Beside {
             }
             Disposition::KeepPartial => {
                 self.synced()?;
-                match self.temporary.take_free(&self.name) {
-                    Ok(()) => self.durability.sync_directory(self.temporary.dir(), &self.name),
+                match self.temporary.take_free(&self.target.name) {
+                    Ok(()) => self.sync_names(),
                     Err(Errno::EXIST) => Ok(()),
                     Err(error) => Err(errno(error)),
                 }

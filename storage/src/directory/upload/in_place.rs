@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use rustix::fs::OFlags;
@@ -25,7 +26,7 @@ const ATTEMPTS: usize = 8;
 /// into being for this goes unless it is kept.
 pub(super) struct InPlace {
     file: File,
-    dir: Dir,
+    dir: Arc<Dir>,
     name: OsString,
     durability: Durability,
     /// The file came into being for this, and nothing has been decided yet.

@@ -41,7 +41,7 @@ pub(super) fn open(
         _ => return Ok(Box::new(InPlace::open(spot, mode, tree.durability)?)),
     };
     let room = if in_memory { SMALL.saturating_sub(old.as_ref().map_or(0, Stat::len)) } else { 0 };
-    match Beside::create(spot.try_clone()?, tree.durability, old.is_some(), fresh, room) {
+    match Beside::create(spot.clone(), tree.durability, old.is_some(), fresh, room) {
         Ok(file) => Ok(Box::new(file)),
         // The directory may not be written, but the file may.
         Err(StorageError::PermissionDenied | StorageError::ReadOnly) if old.is_some() => {
