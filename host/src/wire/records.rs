@@ -1,6 +1,7 @@
 //! TLS records, as they come from the socket.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// The length of a record's header (RFC 8446 section 5.1).
 const HEADER: usize = 5;
@@ -15,12 +16,15 @@ const TYPES: std::ops::RangeInclusive<u8> = 20..=24;
 /// is still here.
 #[derive(Debug)]
 pub(super) struct Records {
-    bytes: Vec<u8>,
-    start: usize,
+    buffer: Vec<u8>,
+    /// Where in the buffer the bytes are.
+    held: Range<usize>,
     /// What is left of the record at the start.
     left: usize,
     /// How much is read at once.
     portion: usize,
+    /// The last read has brought less than there was room for: it may have been the last for long.
+    was_short: bool,
 }
 
 /// What stands at the start.
@@ -37,22 +41,36 @@ pub(super) enum Next<'a> {
 impl Records {
     /// Begins with bytes that have been read already.
     pub(super) fn new(early: Vec<u8>, portion: usize) -> Self {
-        Self { bytes: early, start: 0, left: 0, portion }
+        Self { held: 0..early.len(), buffer: early, left: 0, portion, was_short: true }
     }
 
     /// Reads from the socket, once; 0 is the end.
     pub(super) fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
-        self.bytes.drain(..std::mem::take(&mut self.start));
-        let held = self.bytes.len();
-        self.bytes.resize(held + self.portion, 0);
-        let outcome = socket.read(&mut self.bytes[held..]);
-        self.bytes.truncate(held + outcome.as_ref().map_or(0, |count| *count));
+        let Self { buffer, held, portion, .. } = self;
+        buffer.copy_within(held.clone(), 0);
+        *held = 0..held.len();
+        if buffer.len() < held.end + *portion {
+            buffer.resize(held.end + *portion, 0);
+        }
+        let outcome = socket.read(&mut buffer[held.end..]);
+        let count = outcome.as_ref().map_or(0, |count| *count);
+        held.end += count;
+        self.was_short = held.end < buffer.len();
+        self.give_up_if_idle();
         outcome
+    }
+
+    /// Many sessions are idle: they hold no buffer.
+    fn give_up_if_idle(&mut self) {
+        if self.held.start == self.held.end && self.was_short {
+            self.buffer = Vec::new();
+            self.held = 0..0;
+        }
     }
 
     /// Returns what is next, without taking it.
     pub(super) fn next(&self) -> Next<'_> {
-        let held = &self.bytes[self.start..];
+        let held = &self.buffer[self.held.clone()];
         match held {
             [] => Next::Nothing,
             [kind, ..] if self.left == 0 && !TYPES.contains(kind) => Next::Foreign(held),
@@ -65,12 +83,12 @@ impl Records {
 
     /// Returns `true` if a part of a record has been read, or taken, and not all of it.
     pub(super) fn is_within_one(&self) -> bool {
-        self.left > 0 || self.start < self.bytes.len()
+        self.left > 0 || self.held.start < self.held.end
     }
 
     /// How much of a record is still to be taken; 0 while its header is not whole.
     fn length(&self) -> usize {
-        match &self.bytes[self.start..] {
+        match &self.buffer[self.held.clone()] {
             _ if self.left > 0 => self.left,
             [_, _, _, high, low, ..] => HEADER + usize::from(u16::from_be_bytes([*high, *low])),
             _ => 0,
@@ -80,17 +98,14 @@ impl Records {
     /// Takes so many bytes of the record away.
     pub(super) fn took(&mut self, count: usize) {
         self.left = self.length() - count;
-        self.start += count;
-        if self.start == self.bytes.len() {
-            // Many sessions are idle: they hold no buffer.
-            self.bytes = Vec::new();
-            self.start = 0;
-        }
+        self.held.start += count;
+        self.give_up_if_idle();
     }
 
     /// Gives up what is left.
     pub(super) fn into_rest(mut self) -> Vec<u8> {
-        self.bytes.split_off(self.start)
+        self.buffer.truncate(self.held.end);
+        self.buffer.split_off(self.held.start)
     }
 }
 
