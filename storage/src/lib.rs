@@ -79,6 +79,7 @@ mod ready;
 pub mod testing;
 
 use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -282,6 +283,18 @@ pub trait WriteFile: Send {
 
     /// Writes all of `bytes` after what was written before.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Writes up to `count` bytes that stand in a pipe, after what was written before, within the
+    /// kernel; returns how many. `None`, unless implemented: then they are read from the pipe, and
+    /// [written](Self::write).
+    fn write_from_pipe(
+        &mut self,
+        pipe: BorrowedFd<'_>,
+        count: usize,
+    ) -> Option<Result<usize, StorageError>> {
+        let _ = (pipe, count);
+        None
+    }
 
     /// Brings all that was written to where the storage promises to keep it (a disk, a bucket),
     /// and reports errors that show late. Called before [`finish`](Self::finish) where the file is

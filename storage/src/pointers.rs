@@ -6,6 +6,7 @@
 #![deny(clippy::missing_trait_methods)]
 
 use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use wharf_core::{
@@ -149,6 +150,14 @@ impl<F: WriteFile + ?Sized> WriteFile for Box<F> {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         (**self).write(bytes)
+    }
+
+    fn write_from_pipe(
+        &mut self,
+        pipe: BorrowedFd<'_>,
+        count: usize,
+    ) -> Option<Result<usize, StorageError>> {
+        (**self).write_from_pipe(pipe, count)
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {

@@ -7,6 +7,7 @@
 //! | `send` | from a file or listing to the socket |
 //! | `send_file` | the same within the kernel, where nothing has to be changed on the way |
 //! | `receive` | from the socket to a file |
+//! | `splice` | the same within the kernel, where nothing has to be changed on the way |
 //! | `source`, `sink` | the file's side of both: TYPE, lines of listings |
 //! | `deflate` | MODE Z |
 //! | `digest` | the digest of a file |
@@ -34,4 +35,6 @@ mod send;
 mod send_file;
 mod sink;
 mod source;
+#[cfg(target_os = "linux")]
+mod splice;
 pub(crate) mod step;

@@ -11,6 +11,8 @@ use crate::transfer::memory::{SMALLEST, Share};
 use crate::wire::{Flow, Wire};
 
 use super::sink::{Chunk, Sink};
+#[cfg(target_os = "linux")]
+use super::splice::{ROOM, Spliced, splice};
 use super::step::{PumpStep, Thread};
 
 /// The first buffer, in bytes: enough for a client that is not fast.
@@ -33,6 +35,10 @@ pub(crate) struct Receive {
     capacity: usize,
     /// What comes may expand: MODE Z.
     expands: bool,
+    /// How much the kernel moves to the file at once, in bytes; 0 where it cannot. Until it has, no more
+    /// than a buffer, in case it all has to be taken back.
+    #[cfg(target_os = "linux")]
+    spliced_at_once: usize,
     /// How it ends, once all that came has been written.
     end: Option<TransferEnd>,
     /// What came has been written, and what the filters held back; or is not to be.
@@ -56,6 +62,8 @@ impl Receive {
             left: most,
             capacity: FIRST,
             expands: mode != Mode::Stream,
+            #[cfg(target_os = "linux")]
+            spliced_at_once: FIRST,
             end: None,
             flushed: false,
             share,
@@ -63,6 +71,13 @@ impl Receive {
     }
 
     pub(super) fn step(&mut self, wire: &mut Wire, socket: &Socket, on: Thread) -> PumpStep {
+        #[cfg(target_os = "linux")]
+        if on == Thread::Worker
+            && self.may_splice(wire)
+            && let Some(step) = self.splice(wire, socket)
+        {
+            return step;
+        }
         if self.wants_more()
             && let Some(step) = self.receive(wire, socket)
         {
@@ -75,18 +90,62 @@ impl Receive {
         }
     }
 
+    /// Returns `true` if what comes may go to the file within the kernel. What is limited is counted
+    /// here.
+    #[cfg(target_os = "linux")]
+    fn may_splice(&self, wire: &Wire) -> bool {
+        self.spliced_at_once > 0
+            && self.end.is_none()
+            && self.left.is_none()
+            && !self.holds_bytes()
+            && wire.is_clear()
+    }
+
+    /// Moves a portion to the file within the kernel; returns `None` where that cannot be done.
+    #[cfg(target_os = "linux")]
+    fn splice(&mut self, wire: &mut Wire, socket: &Socket) -> Option<PumpStep> {
+        let file = self.sink.plain_file()?;
+        match splice(wire, socket, file, self.spliced_at_once) {
+            Spliced::Written(count) => {
+                self.spliced_at_once = ROOM;
+                return Some(PumpStep::Moved(count));
+            }
+            Spliced::Not(flow) => return self.arrived(flow, wire, socket),
+            Spliced::Failed(count, error) => {
+                self.end = Some(TransferEnd::Storage(error));
+                self.flushed = true;
+                return Some(PumpStep::Moved(count));
+            }
+            Spliced::Came(bytes) => {
+                let count = bytes.len();
+                self.chunk.left = 0..count;
+                self.chunk.buffer = bytes;
+                self.spliced_at_once = 0;
+                return Some(PumpStep::Moved(count));
+            }
+            Spliced::NoPipe => self.spliced_at_once = 0,
+        }
+        None
+    }
+
     /// Reads from the wire; returns `None` when what has come is to be written.
     fn receive(&mut self, wire: &mut Wire, socket: &Socket) -> Option<PumpStep> {
         let Chunk { buffer, left: held, .. } = &mut self.chunk;
         if held.end == 0 && buffer.len() < self.capacity {
             buffer.resize(self.capacity, 0);
         }
-        match wire.read(socket, &mut buffer[held.end..]) {
+        let flow = wire.read(socket, &mut buffer[held.end..]);
+        self.arrived(flow, wire, socket)
+    }
+
+    /// Takes what came of reading; returns `None` when what has come is to be written.
+    fn arrived(&mut self, flow: Flow, wire: &mut Wire, socket: &Socket) -> Option<PumpStep> {
+        match flow {
             Flow::Moved(count) => {
                 self.take(count);
                 return Some(PumpStep::Moved(count));
             }
-            Flow::Blocked if held.end == 0 => return Some(PumpStep::Blocked),
+            Flow::Blocked if !self.holds_bytes() => return Some(PumpStep::Blocked),
             Flow::Blocked => {}
             Flow::Ended => {
                 self.end = Some(TransferEnd::Complete);

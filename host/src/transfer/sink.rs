@@ -47,6 +47,13 @@ impl Sink {
         self.inflate.is_none() && self.file.is_in_memory()
     }
 
+    /// Returns the file, where bytes go into it as they are.
+    #[cfg(target_os = "linux")]
+    pub(super) fn plain_file(&mut self) -> Option<&mut dyn WriteFile> {
+        let is_plain = self.inflate.is_none() && self.ascii.is_none();
+        is_plain.then_some(&mut *self.file)
+    }
+
     pub(super) fn into_file(self) -> Box<dyn WriteFile> {
         self.file
     }

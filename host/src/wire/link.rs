@@ -22,6 +22,15 @@ impl Link<'_> {
     ) -> io::Result<usize> {
         try_once(&mut self.ready.writable, attempt)
     }
+
+    /// Tries to receive bytes by other means than [`Read`].
+    #[cfg(target_os = "linux")]
+    pub(super) fn receive_by(
+        &mut self,
+        attempt: impl FnMut() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        try_once(&mut self.ready.readable, attempt)
+    }
 }
 
 impl Link<'_> {

@@ -16,7 +16,11 @@ mod tests;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 
+#[cfg(target_os = "linux")]
+use rustix::pipe::SpliceFlags;
 use socket2::Socket;
 
 use crate::tls::ServerConnection;
@@ -197,6 +201,28 @@ impl Wire {
             rustix::fs::sendfile(socket, file, Some(offset), count).map_err(io::Error::from)
         });
         self.spend(flow.into())
+    }
+
+    /// Reads up to `count` bytes into a pipe, within the kernel. Not within TLS.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn splice(&mut self, socket: &Socket, pipe: BorrowedFd<'_>, count: usize) -> Flow {
+        debug_assert!(self.is_clear(), "the kernel does not decrypt");
+        let count = self.affordable(count);
+        if count == 0 {
+            return Flow::Blocked;
+        }
+        let link = &mut Link { socket, ready: &mut self.ready };
+        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+        let flow = link.receive_by(|| {
+            rustix::pipe::splice(socket, None, pipe, None, count, flags).map_err(io::Error::from)
+        });
+        self.spend(flow.into())
+    }
+
+    /// Returns `true` if bytes travel as they are, and none has been read before.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_clear(&self) -> bool {
+        matches!(&self.layer, Layer::Clear { early } if early.is_empty())
     }
 
     /// Sends what TLS still holds.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::os::fd::BorrowedFd;
 
 use cap_std::fs::{Metadata as Stat, MetadataExt};
 use rustix::fs::OFlags;
@@ -13,7 +14,7 @@ use super::super::durable::Durability;
 use super::super::read::open_regular;
 use super::super::temporary::Temporary;
 use super::super::{Spot, errno, storage_error};
-use super::is_for_want_of_space;
+use super::{is_for_want_of_space, splice};
 use crate::WriteFile;
 
 /// How often a name is looked at anew that others change at the same time.
@@ -59,6 +60,13 @@ impl Beside {
             carried: None,
             failed: None,
         })
+    }
+
+    /// Counts what was written.
+    fn wrote(&mut self, count: usize) {
+        self.room = self.room.saturating_sub(count as u64);
+        self.is_empty &= count == 0;
+        self.is_synced = false;
     }
 
     /// Remembers what went wrong.
@@ -184,11 +192,19 @@ impl WriteFile for Beside {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.room = self.room.saturating_sub(bytes.len() as u64);
-        self.is_empty &= bytes.is_empty();
-        self.is_synced = false;
         let written = self.temporary.file.write_all(bytes).map_err(storage_error);
+        self.wrote(bytes.len());
         self.note(written)
+    }
+
+    fn write_from_pipe(
+        &mut self,
+        pipe: BorrowedFd<'_>,
+        count: usize,
+    ) -> Option<Result<usize, StorageError>> {
+        let outcome = splice(&self.temporary.file, pipe, count)?;
+        self.wrote(*outcome.as_ref().unwrap_or(&0));
+        Some(self.note(outcome))
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
@@ -14,7 +15,7 @@ use super::super::read::open_regular;
 use super::super::rename::is_same_file;
 use super::super::temporary::remove_own;
 use super::super::{Spot, storage_error};
-use super::is_for_want_of_space;
+use super::{is_for_want_of_space, splice};
 use crate::WriteFile;
 
 /// How often a file is opened that comes and goes.
@@ -124,14 +125,19 @@ impl InPlace {
         Ok(())
     }
 
+    /// Counts what was written.
+    fn wrote(&mut self, count: usize) {
+        self.written += count as u64;
+        self.position = self.position.map(|position| position + count as u64);
+    }
+
     fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.file.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     bytes = &bytes[count..];
-                    self.written += count as u64;
-                    self.position = self.position.map(|position| position + count as u64);
+                    self.wrote(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -150,6 +156,17 @@ impl WriteFile for InPlace {
         self.is_synced = false;
         let written = self.write_all(bytes).map_err(storage_error);
         self.note(written)
+    }
+
+    fn write_from_pipe(
+        &mut self,
+        pipe: BorrowedFd<'_>,
+        count: usize,
+    ) -> Option<Result<usize, StorageError>> {
+        self.is_synced = false;
+        let outcome = splice(&self.file, pipe, count)?;
+        self.wrote(*outcome.as_ref().unwrap_or(&0));
+        Some(self.note(outcome))
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {

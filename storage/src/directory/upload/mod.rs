@@ -7,13 +7,19 @@ mod beside;
 mod in_place;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
+use std::os::fd::BorrowedFd;
 
 use cap_std::fs::Metadata as Stat;
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 use wharf_core::{StorageError, VirtualPath, WriteMode};
 
 use self::beside::Beside;
 use self::in_place::InPlace;
+#[cfg(target_os = "linux")]
+use super::errno;
 use super::{Directory, Spot, metadata, storage_error};
 use crate::WriteFile;
 
@@ -63,6 +69,26 @@ pub(super) fn check(
 /// Returns `true` if the disk, or what a user may have of it, is full.
 fn is_for_want_of_space(error: StorageError) -> bool {
     matches!(error, StorageError::NoSpace | StorageError::QuotaExceeded)
+}
+
+/// Moves up to `count` bytes from a pipe to where the file stands; `None` where the file system, or a
+/// file that is opened to append, takes none.
+#[cfg(target_os = "linux")]
+fn splice(file: &File, pipe: BorrowedFd<'_>, count: usize) -> Option<Result<usize, StorageError>> {
+    use rustix::pipe::SpliceFlags;
+
+    loop {
+        match rustix::pipe::splice(pipe, None, file, None, count, SpliceFlags::MOVE) {
+            Err(Errno::INTR) => {}
+            Err(Errno::INVAL) => return None,
+            outcome => return Some(outcome.map_err(errno)),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn splice(_: &File, _: BorrowedFd<'_>, _: usize) -> Option<Result<usize, StorageError>> {
+    None
 }
 
 /// Finds where a file is to be written, and what stands there; an error says that it cannot be.
