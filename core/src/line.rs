@@ -19,6 +19,9 @@ const IAC: u8 = 255;
 /// never reads, must not fill the memory.
 const MOST_ANSWERS: usize = 64;
 
+/// How much memory stays for the next line, in bytes.
+const KEPT: usize = 128;
+
 /// What a line came to.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -94,6 +97,17 @@ impl LineReader {
             }
         }
         (bytes.len(), None)
+    }
+
+    /// Takes back the memory of a line that has been used, unless that is much.
+    pub(crate) fn reuse(&mut self, line: Line) {
+        if let Line::Command(mut line) = line
+            && line.capacity() <= KEPT
+            && self.line.capacity() == 0
+        {
+            line.clear();
+            self.line = line;
+        }
     }
 
     /// Returns the Telnet answers that are to be sent as they are, and forgets them.

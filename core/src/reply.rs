@@ -4,8 +4,13 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
+use memchr::memchr3;
+
 use crate::language::{ENGLISH, Language, VERBATIM};
 use crate::name;
+
+/// How much memory stays for the next replies when all have been sent, in bytes.
+const KEPT: usize = 128;
 
 /// The bytes that wait to be sent on the control connection.
 ///
@@ -45,6 +50,7 @@ impl Replies {
         self.sent = self.sent.saturating_add(count).min(self.bytes.len());
         if self.sent == self.bytes.len() {
             self.bytes.clear();
+            self.bytes.shrink_to(KEPT);
             self.sent = 0;
         } else if self.sent > self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);
@@ -72,7 +78,7 @@ impl Replies {
     /// A line within a reply of several: a leading space keeps it from being read as the last.
     pub(crate) fn inner(&mut self, text: impl Into<Text>) {
         self.put(b" ");
-        self.escape(&text.into().written_in(self.language));
+        self.put_text(&text.into());
         self.put(b"\r\n");
     }
 
@@ -111,11 +117,19 @@ impl Replies {
         let digits = [code / 100, code / 10 % 10, code % 10];
         self.put(&digits.map(|digit| b'0' + digit as u8));
         self.put(&[separator]);
-        self.escape(&text.written_in(self.language));
+        self.put_text(&text);
         self.put(b"\r\n");
     }
 
+    fn put_text(&mut self, text: &Text) {
+        let language = self.language;
+        text.write_in(language, |part| self.escape(part));
+    }
+
     fn escape(&mut self, text: &[u8]) {
+        if memchr3(b'\r', b'\n', IAC, text).is_none() {
+            return self.put(text);
+        }
         let mut safe = Vec::with_capacity(text.len());
         name::encode(text, &mut safe);
         self.double_iac(&safe);
@@ -196,23 +210,20 @@ impl Text {
         self
     }
 
-    fn written_in(&self, language: &Language) -> Vec<u8> {
+    /// Gives the text in a language to `write`, part by part.
+    fn write_in(&self, language: &Language, mut write: impl FnMut(&[u8])) {
         debug_assert_eq!(self.words.matches("{}").count(), self.values.len(), "{}", self.words);
-        let mut written = Vec::new();
         let mut values = self.values.iter();
         for (index, part) in language.translate(self.words).split("{}").enumerate() {
             if index > 0 {
                 match values.next() {
-                    Some(Value::Bytes(bytes)) => written.extend_from_slice(bytes),
-                    Some(Value::Words(words)) => {
-                        written.extend_from_slice(language.translate(words).as_bytes());
-                    }
+                    Some(Value::Bytes(bytes)) => write(bytes),
+                    Some(Value::Words(words)) => write(language.translate(words).as_bytes()),
                     None => {}
                 }
             }
-            written.extend_from_slice(part.as_bytes());
+            write(part.as_bytes());
         }
-        written
     }
 }
 

@@ -57,6 +57,7 @@ impl Inbox {
             self.barrier = matches!(queued.command, Command::Known(spec, _) if spec.barrier);
             self.weight += queued.weight;
             self.queue.push_back(queued);
+            self.reader.reuse(line);
         }
         consumed
     }
