@@ -135,7 +135,7 @@ impl Session {
             (outcome, Continuation::StatLook(listing)) => {
                 return self.stat_answered(listing, id, outcome);
             }
-            (outcome, Continuation::StatLines(lines)) => return self.stat_lines(lines, outcome),
+            (outcome, Continuation::StatLines(lines)) => return self.stat_lines(*lines, outcome),
             (Ok(answer), then) => (answer, then),
             (Err(error), Continuation::RenameTo) => {
                 let (code, text) = store_failure(error);

@@ -151,7 +151,7 @@ impl Session {
     /// NLST: names that can be given back, so those in a directory carry its name as given.
     pub(crate) fn nlst(&mut self, argument: &[u8], now: Now) {
         let mut listing = self.listing(argument, Style::Names, now);
-        if let Ok(Listing { given, directory_prefix, .. }) = &mut listing
+        if let Ok(Listing { given, directory_prefix, .. }) = listing.as_deref_mut()
             && !given.is_empty()
             && given != b"."
         {
@@ -178,7 +178,7 @@ impl Session {
         }
     }
 
-    fn listing(&self, argument: &[u8], style: Style, now: Now) -> Result<Listing, Refusal> {
+    fn listing(&self, argument: &[u8], style: Style, now: Now) -> Result<Box<Listing>, Refusal> {
         let (options, path) = split_options(argument);
         if options.recursive {
             // A listing of one level would pass for all there is.
@@ -193,13 +193,13 @@ impl Session {
         itself: bool,
         style: Style,
         now: Now,
-    ) -> Result<Listing, Refusal> {
+    ) -> Result<Box<Listing>, Refusal> {
         let path = self.parameters.directory.resolve(given);
         let path = path.map_err(|_| failure(StorageError::BadName))?;
         if !self.may(Permissions::LIST, &path) {
             return Err(failure(StorageError::PermissionDenied));
         }
-        Ok(Listing {
+        Ok(Box::new(Listing {
             given: given.to_vec(),
             directory_prefix: Vec::new(),
             itself,
@@ -207,7 +207,7 @@ impl Session {
             parent: self.grant().map(|own| own.rights.shown_at(&path.parent())).unwrap_or_default(),
             path,
             found: Found::Nothing,
-        })
+        }))
     }
 
     /// How a line looks for `path`, or for what is in it.
@@ -232,7 +232,7 @@ impl Session {
     /// STAT: the storage has told what stands there, or opened the directory.
     pub(super) fn stat_answered(
         &mut self,
-        mut listing: Listing,
+        mut listing: Box<Listing>,
         id: RequestId,
         outcome: StorageOutcome,
     ) {
@@ -290,7 +290,7 @@ impl Session {
         let StatLines { directory, allowance, .. } = stat;
         let format = Box::new(stat.format.clone());
         let request = StorageRequest::NextLines { directory, format, allowance };
-        self.ask(request, Continuation::StatLines(stat));
+        self.ask(request, Continuation::StatLines(Box::new(stat)));
     }
 }
 

@@ -194,9 +194,9 @@ pub(crate) enum Continuation {
     /// AVBL.
     Space,
     /// STAT with a path, until the directory is open.
-    StatLook(Listing),
+    StatLook(Box<Listing>),
     /// STAT with a path: the directory's lines, as they come.
-    StatLines(StatLines),
+    StatLines(Box<StatLines>),
 }
 
 /// How STAT goes on with the lines of a directory.

@@ -1,5 +1,6 @@
 //! What goes on beside the commands: a transfer, a listing, or the digest of a file.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::action::Filter;
@@ -54,8 +55,8 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) enum What {
     Retrieve { filter: Filter, offset: u64, end: Option<u64>, size: u64 },
-    Store(Upload),
-    List(Listing),
+    Store(Box<Upload>),
+    List(Box<Listing>),
 }
 
 /// A file to be received: where it goes, and how.

@@ -1,5 +1,7 @@
 //! The commands that begin a transfer, and the one that breaks it off.
 
+use alloc::boxed::Box;
+
 use crate::action::Filter;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
@@ -89,11 +91,11 @@ impl Session {
 
     fn store(&mut self, upload: Upload) {
         let request = upload.first_request();
-        self.prepare(What::Store(upload), request);
+        self.prepare(What::Store(Box::new(upload)), request);
     }
 
     /// LIST, NLST, MLSD.
-    pub(in crate::session) fn send_listing(&mut self, listing: Result<Listing, Refusal>) {
+    pub(in crate::session) fn send_listing(&mut self, listing: Result<Box<Listing>, Refusal>) {
         self.take_parameters();
         match listing {
             Ok(listing) => {
