@@ -1,5 +1,6 @@
 //! What comes out of a [`Session`](crate::Session) besides reply bytes.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
@@ -195,7 +196,7 @@ pub enum Plan {
         /// The open directory whose entries follow, each as a line.
         directory: Option<RequestId>,
         /// How a line looks, and which entries are listed.
-        format: ListingFormat,
+        format: Box<ListingFormat>,
     },
 }
 

@@ -315,3 +315,12 @@ fn a_pattern_is_no_longer_than_it_may_be() {
         assert_eq!(opens.len(), usize::from(expected.is_none()));
     }
 }
+
+/// Many sessions are idle: what is in each of them is what their number costs. Of actions a session
+/// keeps room for four.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn an_idle_session_is_small() {
+    assert!(size_of::<Session>() <= 864, "{}", size_of::<Session>());
+    assert!(size_of::<Action>() <= 88, "{}", size_of::<Action>());
+}

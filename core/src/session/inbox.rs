@@ -13,6 +13,9 @@ const LONGEST_LINE: usize = 8 * 1024;
 /// Commands wait here up to about this many bytes; then the client has to.
 const CAPACITY: usize = 16 * 1024;
 
+/// For how many commands there is room all the time: most clients wait for each reply.
+const KEPT: usize = 4;
+
 /// What a waiting line counts besides its bytes, so that many empty lines fill the inbox too.
 const LINE_OVERHEAD: usize = 32;
 
@@ -74,6 +77,9 @@ impl Inbox {
     pub(crate) fn pop(&mut self) -> Option<Command> {
         let queued = self.queue.pop_front()?;
         self.weight -= queued.weight;
+        if self.queue.is_empty() {
+            self.queue.shrink_to(KEPT);
+        }
         Some(queued.command)
     }
 

@@ -137,7 +137,7 @@ impl Listing {
             Found::Open { head, .. } | Found::One { line: head } => core::mem::take(head),
             Found::Nothing | Found::Parent { .. } | Found::Directory { .. } => Vec::new(),
         };
-        Plan::List { head, directory, format: self.format.clone() }
+        Plan::List { head, directory, format: Box::new(self.format.clone()) }
     }
 }
 
@@ -288,7 +288,7 @@ impl Session {
 
     fn next_stat_lines(&mut self, stat: StatLines) {
         let StatLines { directory, allowance, .. } = stat;
-        let format = Box::new(stat.format.clone());
+        let format = stat.format.clone();
         let request = StorageRequest::NextLines { directory, format, allowance };
         self.ask(request, Continuation::StatLines(Box::new(stat)));
     }

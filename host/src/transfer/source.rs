@@ -34,7 +34,7 @@ enum Plain {
         /// The directory, until it has been read.
         entries: Option<Box<dyn Entries>>,
         /// How a line looks.
-        format: ListingFormat,
+        format: Box<ListingFormat>,
     },
 }
 
@@ -71,7 +71,7 @@ impl Source {
     pub(super) fn listing(
         head: Vec<u8>,
         entries: Option<Box<dyn Entries>>,
-        format: ListingFormat,
+        format: Box<ListingFormat>,
     ) -> Self {
         Self::of(Plain::Listing { head, entries, format })
     }

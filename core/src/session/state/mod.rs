@@ -204,7 +204,7 @@ pub(crate) enum Continuation {
 pub(crate) struct StatLines {
     /// The directory that is open.
     pub(crate) directory: RequestId,
-    pub(crate) format: ListingFormat,
+    pub(crate) format: Box<ListingFormat>,
     /// How much more there is room for.
     pub(crate) allowance: Allowance,
 }
