@@ -95,7 +95,7 @@ pub enum LinesEnd {
 }
 
 /// How many entries are looked at for a portion.
-const ENTRIES_AT_ONCE: usize = 256;
+const ENTRIES_AT_ONCE: usize = 512;
 
 /// How many bytes of a pattern are held against bytes of names for a portion, at the worst: about a
 /// thousandth of a second's work.
