@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from rows import LISTS
+from rows import IDLE, LISTS
 from server import ServerError, descendants
 
 # A machine that is busy with something else is measured again, so often.
@@ -81,20 +81,21 @@ class Run:
 
     @staticmethod
     def can(row, server: str) -> bool:
-        return not row.only or server in row.only
+        return server not in row.without and (not row.only or server in row.only)
 
     def limits(self) -> list:
         return [name for row in self.rows for name in row.limits]
 
-    def measure(self):
+    def rounds(self):
+        """Carries out a round at each step of the iteration."""
         lists = [row.workload for row in self.rows if row.group == LISTS]
         tree = Tree(self.options.size, sorted({int(name.split("-")[1]) for name in lists}))
         with tree as folder:
             for number in range(self.options.rounds):
                 self.round(number, folder, tree)
+                yield number
 
     def round(self, number: int, folder: Path, tree: Tree):
-        """Servers are started anew for each, so that none has the memory of the round before."""
         with ExitStack() as stack:
             running = {}
             for name, make in self.servers.items():
@@ -112,8 +113,13 @@ class Run:
                 self.random.shuffle(names)
                 for name in names:
                     self.step(f"{row.group}: {row.title}: {name}", number)
-                    self.measure_row(row, name, running[name], number)
-                    tree.sweep()
+                    if row.group == IDLE:
+                        # What a server has freed before would be taken again, and not be counted.
+                        with self.servers[name](folder) as server:
+                            self.measure_row(row, name, server, number)
+                    else:
+                        self.measure_row(row, name, running[name], number)
+                        tree.sweep()
 
     def measure_row(self, row, name: str, server, number: int):
         words = ["--host", "127.0.0.1", "--port", server.port, "--user", server.USER]
@@ -135,7 +141,7 @@ class Run:
             # Idle sessions have another result for the small file that is retrieved among them.
             key = row.key.replace(row.workload, result["workload"])
             self.keep(key, name, number, result, busy)
-        if not found and name not in row.without:
+        if not found:
             self.problem(f"{name}: {row.key}: {self.said}")
 
     def measure_limits(self, number: int):
@@ -148,19 +154,16 @@ class Run:
 
     def quietest(self, words: list) -> list:
         """Returns results, each with what others did meanwhile: of the first quiet try, or else of
-        the one in which they did least."""
-        best = []
-        for number in range(TRIES if self.options.refuse else 1):
-            if number:
-                time.sleep(PAUSE_SECONDS)
+        the one in which they did least; none if all tries failed."""
+        best, least = [], None
+        for _ in range(TRIES):
             found = self.ftpbench(words)
-            if not found:
-                return best
-            worst = max(busy for _, busy in found)
-            if not best or worst < max(busy for _, busy in best):
-                best = found
-            if worst <= BUSY:
+            worst = max((busy for _, busy in found), default=None)
+            if found and (least is None or worst < least):
+                best, least = found, worst
+            if best and (least <= BUSY or not self.options.refuse):
                 break
+            time.sleep(PAUSE_SECONDS)
         return best
 
     def ftpbench(self, words: list) -> list:

@@ -25,7 +25,7 @@ class Figure:
         if not values:
             return None
         median = statistics.median(values)
-        return cls(median, (max(values) - min(values)) / median if median else 0.0)
+        return cls(median, (max(values) - min(values)) / abs(median) if median else 0.0)
 
 
 class Results:
@@ -65,10 +65,12 @@ class Results:
         return max(filter(None, found), key=lambda figure: figure.median, default=None)
 
     def cpu(self, row, server: str):
-        return Figure.of([sample.get("cpu") for sample in self.of(row.key, server)])
+        """Of the server: seconds for a GiB, or microseconds for anything else."""
+        found = [sample for sample in self.of(row.key, server) if "cpu" in sample]
+        return Figure.of([s["cpu"] * (1 if s["per"] == "GiB" else 1e6) for s in found])
 
-    def latency(self, row, server: str, percentile: str):
-        found = [s.get("latency_us") for s in self.of(row.key, server)]
+    def latency(self, key: str, server: str, percentile: str):
+        found = [s.get("latency_us") for s in self.of(key, server)]
         return Figure.of([latency[percentile] for latency in found if latency])
 
     def memory(self, row, server: str):

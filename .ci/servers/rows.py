@@ -10,6 +10,7 @@ class Row:
     `limits` are names of `ftpbench limits`: the best of them is the most that this machine can do.
     With `one_cpu`, server and clients share one processor, where waking each other costs least.
     `only` names the servers that can do it in a reasonable time, `without` those that cannot do it.
+    It is left out where a process may not have so many `open_files`.
     """
 
     group: str
@@ -20,6 +21,7 @@ class Row:
     limits: tuple = ()
     only: tuple = ()
     without: tuple = ()
+    open_files: int = 0
     quick: bool = False
 
     @property
@@ -76,9 +78,10 @@ ROWS = [
     Row(TLS, "login, 1 client", "login-1", tls=True),
     Row(TLS, "login, 8 clients", "login-8", tls=True),
     Row(TLS, "NOOP, one CPU", "noop", tls=True, one_cpu=True),
-    # Last, as they leave servers with more memory than they had.
     Row(IDLE, "100 sessions", "idle-100", quick=True),
     Row(IDLE, "100 sessions, TLS", "idle-100", tls=True),
     Row(IDLE, "1,000 sessions", "idle-1000"),
-    Row(IDLE, "10,000 sessions", "idle-10000", only=LIGHT),
+    Row(IDLE, "3,000 sessions", "idle-3000", only=LIGHT),
+    # Six for each session, and some more.
+    Row(IDLE, "10,000 sessions", "idle-10000", only=LIGHT, open_files=60_300),
 ]

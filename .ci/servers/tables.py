@@ -21,7 +21,7 @@ def write_page(page: Path, results: Results, rows: list = ROWS):
         "ratios": ratios(results, timed),
         "rates": by_group(results, timed, results.rate, most=True, limit=True),
         "cpu": by_group(results, timed, results.cpu, most=False),
-        "latency": latencies(results, timed),
+        "latency": latencies(results, rows),
         "memory": memory(results, [row for row in rows if row.group == IDLE]),
         "machine": machine(results),
     }
@@ -103,19 +103,31 @@ def cpu_unit(results: Results, row) -> str:
 
 
 def latencies(results: Results, rows: list) -> str:
-    """Half of all and 99 of 100 operations take no longer."""
-    lines = []
+    """How long half of all and 99 of 100 operations take at most, where they are short."""
+    keys = []
     for row in rows:
-        line = [full_title(row)]
+        if row.group == IDLE:
+            keys.append((row.key, f"NOOP among {row.title} that wait"))
+            small = row.key.replace(row.workload, f"{row.workload}-retr")
+            keys.append((small, f"small RETR among {row.title} that wait"))
+        elif results.unit(row) == "1/s":
+            keys.append((row.key, full_title(row)))
+    lines = []
+    for key, title in keys:
+        line = [title]
         for name in results.labels:
-            half, most = (results.latency(row, name, percentile) for percentile in ("p50", "p99"))
+            half, most = (results.latency(key, name, percentile) for percentile in ("p50", "p99"))
             line.append(f"{plain(half.median)} / {plain(most.median)}" if half else NOTHING)
         lines.append(line)
     return table(["µs", *results.labels.values()], lines)
 
 
 def memory(results: Results, rows: list) -> str:
-    return columns(results, rows, results.memory, most=False)
+    lines = []
+    for row in rows:
+        figures = [results.memory(row, name) for name in results.labels]
+        lines.append([row.title, *map(number, figures)])
+    return table(["KiB each", *results.labels.values()], lines)
 
 
 def machine(results: Results) -> str:
@@ -126,13 +138,14 @@ def machine(results: Results) -> str:
         if not name.startswith("wharf-")
     )
     busy = results.busy()
+    rounds = max(sample["round"] for sample in results.samples)
     return "\n".join(
         [
             f"- {about['date']}, commit {about['commit']}",
             f"- {about['processor']}, {about['cores']} cores, {about['memory_gib']} GiB",
             f"- {about['system']}, Linux {about['kernel']}",
             f"- {versions}",
-            f"- {options['rounds']} rounds, {options['seconds']} s for each sample, files of "
+            f"- rounds: {rounds}, {options['seconds']} s for each sample, files of "
             f"{options['size']} MiB and of 4 KiB",
             f"- {len(results.samples)} samples; during {busy} of them others took more than "
             f"{BUSY:.0%} of the processors",
@@ -160,4 +173,5 @@ def times(ratio) -> str:
 def report(results: Results, rows: list = ROWS) -> str:
     """Returns the rates alone, for a terminal."""
     rows = [row for row in rows if any(results.of(row.key, name) for name in results.labels)]
+    # That of idle sessions is of a NOOP among them.
     return by_group(results, rows, results.rate, most=True, limit=True)

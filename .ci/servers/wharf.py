@@ -50,7 +50,7 @@ permissions = "write"
 # What other servers do without being asked: they sync no upload, and bar no address.
 FAST = [
     *("--write", "--durability", "none", "--login-delay", "0", "--max-login-failures", "0"),
-    *("--max-sessions", "20000", "--max-sessions-per-address", "20000"),
+    *("--max-sessions", "1000000", "--max-sessions-per-address", "1000000"),
 ]
 
 
