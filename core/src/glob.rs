@@ -21,7 +21,7 @@
 //! assert!(!matches(b"*", b".hidden"));
 //! ```
 
-use memchr::memchr3;
+use memchr::{memchr, memchr3};
 
 /// Returns `true` if `name` holds a `*`, a `?` or a `[`, and so may be meant as a pattern.
 pub fn has_wildcards(name: &[u8]) -> bool {
@@ -55,6 +55,7 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
             _ => {
                 let Some((next, left)) = star else { return false };
                 let left = &left[self::character(left).1..];
+                let Some(left) = pattern.skip(next, left) else { return false };
                 star = Some((next, left));
                 (at, name) = (next, left);
             }
@@ -105,6 +106,16 @@ impl<'a> Pattern<'a> {
         }
         let (one, width) = escaped(&self.bytes[at..]);
         Some((Atom::One(one), at + width))
+    }
+
+    /// Leaves out of `name` what the atom at an index cannot match; `None` where it matches nothing
+    /// in it.
+    fn skip<'n>(&self, at: usize, name: &'n [u8]) -> Option<&'n [u8]> {
+        match self.atom(at) {
+            // Such a byte is a character wherever it stands.
+            Some((Atom::One(one @ ..=0x7F), _)) => Some(&name[memchr(one as u8, name)?..]),
+            _ => Some(name),
+        }
     }
 
     /// Reads a class from after its `[`; `None` when it is not closed.
@@ -168,6 +179,7 @@ fn escaped(bytes: &[u8]) -> (u32, usize) {
 /// A byte that begins no valid UTF-8 sequence becomes a number that is no Unicode scalar value.
 fn character(bytes: &[u8]) -> (u32, usize) {
     let width = match bytes[0] {
+        ascii @ ..=0x7F => return (u32::from(ascii), 1),
         0xC2..=0xDF => 2,
         0xE0..=0xEF => 3,
         0xF0..=0xF4 => 4,
