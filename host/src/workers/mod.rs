@@ -127,6 +127,8 @@ impl Shared {
             let lane = &mut lanes[kind as usize];
             let waiting = lane.queue.len();
             if waiting == 0 || lane.idle >= waiting {
+                // Else the thread that wakes up would find the lock taken, and sleep again.
+                drop(state);
                 if waiting > 0 {
                     self.work[kind as usize].notify_one();
                 }
