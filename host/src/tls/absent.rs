@@ -29,6 +29,10 @@ impl Tls {
         match self.0 {}
     }
 
+    pub(crate) fn preparation(&self) -> Box<dyn FnOnce() + Send> {
+        match self.0 {}
+    }
+
     pub(crate) fn control(&self, _: Option<&str>) -> Result<(ServerConnection, Owner), TlsError> {
         match self.0 {}
     }

@@ -87,7 +87,7 @@ impl Tls {
         let off = ClientCertificates::Off;
         let generation = Generation::new(&builder, default, BTreeMap::new(), off);
         Ok(Self {
-            sessions: TlsSessions::new()?,
+            sessions: TlsSessions::new(),
             resumption: Resumption::default(),
             seen: Mutex::new(generation.files()),
             generation: RwLock::new(Arc::new(generation)),
@@ -124,6 +124,13 @@ impl Tls {
         let generation = change((*self.generation()).clone(), &self.builder);
         let seen = Mutex::new(generation.files());
         Self { seen, generation: RwLock::new(Arc::new(generation)), ..self }
+    }
+
+    /// Returns what had better be done before the first handshake, and takes 50 ms of a processor: a
+    /// server that starts need not wait for it.
+    pub(crate) fn preparation(&self) -> Box<dyn FnOnce() + Send> {
+        let sessions = self.sessions.clone();
+        Box::new(move || sessions.warm_up())
     }
 
     /// Makes the server's side of a control connection, and the owner of its sessions.

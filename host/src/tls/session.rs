@@ -12,7 +12,7 @@
 //! the first is [`DataProof::Fresh`] then.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
@@ -70,15 +70,31 @@ impl fmt::Debug for Owner {
 /// What all connections share: the keys of the tickets, and the sessions without a ticket.
 #[derive(Clone, Debug)]
 pub(super) struct TlsSessions {
-    ticketer: Arc<dyn ProducesTickets>,
+    /// Made when it is wanted for the first time; `None` for want of random bytes.
+    ticketer: Arc<LazyLock<Option<Arc<dyn ProducesTickets>>>>,
     cache: Arc<ServerSessionMemoryCache>,
 }
 
 impl TlsSessions {
-    pub(super) fn new() -> Result<Self, TlsError> {
-        let ticketer = Ticketer::new().map_err(TlsError::failed)?;
-        Ok(Self { ticketer, cache: ServerSessionMemoryCache::new(CACHED_SESSIONS) })
+    pub(super) fn new() -> Self {
+        let ticketer = Arc::new(LazyLock::new(new_ticketer as _));
+        Self { ticketer, cache: ServerSessionMemoryCache::new(CACHED_SESSIONS) }
     }
+
+    fn ticketer(&self) -> Option<&dyn ProducesTickets> {
+        self.ticketer.as_deref()
+    }
+
+    /// Makes the keys of the tickets, if they are not there. These are the first random bytes that
+    /// AWS-LC makes, for which it gathers entropy for 50 ms.
+    pub(super) fn warm_up(&self) {
+        LazyLock::force(&self.ticketer);
+    }
+}
+
+fn new_ticketer() -> Option<Arc<dyn ProducesTickets>> {
+    let made = Ticketer::new();
+    made.inspect_err(|error| log::error!("TLS: no keys for tickets: {error}")).ok()
 }
 
 /// What a connection is for.
@@ -123,19 +139,19 @@ impl Gate {
 
 impl ProducesTickets for Gate {
     fn enabled(&self) -> bool {
-        self.sessions.ticketer.enabled()
+        self.sessions.ticketer().is_some_and(ProducesTickets::enabled)
     }
 
     fn lifetime(&self) -> u32 {
-        self.sessions.ticketer.lifetime()
+        self.sessions.ticketer().map_or(0, ProducesTickets::lifetime)
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.sessions.ticketer.encrypt(&self.mark(plain)?)
+        self.sessions.ticketer()?.encrypt(&self.mark(plain)?)
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        self.admit(self.sessions.ticketer.decrypt(cipher)?)
+        self.admit(self.sessions.ticketer()?.decrypt(cipher)?)
     }
 }
 

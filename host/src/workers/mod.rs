@@ -29,6 +29,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::server::Service;
+use crate::tls::Tls;
 
 use lane::LaneQueue;
 pub(crate) use owner::{JobOwner, Presence};
@@ -65,7 +66,8 @@ struct State {
 }
 
 impl Workers {
-    /// Starts the thread that looks after the others; these come with the work.
+    /// Starts the thread that looks after the others; these come with the work. The first is to
+    /// prepare TLS, where there is any.
     pub fn start(service: &Service) -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let lanes = [
@@ -74,7 +76,11 @@ impl Workers {
             LaneQueue::storage(service.storage_threads),
             LaneQueue::digests(processors),
         ];
-        Self::with(lanes, service.max_stuck_calls)
+        let workers = Self::with(lanes, service.max_stuck_calls)?;
+        if let Some(prepare) = service.tls.as_ref().map(Tls::preparation) {
+            workers.run(Task::new(Lane::Login, Need::Always, None, |_| prepare()));
+        }
+        Ok(workers)
     }
 
     fn with(lanes: [LaneQueue; 4], most_stuck: usize) -> io::Result<Self> {
