@@ -107,9 +107,9 @@ def latencies(results: Results, rows: list) -> str:
     keys = []
     for row in rows:
         if row.group == IDLE:
-            keys.append((row.key, f"NOOP among {row.title} that wait"))
+            keys.append((row.key, f"{row.group}: NOOP, {row.title}"))
             small = row.key.replace(row.workload, f"{row.workload}-retr")
-            keys.append((small, f"small RETR among {row.title} that wait"))
+            keys.append((small, f"{row.group}: small RETR, {row.title}"))
         elif results.unit(row) == "1/s":
             keys.append((row.key, full_title(row)))
     lines = []
@@ -138,6 +138,7 @@ def machine(results: Results) -> str:
         if not name.startswith("wharf-")
     )
     busy = results.busy()
+    warning = "\n\n**The machine was busy: of this run only processor time and memory mean much.**"
     rounds = max(sample["round"] for sample in results.samples)
     return "\n".join(
         [
@@ -151,7 +152,7 @@ def machine(results: Results) -> str:
             f"{BUSY:.0%} of the processors",
             "- all samples: [benchmarks.json](benchmarks.json)",
         ]
-    )
+    ) + warning * (busy > len(results.samples) / 2)
 
 
 def number(figure) -> str:
