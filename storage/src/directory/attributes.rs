@@ -47,9 +47,10 @@ pub(super) fn carry(old: &File, new: &File) -> io::Result<()> {
     let want = old.metadata()?;
     let has = new.metadata()?;
     let mode = want.mode() & 0o7777;
-    if (has.mode() & 0o7777) != mode {
-        // Nothing is open to more than the owner while it changes.
-        set_mode(new, has.mode() & mode & 0o700)?;
+    // Nothing is open to more than the owner while it changes.
+    let private = has.mode() & mode & 0o700;
+    if (has.mode() & 0o7777) != mode && (has.mode() & 0o7777) != private {
+        set_mode(new, private)?;
     }
     if (has.uid(), has.gid()) != (want.uid(), want.gid()) {
         let (owner, group) = (Uid::from_raw(want.uid()), Gid::from_raw(want.gid()));

@@ -100,8 +100,10 @@ impl Beside {
         }
         self.is_synced = false;
         self.carried = None;
-        let old = [OFlags::RDONLY, OFlags::WRONLY].map(|access| open_regular(spot, access));
-        let Some(old) = old.into_iter().find_map(Result::ok) else { return false };
+        let mut old = [OFlags::RDONLY, OFlags::WRONLY].into_iter();
+        let Some(old) = old.find_map(|access| open_regular(spot, access).ok()) else {
+            return false;
+        };
         match carry(&old, &self.temporary.file) {
             Ok(()) => {
                 self.carried = old.metadata().ok().map(|stat| Stamp::of(&stat));
@@ -144,9 +146,13 @@ impl Beside {
             {
                 return self.copy(&spot);
             }
-            self.synced()?;
             // Syncing takes its time: what was carried may have changed.
-            let now = self.there(&spot)?;
+            let now = if self.is_in_memory() {
+                there.clone()
+            } else {
+                self.synced()?;
+                self.there(&spot)?
+            };
             if there.as_ref().map(Stamp::of) != now.as_ref().map(Stamp::of) {
                 continue;
             }
@@ -210,6 +216,9 @@ impl WriteFile for Beside {
     fn sync(&mut self) -> Result<(), StorageError> {
         if let Some(failed) = self.failed {
             return Err(failed);
+        }
+        if self.is_in_memory() {
+            return Ok(());
         }
         // Attributes first, so that they are synced with the content. That they cannot all be kept,
         // or that something odd has come to stand there, is for the end to say.
