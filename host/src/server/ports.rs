@@ -141,6 +141,12 @@ impl OpenPort {
         &self.socket
     }
 
+    /// Returns `true` if something beyond this server's own lists holds the socket: the driver.
+    pub(crate) fn is_held(&self) -> bool {
+        let listed = usize::from(!self.is_given_away());
+        Arc::strong_count(&self.socket) > 1 + listed
+    }
+
     /// Sets whether a transfer waits for a connection to it.
     pub(crate) fn set_awaited(&self, awaited: bool) {
         self.state.awaited.store(awaited, Ordering::Relaxed);

@@ -151,7 +151,9 @@ impl Receive {
                 self.end = Some(TransferEnd::Complete);
                 // A client may wait for our end within TLS. There is room for it: nothing else
                 // has been sent.
-                wire.close(socket);
+                if wire.tls().is_some() {
+                    wire.close(socket);
+                }
             }
             Flow::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.end = Some(TransferEnd::Unannounced);

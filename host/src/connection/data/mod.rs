@@ -43,7 +43,7 @@ pub(super) struct DataChannel {
     refused: Option<Refused>,
     /// Tells one socket from the next.
     generation: u64,
-    /// A socket was given up: the driver must let go of it before another is opened.
+    /// A socket was given up that the driver holds: it must let go of it before another is opened.
     replaced: bool,
     /// What all transfers share.
     memory: Arc<TransferMemory>,
@@ -120,6 +120,17 @@ impl State {
     fn open(socket: Arc<Socket>, using: Use) -> Self {
         Self::Open { socket, wire: Wire::new(), using }
     }
+
+    /// Returns `true` if the driver holds the socket.
+    fn is_held(&self) -> bool {
+        match self {
+            State::None | State::Away { .. } => false,
+            State::Listening { port, .. } => port.is_held(),
+            State::Connecting { socket, .. } | State::Open { socket, .. } => {
+                Arc::strong_count(socket) > 1
+            }
+        }
+    }
 }
 
 impl DataChannel {
@@ -172,7 +183,7 @@ impl DataChannel {
 
     /// Goes over to another socket; returns what there was before.
     fn set(&mut self, state: State) -> State {
-        self.replaced |= !matches!(self.state, State::None);
+        self.replaced |= self.state.is_held();
         self.generation += 1;
         std::mem::replace(&mut self.state, state)
     }
