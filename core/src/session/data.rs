@@ -256,6 +256,12 @@ impl Session {
         matches!((&self.work, &self.data), (Work::Transferring(_), Data::Listening { .. }))
     }
 
+    /// Returns `true` if data connections are protected (PROT P): a client may shake hands there before
+    /// its command, and wait for the end of it.
+    pub fn protects_data(&self) -> bool {
+        self.protection == Protection::Private
+    }
+
     /// Closes passive port and data connection, whatever there is.
     pub(super) fn close_data(&mut self) {
         self.let_go_of_data(DataEnd::Plain);

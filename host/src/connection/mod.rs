@@ -303,7 +303,7 @@ impl Connection {
         moved |= data.advance(&mut cx);
         moved |= self.advance_digest(now);
         moved |= self.act(now);
-        self.data.set_awaited(self.session.awaits_data());
+        self.data.set_awaited(self.session.awaits_data(), self.session.protects_data());
         moved
     }
 

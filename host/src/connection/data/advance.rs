@@ -42,9 +42,12 @@ impl DataChannel {
     }
 
     fn await_client(&mut self, cx: &mut Context<'_>) -> bool {
-        let State::Listening { id, port, readable, offered } = &mut self.state else {
+        let State::Listening { id, port, accepts, readable, offered } = &mut self.state else {
             return false;
         };
+        if !*accepts {
+            return port.is_given_away() && self.lose_port(PortLoss::GivenAway, cx);
+        }
         if !*readable || offered.is_some() {
             return false;
         }

@@ -25,6 +25,7 @@ use crate::connection::context::Context;
 use crate::connection::job::Job;
 use crate::connection::sockets::{SocketHandle, send_at_once, start_connecting};
 use crate::server::Clock;
+use crate::server::listener::accept;
 use crate::server::ports::{OpenPort, OpenPorts};
 use crate::tls::{DataOrigin, ServerConnection};
 use crate::transfer::memory::{Needs, TLS_PORTION, TransferMemory};
@@ -63,6 +64,9 @@ enum State {
     Listening {
         id: RequestId,
         port: OpenPort,
+        /// A client is accepted when it comes. Else it may wait until it has said what for: to wake up
+        /// for each of the two costs a small transfer a lot.
+        accepts: bool,
         readable: bool,
         offered: Option<Socket>,
     },
@@ -141,8 +145,8 @@ impl DataChannel {
     pub(super) fn socket(&self) -> Option<DataSocket> {
         let (socket, interest) = match &self.state {
             State::None | State::Away { .. } => return None,
-            State::Listening { port, readable, offered, .. } => {
-                let readable = !readable && offered.is_none();
+            State::Listening { port, accepts, readable, offered, .. } => {
+                let readable = *accepts && !readable && offered.is_none();
                 (port.socket(), Readiness { readable, writable: false })
             }
             State::Connecting { socket, writable, .. } => {
@@ -200,7 +204,8 @@ impl DataChannel {
         match ports.open(peer, at) {
             Ok(port) => {
                 let number = port.port();
-                self.set(State::Listening { id, port, readable: true, offered: None });
+                let (accepts, readable, offered) = (false, false, None);
+                self.set(State::Listening { id, port, accepts, readable, offered });
                 Some(number)
             }
             Err(error) => {
@@ -210,10 +215,14 @@ impl DataChannel {
         }
     }
 
-    /// Sets whether a transfer waits for a connection to the passive port, if there is one.
-    pub(super) fn set_awaited(&self, awaited: bool) {
-        if let State::Listening { port, .. } = &self.state {
+    /// Sets whether a transfer waits for a connection to the passive port, if there is one, or a client
+    /// may begin TLS there before that.
+    pub(super) fn set_awaited(&mut self, awaited: bool, early_tls: bool) {
+        if let State::Listening { port, accepts, readable, .. } = &mut self.state {
             port.set_awaited(awaited);
+            // Most clients have connected by now.
+            *readable |= awaited && !*accepts;
+            *accepts = awaited || early_tls;
         }
     }
 
@@ -259,6 +268,8 @@ impl DataChannel {
             State::Open { using: Use::Transferring(transfer), .. } => {
                 jobs.push_back(Job::drop(transfer.pump));
             }
+            // A client that has connected already hears an end in order.
+            State::Listening { port, .. } => drop(accept(port.socket())),
             State::Away { stop, .. } => stop.raise(),
             _ => {}
         }
