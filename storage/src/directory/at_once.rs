@@ -7,11 +7,13 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use wharf_core::{Metadata, StorageError, VirtualPath, WriteMode};
 
 use super::read::Reader;
-use super::{Directory, Medium, check_path, relative, upload};
+use super::upload::{self, Place};
+use super::{Directory, Medium, check_path, relative};
 use crate::{Entries, ReadFile, Storage, WriteFile};
 
 /// A folder of a local disk, or of one in memory, as far as no call waits.
@@ -45,12 +47,13 @@ impl AtOnce {
         self.open(path, OFlags::PATH).map(drop)
     }
 
-    /// Makes sure that something can be written below the directory of `path`.
-    fn reach_to_write(&self, path: &VirtualPath) -> Result<(), StorageError> {
-        match self.tree.medium {
-            Medium::Memory => self.reach(&path.parent()),
-            _ => Err(StorageError::WouldBlock),
+    /// Finds where a file is to be written.
+    fn place<'a>(&'a self, path: &'a VirtualPath) -> Result<Place<'a>, StorageError> {
+        if self.tree.medium != Medium::Memory {
+            return Err(StorageError::WouldBlock);
         }
+        let dir = self.open(&path.parent(), OFlags::PATH | OFlags::DIRECTORY)?;
+        Place::within(Dir::from_std_file(dir), &self.tree, path)
     }
 }
 
@@ -76,8 +79,7 @@ impl Storage for AtOnce {
     }
 
     fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
-        self.reach_to_write(path)?;
-        self.tree.check_write(path, mode)
+        upload::check(&self.place(path)?, mode)
     }
 
     fn open_write(
@@ -85,8 +87,7 @@ impl Storage for AtOnce {
         path: &VirtualPath,
         mode: &WriteMode,
     ) -> Result<Box<dyn WriteFile>, StorageError> {
-        self.reach_to_write(path)?;
-        upload::open(&self.tree, path, mode, true)
+        upload::open(&self.place(path)?, mode, true)
     }
 }
 

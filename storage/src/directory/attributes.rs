@@ -57,9 +57,7 @@ pub(super) fn carry(old: &File, new: &File) -> io::Result<()> {
         rustix::fs::fchown(new, Some(owner), Some(group))?;
     }
     extended::carry(old, new)?;
-    if (new.metadata()?.mode() & 0o7777) != mode {
-        set_mode(new, mode)?;
-    }
+    set_mode(new, mode)?;
     // Not every file system does what it was told.
     let is = new.metadata()?;
     let kept =

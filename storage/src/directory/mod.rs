@@ -30,6 +30,7 @@ use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 pub use self::durable::Durability;
 use self::medium::Medium;
+use self::upload::Place;
 use super::errors::{errno, storage_error};
 use super::names::{check_new, check_path, is_reserved};
 use super::{Entries, ReadFile, Storage, WriteFile};
@@ -58,6 +59,12 @@ struct Spot {
 }
 
 impl Spot {
+    /// Names what is at `path`, by the directory that holds it.
+    fn in_directory(dir: Arc<Dir>, path: &VirtualPath) -> Self {
+        let name = OsStr::from_bytes(path.file_name().unwrap_or(b".")).to_owned();
+        Self { dir, name }
+    }
+
     fn stat(&self) -> io::Result<Stat> {
         self.dir.symlink_metadata(&self.name)
     }
@@ -155,8 +162,7 @@ impl Directory {
         } else {
             Arc::new(self.open_dir(&parent).map_err(storage_error)?)
         };
-        let name = OsStr::from_bytes(path.file_name().unwrap_or(b".")).to_owned();
-        Ok(Spot { dir, name })
+        Ok(Spot::in_directory(dir, path))
     }
 
     /// Does the same for a name that is to come into being.
@@ -236,7 +242,7 @@ impl Storage for Directory {
     }
 
     fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
-        upload::check(self, path, mode)
+        upload::check(&Place::find(self, path)?, mode)
     }
 
     fn open_write(
@@ -244,7 +250,7 @@ impl Storage for Directory {
         path: &VirtualPath,
         mode: &WriteMode,
     ) -> Result<Box<dyn WriteFile>, StorageError> {
-        upload::open(self, path, mode, false)
+        upload::open(&Place::find(self, path)?, mode, false)
     }
 
     fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {

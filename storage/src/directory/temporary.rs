@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
@@ -156,9 +157,14 @@ pub(super) fn remove_own(dir: &Dir, name: &OsStr, file: &File, length: u64) {
 fn unnamed(dir: &Dir, mode: Mode) -> Option<File> {
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::openat(dir, ".", flags, mode).ok()?);
-    // In a chroot without /proc there may be no way to link it: no file is ever called `.`.
-    if link(&file, dir, OsStr::new(".")) != Err(Errno::EXIST) {
-        return None;
+    // In a chroot without /proc there may be no way to link it: no file is ever called `.`. That is
+    // the process's matter, and asked until it has been possible once.
+    static CAN_LINK: AtomicBool = AtomicBool::new(false);
+    if !CAN_LINK.load(Ordering::Relaxed) {
+        if link(&file, dir, OsStr::new(".")) != Err(Errno::EXIST) {
+            return None;
+        }
+        CAN_LINK.store(true, Ordering::Relaxed);
     }
     // For the time when it has a name.
     let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);

@@ -10,8 +10,9 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
-use cap_std::fs::Metadata as Stat;
+use cap_std::fs::{Dir, Metadata as Stat};
 #[cfg(target_os = "linux")]
 use rustix::io::Errno;
 use wharf_core::{StorageError, VirtualPath, WriteMode};
@@ -20,13 +21,56 @@ use self::beside::Beside;
 use self::in_place::InPlace;
 #[cfg(target_os = "linux")]
 use super::errno;
-use super::{Directory, Spot, metadata, storage_error};
+use super::{Directory, Spot, check_new, check_path, metadata, storage_error};
 use crate::WriteFile;
 
 /// How large what is freed at once may be, in bytes.
 const SMALL: u64 = 16 * 1024 * 1024;
 
-/// Opens the file at `path` for writing.
+/// Where a file is to be written, links in its last component not followed.
+pub(super) struct Place<'a> {
+    tree: &'a Directory,
+    path: &'a VirtualPath,
+    spot: Spot,
+}
+
+impl<'a> Place<'a> {
+    /// Finds it.
+    pub(super) fn find(tree: &'a Directory, path: &'a VirtualPath) -> Result<Self, StorageError> {
+        Ok(Self { tree, path, spot: tree.locate_new(path)? })
+    }
+
+    /// Takes the directory that holds it, which has been found already.
+    pub(super) fn within(
+        dir: Dir,
+        tree: &'a Directory,
+        path: &'a VirtualPath,
+    ) -> Result<Self, StorageError> {
+        check_path(path)?;
+        check_new(path)?;
+        Ok(Self { tree, path, spot: Spot::in_directory(Arc::new(dir), path) })
+    }
+
+    /// Finds what stands there, and where it leads to.
+    fn look(&self) -> Result<(Spot, Option<Stat>), StorageError> {
+        let Self { tree, path, spot } = self;
+        if path.is_root() {
+            return Err(StorageError::IsADirectory);
+        }
+        match spot.stat() {
+            Ok(stat) if stat.is_symlink() => match tree.follow(path) {
+                Ok((spot, stat)) => Ok((spot, Some(stat))),
+                Err(StorageError::NotFound) => Err(StorageError::PermissionDenied),
+                Err(error) => Err(error),
+            },
+            Ok(stat) => Ok((spot.clone(), Some(stat))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((spot.clone(), None)),
+            Err(error) => Err(storage_error(&error)),
+        }
+    }
+}
+
+/// Opens the file at `place` for writing.
 ///
 /// A link is resolved once, and what it leads to is written; one that leads nowhere, or out of
 /// the tree, is [`StorageError::PermissionDenied`]. So is a file that the process may not write,
@@ -35,35 +79,31 @@ const SMALL: u64 = 16 * 1024 * 1024;
 /// Where all this happens `in_memory`, the file says so, as long as it is small, and what it replaces
 /// is: even memory takes its time to be freed.
 pub(super) fn open(
-    tree: &Directory,
-    path: &VirtualPath,
+    place: &Place<'_>,
     mode: &WriteMode,
     in_memory: bool,
 ) -> Result<Box<dyn WriteFile>, StorageError> {
-    let (spot, old) = judge(tree, path, mode)?;
+    let (spot, old) = judge(place, mode)?;
+    let durability = place.tree.durability;
     let fresh = match mode {
         WriteMode::Replace { atomic: true } => false,
         WriteMode::Create { atomic: true } => true,
-        _ => return Ok(Box::new(InPlace::open(spot, mode, tree.durability)?)),
+        _ => return Ok(Box::new(InPlace::open(spot, mode, durability)?)),
     };
     let room = if in_memory { SMALL.saturating_sub(old.as_ref().map_or(0, Stat::len)) } else { 0 };
-    match Beside::create(spot.clone(), tree.durability, old.is_some(), fresh, room) {
+    match Beside::create(spot.clone(), durability, old.is_some(), fresh, room) {
         Ok(file) => Ok(Box::new(file)),
         // The directory may not be written, but the file may.
         Err(StorageError::PermissionDenied | StorageError::ReadOnly) if old.is_some() => {
-            Ok(Box::new(InPlace::open(spot, mode, tree.durability)?))
+            Ok(Box::new(InPlace::open(spot, mode, durability)?))
         }
         Err(error) => Err(error),
     }
 }
 
-/// Checks whether the file at `path` could be opened, without creating or changing anything.
-pub(super) fn check(
-    tree: &Directory,
-    path: &VirtualPath,
-    mode: &WriteMode,
-) -> Result<(), StorageError> {
-    judge(tree, path, mode).map(drop)
+/// Checks whether the file at `place` could be opened, without creating or changing anything.
+pub(super) fn check(place: &Place<'_>, mode: &WriteMode) -> Result<(), StorageError> {
+    judge(place, mode).map(drop)
 }
 
 /// Returns `true` if the disk, or what a user may have of it, is full.
@@ -92,19 +132,15 @@ fn splice(_: &File, _: BorrowedFd<'_>, _: usize) -> Option<Result<usize, Storage
 }
 
 /// Finds where a file is to be written, and what stands there; an error says that it cannot be.
-fn judge(
-    tree: &Directory,
-    path: &VirtualPath,
-    mode: &WriteMode,
-) -> Result<(Spot, Option<Stat>), StorageError> {
-    if matches!(mode, WriteMode::Create { .. }) && !path.is_root() {
-        match tree.locate_new(path)?.stat() {
+fn judge(place: &Place<'_>, mode: &WriteMode) -> Result<(Spot, Option<Stat>), StorageError> {
+    if matches!(mode, WriteMode::Create { .. }) && !place.path.is_root() {
+        match place.spot.stat() {
             Ok(_) => return Err(StorageError::AlreadyExists),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(storage_error(&error)),
         }
     }
-    let (spot, old) = locate(tree, path)?;
+    let (spot, old) = place.look()?;
     match &old {
         // It has come this very moment.
         Some(_) if matches!(mode, WriteMode::Create { .. }) => {
@@ -127,22 +163,4 @@ fn judge(
         None => return Err(StorageError::NotFound),
     }
     Ok((spot, old))
-}
-
-/// Finds where a file is to be written, and what stands there.
-fn locate(tree: &Directory, path: &VirtualPath) -> Result<(Spot, Option<Stat>), StorageError> {
-    if path.is_root() {
-        return Err(StorageError::IsADirectory);
-    }
-    let spot = tree.locate_new(path)?;
-    match spot.stat() {
-        Ok(stat) if stat.is_symlink() => match tree.follow(path) {
-            Ok((spot, stat)) => Ok((spot, Some(stat))),
-            Err(StorageError::NotFound) => Err(StorageError::PermissionDenied),
-            Err(error) => Err(error),
-        },
-        Ok(stat) => Ok((spot, Some(stat))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((spot, None)),
-        Err(error) => Err(storage_error(&error)),
-    }
 }
