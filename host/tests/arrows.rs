@@ -7,7 +7,7 @@ use std::path::Path;
 /// Each folder may name those below it in this list, and names only those that are given.
 const ARROWS: &[(&str, &[&str])] = &[
     ("connection", &["workers", "server", "transfer", "wire", "tls"]),
-    ("workers", &["server"]),
+    ("workers", &["server", "tls"]),
     ("server", &["transfer", "tls"]),
     ("transfer", &["wire"]),
     ("wire", &["tls"]),
