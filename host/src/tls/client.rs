@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::ServerConnection;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use wharf_accounts::ClientCertificate;
 
+use super::ServerConnection;
 use super::certificate;
 use super::error::TlsError;
 use super::watched::Watched;

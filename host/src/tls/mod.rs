@@ -30,8 +30,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-pub(crate) use rustls::ServerConnection;
 use rustls::crypto::aws_lc_rs::default_provider;
+pub(crate) use rustls::server::UnbufferedServerConnection as ServerConnection;
 use rustls::{ConfigBuilder, ServerConfig, WantsVerifier};
 use wharf_core::Resumption;
 
@@ -184,9 +184,8 @@ impl Tls {
             config.send_tls13_tickets = tickets;
             config.max_tls13_tickets = if tickets == 0 { 0 } else { MAX_TICKETS };
         }
-        let mut connection = ServerConnection::new(Arc::new(config)).map_err(TlsError::failed)?;
-        connection.set_resumption_data(&mark);
-        Ok((connection, DataOrigin { mark, notes, certificate: None }))
+        let connection = ServerConnection::new(Arc::new(config)).map_err(TlsError::failed)?;
+        Ok((connection, DataOrigin { notes, certificate: None }))
     }
 
     fn generation(&self) -> Arc<Generation> {

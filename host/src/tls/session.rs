@@ -5,7 +5,8 @@
 //! mark of a control connection, its owner, and is resumed by that one's data connections only.
 //!
 //! The mark is put before what rustls wants to have kept, inside the encrypted ticket or in the
-//! cache. (rustls can keep such a mark itself, but tells it for TLS 1.3 only.)
+//! cache. (rustls can keep such a mark itself, but for TLS 1.3 only, and not on connections without
+//! buffers.)
 //!
 //! Tickets can be resumed for 6 to 12 hours, when their keys are thrown away. A client that stays
 //! for longer goes by the tickets that its data connections have brought since; one that clings to
@@ -14,11 +15,12 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use rustls::HandshakeKind;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
-use rustls::{HandshakeKind, ServerConnection};
 use wharf_core::DataProof;
 
+use super::ServerConnection;
 use super::client::client_certificate;
 use super::error::TlsError;
 use super::generation::Generation;
@@ -178,7 +180,6 @@ impl StoresServerSessions for Gate {
 /// Where a data connection comes from, as its handshake shows.
 #[derive(Debug)]
 pub(crate) struct DataOrigin {
-    pub(super) mark: Mark,
     pub(super) notes: Arc<Notes>,
     /// What the control connection's client has shown.
     pub(super) certificate: Option<ClientCertificate>,
@@ -198,8 +199,6 @@ impl DataOrigin {
     pub(crate) fn proof(&self, connection: &ServerConnection) -> DataProof {
         let own = self.notes.has_offered_own();
         let foreign = self.notes.has_offered_foreign();
-        // A second opinion, which rustls has for TLS 1.3 only.
-        let same = connection.received_resumption_data().is_none_or(|mark| mark == self.mark);
         if let (Some(expected), Some(shown)) = (&self.certificate, client_certificate(connection))
             && *expected != shown
         {
@@ -208,7 +207,7 @@ impl DataOrigin {
         match connection.handshake_kind() {
             // Any peer can repeat a ticket; whether it has the secrets shows at the end.
             Some(HandshakeKind::Resumed) if connection.is_handshaking() => DataProof::Fresh,
-            Some(HandshakeKind::Resumed) if own && same => DataProof::Resumed,
+            Some(HandshakeKind::Resumed) if own => DataProof::Resumed,
             Some(HandshakeKind::Resumed) => DataProof::Foreign,
             _ if foreign => DataProof::Foreign,
             _ => DataProof::Fresh,

@@ -1,6 +1,6 @@
 //! A socket, and what the operating system last said of it.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 
 use socket2::Socket;
@@ -53,12 +53,6 @@ impl Write for Link<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut socket = self.socket;
         try_once(&mut self.ready.writable, || socket.write(bytes))
-    }
-
-    /// Sends several TLS records by one call.
-    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut socket = self.socket;
-        try_once(&mut self.ready.writable, || socket.write_vectored(parts))
     }
 
     fn flush(&mut self) -> io::Result<()> {

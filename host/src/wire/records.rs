@@ -6,34 +6,37 @@ use std::ops::Range;
 /// The length of a record's header (RFC 8446 section 5.1).
 const HEADER: usize = 5;
 
+/// The longest record (RFC 5246 section 6.2.3); those of TLS 1.3 are shorter.
+const LONGEST: usize = HEADER + (1 << 14) + 2048;
+
 /// Record types: change_cipher_spec, alert, handshake, application_data, heartbeat. Whatever begins
 /// otherwise is not TLS.
 const TYPES: std::ops::RangeInclusive<u8> = 20..=24;
 
-/// Holds what was read from the socket, and cuts it where a record ends.
+/// Holds what was read from the socket, and shows it to TLS one record after the other.
 ///
-/// TLS is given no byte beyond the record that it is to process next: when it ends, what follows
-/// is still here.
+/// TLS sees no byte beyond the record that it is to process next: when it ends, what follows is
+/// still here.
 #[derive(Debug)]
 pub(super) struct Records {
     buffer: Vec<u8>,
     /// Where in the buffer the bytes are.
     held: Range<usize>,
-    /// What is left of the record at the start.
-    left: usize,
+    /// Up to where TLS has been shown them. It is done with them when it [says so](Self::discard).
+    shown: usize,
     /// How much is read at once.
     portion: usize,
     /// The last read has brought less than there was room for: it may have been the last for long.
     was_short: bool,
 }
 
-/// What stands at the start.
+/// What comes after all that has been shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next<'a> {
-    /// Bytes of one record, and not beyond it.
-    Record(&'a [u8]),
-    /// Something that is not TLS.
-    Foreign(&'a [u8]),
+pub(super) enum Next {
+    /// A record.
+    Record,
+    /// Something that is not TLS, or not a record that TLS allows.
+    Foreign,
     /// Too little to tell.
     Nothing,
 }
@@ -41,13 +44,14 @@ pub(super) enum Next<'a> {
 impl Records {
     /// Begins with bytes that have been read already.
     pub(super) fn new(early: Vec<u8>, portion: usize) -> Self {
-        Self { held: 0..early.len(), buffer: early, left: 0, portion, was_short: true }
+        Self { held: 0..early.len(), buffer: early, shown: 0, portion, was_short: true }
     }
 
     /// Reads from the socket, once; 0 is the end.
     pub(super) fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
-        let Self { buffer, held, portion, .. } = self;
+        let Self { buffer, held, shown, portion, .. } = self;
         buffer.copy_within(held.clone(), 0);
+        *shown -= held.start;
         *held = 0..held.len();
         if buffer.len() < held.end + *portion {
             buffer.resize(held.end + *portion, 0);
@@ -62,56 +66,78 @@ impl Records {
 
     /// Many sessions are idle: they hold no buffer.
     fn give_up_if_idle(&mut self) {
-        if self.held.start == self.held.end && self.was_short {
+        if self.held.is_empty() && self.was_short {
             self.buffer = Vec::new();
             self.held = 0..0;
+            self.shown = 0;
         }
     }
 
-    /// Returns what is next, without taking it.
-    pub(super) fn next(&self) -> Next<'_> {
-        let held = &self.buffer[self.held.clone()];
-        match held {
+    /// Returns what is next, without showing it.
+    pub(super) fn next(&self) -> Next {
+        let fresh = &self.buffer[self.shown..self.held.end];
+        match fresh {
             [] => Next::Nothing,
-            [kind, ..] if self.left == 0 && !TYPES.contains(kind) => Next::Foreign(held),
-            _ => match self.length() {
-                0 => Next::Nothing,
-                length => Next::Record(&held[..held.len().min(length)]),
+            [kind, ..] if !TYPES.contains(kind) => Next::Foreign,
+            _ => match length(fresh) {
+                Some(length) if length > LONGEST => Next::Foreign,
+                Some(length) if length <= fresh.len() => Next::Record,
+                _ => Next::Nothing,
             },
         }
     }
 
-    /// Returns `true` if a part of a record has been read, or taken, and not all of it.
-    pub(super) fn is_within_one(&self) -> bool {
-        self.left > 0 || self.held.start < self.held.end
+    /// Shows what is [next](Self::next): a record, or all that is foreign.
+    pub(super) fn show(&mut self) {
+        let fresh = &self.buffer[self.shown..self.held.end];
+        self.shown += match (self.next(), length(fresh)) {
+            (Next::Record, Some(length)) => length,
+            _ => fresh.len(),
+        };
     }
 
-    /// How much of a record is still to be taken; 0 while its header is not whole.
-    fn length(&self) -> usize {
-        match &self.buffer[self.held.clone()] {
-            _ if self.left > 0 => self.left,
-            [_, _, _, high, low, ..] => HEADER + usize::from(u16::from_be_bytes([*high, *low])),
-            _ => 0,
-        }
+    /// Returns what TLS has been shown and is not done with; it decrypts there.
+    pub(super) fn shown(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.held.start..self.shown]
     }
 
-    /// Takes so many bytes of the record away.
-    pub(super) fn took(&mut self, count: usize) {
-        self.left = self.length() - count;
+    /// Forgets so many bytes of those that have been shown.
+    pub(super) fn discard(&mut self, count: usize) {
         self.held.start += count;
         self.give_up_if_idle();
     }
 
-    /// Gives up what is left.
+    /// Returns `true` if a part of a record has been read, or of a message shown, and not all of it.
+    pub(super) fn is_within_one(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Gives up what has not been shown.
     pub(super) fn into_rest(mut self) -> Vec<u8> {
         self.buffer.truncate(self.held.end);
-        self.buffer.split_off(self.held.start)
+        self.buffer.split_off(self.shown)
+    }
+}
+
+/// How long the record is that begins here, once its header is whole.
+fn length(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [_, _, _, high, low, ..] => Some(HEADER + usize::from(u16::from_be_bytes([*high, *low]))),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Shows what is next; returns it.
+    fn shown(records: &mut Records) -> Vec<u8> {
+        records.show();
+        let bytes = records.shown().to_vec();
+        records.discard(bytes.len());
+        bytes
+    }
 
     #[test]
     fn records_are_cut_whatever_the_portions() {
@@ -122,16 +148,12 @@ mod tests {
             let (mut socket, mut seen) = (&stream[..], Vec::new());
             loop {
                 match records.next() {
-                    Next::Record(bytes) => {
-                        let count = bytes.len();
-                        seen.extend_from_slice(bytes);
-                        records.took(count);
-                    }
-                    Next::Foreign(_) => break,
+                    Next::Record => seen.push(shown(&mut records)),
+                    Next::Foreign => break,
                     Next::Nothing => assert!(records.fill(&mut socket).unwrap() > 0),
                 }
             }
-            assert_eq!(seen, stream[..13], "{portion}");
+            assert_eq!(seen, [&stream[..8], &stream[8..13]], "{portion}");
             let rest = [&records.into_rest()[..], socket].concat();
             assert_eq!(rest, b"USER joe\r\n", "{portion}");
         }
@@ -140,15 +162,37 @@ mod tests {
     #[test]
     fn what_came_early_comes_first() {
         let mut records = Records::new(b"\x15\x03\x03\x00\x02ab\x15".to_vec(), 100);
-        assert_eq!(records.next(), Next::Record(b"\x15\x03\x03\x00\x02ab"));
-        records.took(7);
+        assert_eq!(records.next(), Next::Record);
+        assert_eq!(shown(&mut records), b"\x15\x03\x03\x00\x02ab");
         assert_eq!(records.next(), Next::Nothing);
         assert_eq!(records.fill(&mut &b"\x03\x03\x00\x01"[..]).unwrap(), 4);
-        assert_eq!(records.next(), Next::Record(b"\x15\x03\x03\x00\x01"));
-        records.took(5);
         assert_eq!(records.next(), Next::Nothing);
+        assert!(records.is_within_one());
         assert_eq!(records.fill(&mut &b"c"[..]).unwrap(), 1);
-        assert_eq!(records.next(), Next::Record(b"c"));
-        assert_eq!(Records::new(b"NOOP".to_vec(), 1).next(), Next::Foreign(b"NOOP"));
+        assert_eq!(shown(&mut records), b"\x15\x03\x03\x00\x01c");
+        assert!(!records.is_within_one());
+        assert_eq!(Records::new(b"NOOP".to_vec(), 1).next(), Next::Foreign);
+    }
+
+    #[test]
+    fn what_is_not_done_with_stays() {
+        let mut records = Records::new(b"\x16\x03\x03\x00\x02ab\x16\x03\x03\x00\x01c".to_vec(), 4);
+        records.show();
+        // A message goes on in the next record.
+        records.discard(0);
+        records.show();
+        assert_eq!(records.shown(), b"\x16\x03\x03\x00\x02ab\x16\x03\x03\x00\x01c");
+        records.discard(7);
+        assert_eq!(records.fill(&mut &b"\x17\x03"[..]).unwrap(), 2);
+        assert_eq!(records.shown(), b"\x16\x03\x03\x00\x01c");
+        assert_eq!(records.into_rest(), b"\x17\x03");
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_not_waited_for() {
+        let mut records = Records::new(b"\x17\x03\x03\x48\x01abc".to_vec(), 4);
+        assert_eq!(records.next(), Next::Foreign);
+        assert_eq!(shown(&mut records), b"\x17\x03\x03\x48\x01abc");
+        assert_eq!(Records::new(b"\x17\x03\x03\x48\x00abc".to_vec(), 4).next(), Next::Nothing);
     }
 }

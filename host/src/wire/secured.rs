@@ -1,6 +1,14 @@
 //! TLS over a socket that does not block.
+//!
+//! It is done by rustls' connections without buffers: they decrypt where a record was read. The usual
+//! ones copy each byte four times on its way in, and hold a buffer while nothing happens.
 
-use std::io::{self, Read, Write};
+mod sending;
+
+use std::io::{self, Write};
+
+use rustls::Error;
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 
 use crate::tls::ServerConnection;
 
@@ -8,18 +16,22 @@ use super::flow::{Flow, Progress, Readiness};
 use super::link::Link;
 use super::records::{Next, Records};
 
+use sending::{Outgoing, Sending};
+
 /// How many records are looked at in a turn, in case none brings a byte.
 const RECORDS_AT_ONCE: usize = 16;
-
-/// How much is encrypted before the socket has taken it.
-const BUFFER: usize = 64 * 1024;
 
 /// The TLS layer of a wire.
 pub(super) struct Secured {
     connection: ServerConnection,
     records: Records,
+    /// What has been decrypted and not read yet.
+    plain: Vec<u8>,
+    sending: Sending,
     /// The peer's close_notify has come.
     peer_closed: bool,
+    /// What the peer, or the handshake, has done wrong: it is over.
+    failed: Option<Error>,
     side: Side,
 }
 
@@ -33,17 +45,31 @@ enum Side {
     Leaving,
 }
 
+/// Where decrypted bytes go.
+#[derive(Default)]
+struct Room<'a> {
+    buffer: &'a mut [u8],
+    /// How many bytes of the buffer have been filled.
+    count: usize,
+}
+
 impl Secured {
     /// `early` has been read from the socket already; further reads take up to `portion` bytes.
-    pub(super) fn new(mut connection: ServerConnection, early: Vec<u8>, portion: usize) -> Self {
-        connection.set_buffer_limit(Some(BUFFER));
-        let records = Records::new(early, portion);
-        Self { connection, records, peer_closed: false, side: Side::Open }
+    pub(super) fn new(connection: ServerConnection, early: Vec<u8>, portion: usize) -> Self {
+        Self {
+            connection,
+            records: Records::new(early, portion),
+            plain: Vec::new(),
+            sending: Sending::default(),
+            peer_closed: false,
+            failed: None,
+            side: Side::Open,
+        }
     }
 
     /// Sets how much is encrypted before the socket has taken it.
     pub(super) fn set_buffer(&mut self, most: usize) {
-        self.connection.set_buffer_limit(Some(most));
+        self.sending.keep(most);
     }
 
     pub(super) fn connection(&self) -> &ServerConnection {
@@ -52,10 +78,7 @@ impl Secured {
 
     /// What TLS itself waits for, whatever the layer above wants.
     pub(super) fn interest(&self) -> Readiness {
-        Readiness {
-            readable: self.connection.is_handshaking(),
-            writable: self.connection.wants_write(),
-        }
+        Readiness { readable: self.connection.is_handshaking(), writable: !self.sending.is_empty() }
     }
 
     /// Goes on with the handshake, until its last byte has left.
@@ -69,30 +92,38 @@ impl Secured {
             if !self.connection.is_handshaking() {
                 return Ok(());
             }
-            self.pull(link)?;
+            self.pull(link, &mut Room::default())?;
             if self.peer_closed {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
 
+    /// Reads what there is, as much as fits.
     pub(super) fn read(&mut self, link: &mut Link<'_>, buffer: &mut [u8]) -> Flow {
         if self.is_leaving() {
             // Our own end comes before what the peer says in clear.
             let _ = self.push(link);
         }
+        let mut room = Room { buffer, count: 0 };
+        room.take_from(&mut self.plain);
         for _ in 0..RECORDS_AT_ONCE {
-            match self.connection.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) if self.is_leaving() => return Flow::Blocked,
-                // 0 is the peer's close_notify, and an end without it an error.
-                outcome => return outcome.into(),
+            if room.is_full() || room.count > 0 && self.records.next() == Next::Nothing {
+                break;
             }
-            if let Err(error) = self.pull(link) {
-                return Err(error).into();
+            let outcome = match self.peer_closed {
+                true if self.is_leaving() => Err(io::ErrorKind::WouldBlock.into()),
+                true => return Ok(room.count).into(),
+                false => self.pull(link, &mut room),
+            };
+            match outcome {
+                Ok(()) => {}
+                // What came before comes first.
+                Err(_) if room.count > 0 => break,
+                Err(error) => return Err(error).into(),
             }
         }
-        Flow::Moved(0)
+        Flow::Moved(room.count)
     }
 
     pub(super) fn write(&mut self, link: &mut Link<'_>, bytes: &[u8]) -> Flow {
@@ -104,22 +135,21 @@ impl Secured {
             // slow, that something moves at all has to show.
             _ => {}
         }
-        let taken = self.connection.writer().write(bytes);
-        match (self.push(link), taken) {
+        if self.connection.is_handshaking() {
+            return Flow::Blocked;
+        }
+        let taken = self.sending.room().min(bytes.len());
+        let written = self.process(&mut Room::default(), Outgoing::Bytes(&bytes[..taken]));
+        match (written.and_then(|()| self.push(link)), taken) {
             (Err(error), _) if error.kind() != io::ErrorKind::WouldBlock => Flow::Broken(error),
-            (_, Ok(0)) => Flow::Blocked,
-            (_, taken) => taken.into(),
+            (_, 0) => Flow::Blocked,
+            (_, taken) => Flow::Moved(taken),
         }
     }
 
     /// Sends what has been encrypted; an error of the kind WouldBlock when not all of it went.
     pub(super) fn push(&mut self, link: &mut Link<'_>) -> io::Result<()> {
-        while self.connection.wants_write() {
-            if self.connection.write_tls(link)? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-        }
-        Ok(())
+        self.sending.push(link)
     }
 
     /// Sends close_notify, once all before it has left. Only what was before it can be missed: a
@@ -130,8 +160,7 @@ impl Secured {
                 Progress::Done => {}
                 unfinished => return unfinished,
             }
-            self.side = Side::Closed;
-            self.connection.send_close_notify();
+            self.end(Side::Closed);
         }
         match self.push(link).into() {
             Progress::Broken(_) => Progress::Done,
@@ -141,16 +170,21 @@ impl Secured {
 
     /// Ends TLS, on a connection that goes on in clear.
     pub(super) fn leave(&mut self) {
-        self.side = Side::Leaving;
-        self.connection.send_close_notify();
+        self.end(Side::Leaving);
+    }
+
+    fn end(&mut self, side: Side) {
+        self.side = side;
+        // Where TLS is broken there is nothing to say.
+        let _ = self.process(&mut Room::default(), Outgoing::CloseNotify);
     }
 
     /// Returns `true` if both sides have left TLS: the peer by its close_notify, or by speaking in
     /// clear, as some clients do after CCC.
     pub(super) fn has_left(&self) -> bool {
         self.is_leaving()
-            && !self.connection.wants_write()
-            && (self.peer_closed || self.is_foreign())
+            && self.sending.is_empty()
+            && (self.peer_closed || self.records.next() == Next::Foreign)
     }
 
     /// Returns what the peer has sent after TLS.
@@ -162,40 +196,21 @@ impl Secured {
         self.side == Side::Leaving
     }
 
-    fn is_foreign(&self) -> bool {
-        matches!(self.records.next(), Next::Foreign(_))
-    }
-
-    /// Processes what is at hand of one record, or reads.
-    fn pull(&mut self, link: &mut Link<'_>) -> io::Result<()> {
-        if self.is_leaving() && self.is_foreign() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
+    /// Processes the next record, or reads.
+    fn pull(&mut self, link: &mut Link<'_>, room: &mut Room<'_>) -> io::Result<()> {
         match self.records.next() {
-            Next::Record(mut bytes) => {
-                let taken = self.connection.read_tls(&mut bytes)?;
-                self.records.took(taken);
-            }
-            // TLS has the words for it.
-            Next::Foreign(mut bytes) => {
-                self.connection.read_tls(&mut bytes)?;
-            }
+            _ if self.failed.is_some() => {}
+            Next::Foreign if self.is_leaving() => return Err(io::ErrorKind::WouldBlock.into()),
             Next::Nothing => return self.fill(link),
+            // TLS has the words for what is none.
+            Next::Record | Next::Foreign => self.records.show(),
         }
-        match self.connection.process_new_packets() {
-            Ok(state) => {
-                self.peer_closed |= state.peer_has_closed();
-                Ok(())
-            }
-            Err(error) => {
-                if self.side == Side::Open {
-                    self.side = Side::Closed;
-                }
-                // The peer is told by an alert, if it still listens.
-                let _ = self.push(link);
-                Err(io::Error::new(io::ErrorKind::InvalidData, error))
-            }
+        let outcome = self.process(room, Outgoing::Nothing);
+        if outcome.is_err() {
+            // The peer is told by an alert, if it still listens.
+            let _ = self.push(link);
         }
+        outcome
     }
 
     /// Reads more records.
@@ -203,14 +218,80 @@ impl Secured {
         if self.records.fill(link)? > 0 {
             return Ok(());
         }
-        if self.connection.is_handshaking() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if self.records.is_within_one() {
+        if !self.connection.is_handshaking() && self.records.is_within_one() {
             let error = "the connection ended within a TLS record";
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, error));
         }
-        // An end without close_notify is for `read` to tell.
-        self.connection.read_tls(&mut io::empty()).map(drop)
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Has TLS process all that it has been shown, and say this if it can.
+    fn process(&mut self, room: &mut Room<'_>, outgoing: Outgoing<'_>) -> io::Result<()> {
+        while self.failed.is_none() {
+            let status = self.connection.process_tls_records(self.records.shown());
+            let UnbufferedStatus { discard, state, .. } = status;
+            let mut waits = false;
+            match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(Ok(record)) = traffic.next_record() {
+                        self.plain.extend_from_slice(room.put(record.payload));
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => self.sending.encode(&mut data),
+                // That they leave is our own affair.
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    self.sending.encrypt(&mut traffic, outgoing)?;
+                    waits = true;
+                }
+                Ok(_) => waits = true,
+                Err(error) => self.fail(error),
+            }
+            self.records.discard(discard);
+            if waits {
+                return Ok(());
+            }
+        }
+        let error = self.failed.clone().expect("it has failed");
+        Err(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// Ends TLS for what the peer has done, and has the alert ready.
+    fn fail(&mut self, error: Error) {
+        if self.side == Side::Open {
+            self.side = Side::Closed;
+        }
+        self.failed = Some(error);
+        while self.connection.wants_write() {
+            let status = self.connection.process_tls_records(&mut []);
+            let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else { return };
+            self.sending.encode(&mut data);
+        }
+    }
+}
+
+impl Room<'_> {
+    fn is_full(&self) -> bool {
+        self.count == self.buffer.len()
+    }
+
+    /// Takes what fits, and returns the rest.
+    fn put<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let count = bytes.len().min(self.buffer.len() - self.count);
+        self.buffer[self.count..][..count].copy_from_slice(&bytes[..count]);
+        self.count += count;
+        &bytes[count..]
+    }
+
+    /// Takes what fits out of `bytes`.
+    fn take_from(&mut self, bytes: &mut Vec<u8>) {
+        let rest = self.put(bytes).len();
+        if rest == 0 {
+            // Many sessions are idle: they hold no buffer.
+            *bytes = Vec::new();
+        } else {
+            bytes.drain(..bytes.len() - rest);
+        }
     }
 }

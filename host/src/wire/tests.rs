@@ -170,6 +170,27 @@ fn bytes_go_both_ways_and_the_end_is_said() {
 }
 
 #[test]
+fn the_client_renews_the_keys() {
+    let received = play(
+        &TLS13,
+        |mut client| {
+            client.write_all(b"old").unwrap();
+            client.conn.refresh_traffic_keys().unwrap();
+            client.write_all(b"new").unwrap();
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).unwrap();
+            received
+        },
+        |wire, socket| {
+            assert_eq!(read_exactly(wire, socket, 6), b"oldnew");
+            write_all(wire, socket, &bytes());
+            close(wire, socket);
+        },
+    );
+    assert!(received == bytes());
+}
+
+#[test]
 fn an_end_that_no_side_said_is_none() {
     for version in VERSIONS {
         play(

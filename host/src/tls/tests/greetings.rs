@@ -3,7 +3,7 @@
 use rustls::{AlertDescription, Error};
 
 use super::super::{Certificate, Tls};
-use super::{Client, Way, der, seen};
+use super::{Client, Way, der, seen, serve};
 
 const NAMES: [&str; 3] = ["default.example", "one.example", "two.example"];
 
@@ -92,11 +92,9 @@ fn the_protocol_is_ftp() {
         let mut connection = rustls::ClientConnection::new(config, name).unwrap();
         let mut bytes = Vec::new();
         connection.write_tls(&mut bytes).unwrap();
-        control.read_tls(&mut &bytes[..]).unwrap();
-        control.process_new_packets().unwrap_err();
-        bytes.clear();
-        control.write_tls(&mut bytes).unwrap();
-        connection.read_tls(&mut &bytes[..]).unwrap();
+        let mut alert = Vec::new();
+        serve(&mut control, &mut bytes, &mut alert, &[]).unwrap_err();
+        connection.read_tls(&mut &alert[..]).unwrap();
         let told = Error::AlertReceived(AlertDescription::NoApplicationProtocol);
         assert_eq!(connection.process_new_packets().unwrap_err(), told);
     }
@@ -107,7 +105,6 @@ fn noise_is_no_greeting() {
     let hosts = Hosts::new();
     for noise in [&b"USER anonymous\r\n"[..], &[0; 64], &[0x16, 3, 1, 0xFF, 0xFF, 0, 0, 0]] {
         let (mut control, _) = hosts.tls.control(None).unwrap();
-        control.read_tls(&mut &noise[..]).unwrap();
-        control.process_new_packets().unwrap_err();
+        serve(&mut control, &mut noise.to_vec(), &mut Vec::new(), &[]).unwrap_err();
     }
 }

@@ -15,13 +15,13 @@ use rustls::client::{
 };
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ClientConnection, Error, NamedGroup, RootCertStore, ServerConnection,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, Error, NamedGroup, RootCertStore, SupportedProtocolVersion,
 };
 
-use super::Certificate;
+use super::{Certificate, ServerConnection};
 
 /// How a client resumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,20 +107,14 @@ impl Client {
 
 /// Carries bytes to and fro until both sides are silent.
 fn shake(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<(), Error> {
+    let mut came = Vec::new();
     loop {
         let (mut there, mut back) = (Vec::new(), Vec::new());
         while client.wants_write() {
             client.write_tls(&mut there).unwrap();
         }
-        let mut rest = &there[..];
-        let mut refused = Ok(());
-        while !rest.is_empty() && refused.is_ok() {
-            server.read_tls(&mut rest).unwrap();
-            refused = server.process_new_packets().map(drop);
-        }
-        while server.wants_write() {
-            server.write_tls(&mut back).unwrap();
-        }
+        came.extend_from_slice(&there);
+        let refused = serve(server, &mut came, &mut back, &[]).map(drop);
         let mut rest = &back[..];
         while !rest.is_empty() {
             client.read_tls(&mut rest).unwrap();
@@ -132,6 +126,46 @@ fn shake(client: &mut ClientConnection, server: &mut ServerConnection) -> Result
         refused?;
         if there.is_empty() && back.is_empty() {
             return Ok(());
+        }
+    }
+}
+
+/// Has the server process what came, and say this if it can; what it has to send goes to `back`.
+/// Returns what it has decrypted.
+fn serve(
+    server: &mut ServerConnection,
+    came: &mut Vec<u8>,
+    back: &mut Vec<u8>,
+    say: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let (mut plain, mut refused) = (Vec::new(), None);
+    let mut nothing = Vec::new();
+    let mut room = [0; 8192];
+    loop {
+        let come = if refused.is_some() { &mut nothing } else { &mut *came };
+        let UnbufferedStatus { discard, state, .. } = server.process_tls_records(come);
+        let mut waits = false;
+        match state {
+            Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                let count = data.encode(&mut room).unwrap();
+                back.extend_from_slice(&room[..count]);
+            }
+            Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                plain.extend_from_slice(traffic.next_record().unwrap().unwrap().payload);
+            }
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                let count = traffic.encrypt(say, &mut room).unwrap();
+                back.extend_from_slice(&room[..count]);
+                waits = true;
+            }
+            Ok(_) => waits = true,
+            Err(error) => refused = Some(error),
+        }
+        come.drain(..discard);
+        // After an error there is only an alert to be sent.
+        if waits || refused.is_some() && !server.wants_write() {
+            return refused.map_or(Ok(plain), Err);
         }
     }
 }

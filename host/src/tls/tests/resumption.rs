@@ -4,13 +4,13 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use rustls::server::{ProducesTickets, StoresServerSessions};
-use rustls::{ClientConnection, HandshakeKind, ServerConnection};
+use rustls::{ClientConnection, HandshakeKind};
 use wharf_core::{DataProof, Resumption};
 
 use super::super::notes::Notes;
 use super::super::session::{Gate, Role, TlsSessions};
-use super::super::{Certificate, Owner, Tls};
-use super::{Client, Way, shake};
+use super::super::{Certificate, Owner, ServerConnection, Tls};
+use super::{Client, Way, serve};
 
 const NAME: &str = "ftp.example";
 const OTHER_NAME: &str = "other.example";
@@ -44,14 +44,15 @@ fn data_at(name: &str, tls: &Tls, owner: &Owner, client: &Client, tickets: bool)
 }
 
 fn exchange(client: &mut ClientConnection, server: &mut ServerConnection) {
-    let mut buffer = [0; 4];
+    let (mut there, mut back, mut buffer) = (Vec::new(), Vec::new(), [0; 4]);
     client.writer().write_all(b"ping").unwrap();
-    shake(client, server).unwrap();
-    server.reader().read_exact(&mut buffer).unwrap();
-    server.writer().write_all(&buffer).unwrap();
-    shake(client, server).unwrap();
+    client.write_tls(&mut there).unwrap();
+    let came = serve(server, &mut there, &mut back, b"pong").unwrap();
+    assert_eq!(came, b"ping");
+    client.read_tls(&mut &back[..]).unwrap();
+    client.process_new_packets().unwrap();
     client.reader().read_exact(&mut buffer).unwrap();
-    assert_eq!(&buffer, b"ping");
+    assert_eq!(&buffer, b"pong");
 }
 
 #[test]
@@ -182,8 +183,7 @@ fn nothing_is_proven_before_the_handshake_ends() {
     let mut connection = ClientConnection::new(config, NAME.try_into().unwrap()).unwrap();
     let mut hello = Vec::new();
     connection.write_tls(&mut hello).unwrap();
-    server.read_tls(&mut &hello[..]).unwrap();
-    server.process_new_packets().unwrap();
+    serve(&mut server, &mut hello, &mut Vec::new(), &[]).unwrap();
     assert_eq!(server.handshake_kind(), Some(HandshakeKind::Resumed));
     assert_eq!(origin.proof(&server), DataProof::Fresh);
 }
