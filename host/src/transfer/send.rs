@@ -52,7 +52,6 @@ impl Send {
 
     fn fill(&mut self) {
         self.sent = 0;
-        self.buffer.clear();
         match self.source.fill(&mut self.buffer, self.share.buffer()) {
             Ok(true) => {}
             Ok(false) => self.end = Some(TransferEnd::Complete),

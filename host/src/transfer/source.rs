@@ -99,13 +99,13 @@ impl Source {
         }
     }
 
-    /// Fills the empty buffer with about `most` bytes; returns whether there is more to come. An
-    /// empty buffer need not mean the end.
+    /// Fills the buffer with about `most` bytes, in place of what it held; returns whether there is
+    /// more to come. An empty buffer need not mean the end.
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<bool, StorageError> {
         let Some((deflate, plain)) = &mut self.deflate else {
             return self.plain.fill(buffer, most);
         };
-        plain.clear();
+        buffer.clear();
         let most = most.min(DEFLATED_AT_ONCE);
         let more = self.plain.fill(plain, most)?;
         deflate.append(plain, more, most / 4, buffer)?;
@@ -131,6 +131,7 @@ impl Plain {
             }
             Self::File { file, offset, end, ascii: Some(Ascii { filter, skip, raw }) } => {
                 let count = read(&mut **file, offset, *end, raw, most / 2)?;
+                buffer.clear();
                 filter.convert(raw, buffer);
                 let left_out = usize::try_from(*skip).map_or(buffer.len(), |n| n.min(buffer.len()));
                 buffer.drain(..left_out);
@@ -141,6 +142,7 @@ impl Plain {
                 Ok(count > 0)
             }
             Self::Listing { head, entries, format } => {
+                buffer.clear();
                 buffer.append(head);
                 let Some(directory) = entries else { return Ok(false) };
                 let next = |entry: &mut _, detail| directory.next_into(entry, detail);
