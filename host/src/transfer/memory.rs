@@ -30,8 +30,15 @@ const DECOMPRESSOR: u64 = 64 * 1024;
 /// What an open directory keeps: names that are sorted, and what the system gave of them at once.
 const DIRECTORY: u64 = 256 * 1024;
 
-/// What is read of TLS records at once.
-pub(crate) const TLS_PORTION: usize = 64 * 1024;
+/// What is read of TLS records at once, at first.
+pub(crate) const TLS_FIRST: usize = 16 * 1024;
+
+/// How many buffers' worth is read of TLS records at once, when a client is fast. Two take 7 % less
+/// processor time than a half: the kernel tells the client each time that there is room again.
+pub(crate) const TLS_READ_BUFFERS: usize = 2;
+
+/// What TLS keeps besides: a record each that is cut, being decrypted, and left over.
+const TLS_RECORDS: u64 = 64 * 1024;
 
 /// The memory that all transfers of a server together may take.
 #[derive(Debug)]
@@ -123,8 +130,8 @@ impl Needs {
             buffers += 1;
         }
         if encrypted {
-            fixed += TLS_PORTION as u64;
-            buffers += 1;
+            fixed += TLS_RECORDS;
+            buffers += if sends { 1 } else { TLS_READ_BUFFERS as u64 };
         }
         Self { fixed, buffers, compresses: deflates && sends }
     }

@@ -19,6 +19,10 @@ impl Secured {
         match self.0 {}
     }
 
+    pub(super) fn set_portion(&mut self, _: usize) {
+        match self.0 {}
+    }
+
     pub(super) fn connection(&self) -> &ServerConnection {
         match self.0 {}
     }

@@ -73,7 +73,8 @@ impl Wire {
     }
 
     /// Begins TLS; [`handshake`](Self::handshake) comes next. `early` has been read from the socket
-    /// already; further reads take up to `portion` bytes.
+    /// already; further reads take up to `portion` bytes, or what
+    /// [`set_tls_portion`](Self::set_tls_portion) says.
     pub(crate) fn start_tls(
         &mut self,
         connection: ServerConnection,
@@ -87,6 +88,13 @@ impl Wire {
     pub(crate) fn set_tls_buffer(&mut self, most: usize) {
         if let Layer::Secured(tls) = &mut self.layer {
             tls.set_buffer(most);
+        }
+    }
+
+    /// Sets how much TLS reads at once, when the peer is fast.
+    pub(crate) fn set_tls_portion(&mut self, most: usize) {
+        if let Layer::Secured(tls) = &mut self.layer {
+            tls.set_portion(most);
         }
     }
 

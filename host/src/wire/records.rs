@@ -24,8 +24,9 @@ pub(super) struct Records {
     held: Range<usize>,
     /// Up to where TLS has been shown them. It is done with them when it [says so](Self::discard).
     shown: usize,
-    /// How much is read at once.
+    /// How much is read at once: twice as much each time that so much has come, up to `most`.
     portion: usize,
+    most: usize,
     /// The last read has brought less than there was room for: it may have been the last for long.
     was_short: bool,
 }
@@ -44,12 +45,18 @@ pub(super) enum Next {
 impl Records {
     /// Begins with bytes that have been read already.
     pub(super) fn new(early: Vec<u8>, portion: usize) -> Self {
-        Self { held: 0..early.len(), buffer: early, shown: 0, portion, was_short: true }
+        let held = 0..early.len();
+        Self { held, buffer: early, shown: 0, portion, most: portion, was_short: true }
+    }
+
+    /// Sets how much is read at once, when the peer is fast.
+    pub(super) fn set_most(&mut self, most: usize) {
+        self.most = most;
     }
 
     /// Reads from the socket, once; 0 is the end.
     pub(super) fn fill(&mut self, socket: &mut impl Read) -> io::Result<usize> {
-        let Self { buffer, held, shown, portion, .. } = self;
+        let Self { buffer, held, shown, portion, most, .. } = self;
         buffer.copy_within(held.clone(), 0);
         *shown -= held.start;
         *held = 0..held.len();
@@ -60,6 +67,9 @@ impl Records {
         let count = outcome.as_ref().map_or(0, |count| *count);
         held.end += count;
         self.was_short = held.end < buffer.len();
+        if !self.was_short {
+            *portion = (*portion * 2).min(*most);
+        }
         self.give_up_if_idle();
         outcome
     }

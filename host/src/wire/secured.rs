@@ -72,6 +72,11 @@ impl Secured {
         self.sending.keep(most);
     }
 
+    /// Sets how much is read at once, when the peer is fast.
+    pub(super) fn set_portion(&mut self, most: usize) {
+        self.records.set_most(most);
+    }
+
     pub(super) fn connection(&self) -> &ServerConnection {
         &self.connection
     }

@@ -28,7 +28,7 @@ use crate::server::Clock;
 use crate::server::listener::accept;
 use crate::server::ports::{OpenPort, OpenPorts};
 use crate::tls::{DataOrigin, ServerConnection};
-use crate::transfer::memory::{Needs, TLS_PORTION, TransferMemory};
+use crate::transfer::memory::{Needs, TLS_FIRST, TLS_READ_BUFFERS, TransferMemory};
 use crate::transfer::pump::Pump;
 use crate::wire::{Readiness, Wire};
 
@@ -290,9 +290,14 @@ impl DataChannel {
         let encrypted = wire.tls().is_some();
         let share =
             self.memory.share(Needs::of(&plan, mode, encrypted)).ok_or(TransferEnd::NoMemory)?;
-        wire.set_tls_buffer(share.buffer());
+        let buffer = share.buffer();
         let pump =
             Pump::new(plan, mode, cx.files, encrypted, share).ok_or(TransferEnd::DataLost)?;
+        if pump.is_upload() {
+            wire.set_tls_portion(TLS_READ_BUFFERS * buffer);
+        } else {
+            wire.set_tls_buffer(buffer);
+        }
         *using = Use::Transferring(Box::new(RunningTransfer::new(id, pump, rate, cx.now.instant)));
         Ok(())
     }
@@ -305,7 +310,7 @@ impl DataChannel {
         origin: DataOrigin,
     ) -> bool {
         let State::Open { wire, using, .. } = &mut self.state else { return false };
-        wire.start_tls(connection, Vec::new(), TLS_PORTION);
+        wire.start_tls(connection, Vec::new(), TLS_FIRST);
         *using = Use::Protecting { id, origin };
         true
     }
