@@ -24,6 +24,9 @@ const MOST_CLASSES: usize = 16;
 /// overlayfs.
 const USUAL: [u32; 6] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630];
 
+/// The user and the group of whose owners a user namespace does not know (user_namespaces(7)).
+const OVERFLOW: u32 = 65534;
+
 /// Looks at the entries of one folder.
 pub(super) struct Judge {
     /// Entries can be removed from the folder.
@@ -97,8 +100,9 @@ impl Judge {
     }
 
     fn ask(&mut self, dir: &BorrowedFd, name: &OsStr, kind: &Kind, class: Option<Class>) -> Access {
-        let access = metadata::access(dir, name, kind, self.removable);
-        if let Some(class) = class.filter(|_| self.known.len() < MOST_CLASSES) {
+        let (access, answered) = metadata::ask_access(dir, name, kind, self.removable);
+        // One that has gone since says nothing of its like.
+        if let Some(class) = class.filter(|_| answered && self.known.len() < MOST_CLASSES) {
             self.known.push((class, access));
         }
         access
@@ -107,7 +111,8 @@ impl Judge {
     /// Returns the class of an entry whose like all have the same access.
     fn class(&self, stat: &Statx) -> Option<Class> {
         let by_mode = match self.owner? {
-            Owner::Anyone => true,
+            // In a user namespace these two may be anyone's, and there a mode may not be passed over.
+            Owner::Anyone => stat.stx_uid != OVERFLOW && stat.stx_gid != OVERFLOW,
             Owner::User(user) => stat.stx_uid == user,
         };
         // What is mounted on the entry is another file system, perhaps read-only. Linux before 5.8
@@ -133,4 +138,32 @@ fn of_statx(stat: &Statx) -> Metadata {
     metadata.group = stat.stx_gid;
     metadata.unique = Some((makedev(stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino));
     metadata
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use rustix::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_that_has_gone_says_nothing_of_its_like() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = File::open(folder.path()).unwrap();
+        let (dir, name) = (dir.as_fd(), OsStr::new("file"));
+        let mut judge = Judge::new(&dir);
+        let create = || fs::write(folder.path().join(name), "").unwrap();
+        create();
+        let stat = statx(dir, name, AtFlags::empty(), StatxFlags::BASIC_STATS).unwrap();
+        let class = judge.class(&stat);
+        fs::remove_file(folder.path().join(name)).unwrap();
+        let access = judge.ask(&dir, name, &Kind::File, class);
+        assert!(!access.read && !access.write);
+        create();
+        let mut entry = Metadata::directory();
+        judge.look(&dir, name, &mut entry).unwrap();
+        assert!(entry.access.read && entry.access.write);
+    }
 }

@@ -152,18 +152,37 @@ fn kind(stat: &Stat) -> Kind {
 /// Asks what the process may do with the entry `name` of `dir`, which can be removed if `remove` says
 /// so.
 pub(super) fn access(dir: &impl AsFd, name: &OsStr, kind: &Kind, remove: bool) -> Access {
+    ask_access(dir, name, kind, remove).0
+}
+
+/// As [`access`], and returns `false` too if some question had no answer: the entry may have gone.
+pub(super) fn ask_access(
+    dir: &impl AsFd,
+    name: &OsStr,
+    kind: &Kind,
+    remove: bool,
+) -> (Access, bool) {
     let (read, write, enter) = match kind {
         // A name that cannot be looked at makes no listing.
         Kind::Directory => (ENTER_AND_LIST, ENTER_AND_CHANGE, Some(Check::EXEC_OK)),
         Kind::File => (Check::READ_OK, Check::WRITE_OK, None),
-        Kind::Symlink { .. } | Kind::Other => return Access { remove, ..Access::NONE },
+        Kind::Symlink { .. } | Kind::Other => return (Access { remove, ..Access::NONE }, true),
     };
     // Most often all is allowed, and one question is enough.
     if may(dir, name, read.union(write)) {
-        return Access { read: true, write: true, remove, enter: enter.is_some() };
+        return (Access { read: true, write: true, remove, enter: enter.is_some() }, true);
     }
-    let may = |what| may(dir, name, what);
-    Access { read: may(read), write: may(write), remove, enter: enter.is_some_and(may) }
+    let mut answered = true;
+    let mut may = |what| match ask(dir, name, what) {
+        Ok(()) => true,
+        Err(error) => {
+            answered &= matches!(error, Errno::ACCESS | Errno::PERM | Errno::ROFS);
+            false
+        }
+    };
+    let access =
+        Access { read: may(read), write: may(write), remove, enter: enter.is_some_and(may) };
+    (access, answered)
 }
 
 fn may(dir: &impl AsFd, name: &OsStr, what: Check) -> bool {

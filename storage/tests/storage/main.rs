@@ -1,5 +1,6 @@
 //! What every storage must do, tried on each that wharf brings; and what only a folder can do.
 
+mod access;
 mod folder;
 mod uploads;
 
