@@ -16,7 +16,7 @@ use crate::server::passive::PassivePorts;
 ///
 /// A port is open from PASV or EPSV until its connection has been accepted. When none is left, the
 /// oldest that no command uses goes to the session that asks: one of the client that has most of
-/// these. Its session hears of it as if the port had failed. Ports that a transfer waits at stay,
+/// these. Its session learns that at its next turn, and no longer counts on the port. Ports that a transfer waits at stay,
 /// unless a client has more of them than the one that asks would have.
 #[derive(Debug)]
 pub(crate) struct OpenPorts {
@@ -106,8 +106,9 @@ impl Open {
         })?;
         let entry = self.entries.get(&number)?;
         entry.state.given_away.store(true, Ordering::Release);
-        // This wakes whatever waits for the socket, on any thread, and frees the port though the
-        // socket is not closed yet. Not every system can: then the port stays where it is.
+        // This frees the port though the socket is not closed yet, and wakes a session whose transfer
+        // waits for a connection to it. No driver watches a port that no command awaits: its session
+        // sees `given_away` at its next turn. Not every system can: then the port stays where it is.
         if let Err(error) = entry.socket.shutdown(Shutdown::Both) {
             log::debug!("passive port {} cannot be taken away: {error}", entry.at.port());
             entry.state.given_away.store(false, Ordering::Release);

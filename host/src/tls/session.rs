@@ -13,7 +13,7 @@
 //! the first is [`DataProof::Fresh`] then.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use rustls::HandshakeKind;
 use rustls::crypto::aws_lc_rs::Ticketer;
@@ -72,31 +72,33 @@ impl fmt::Debug for Owner {
 /// What all connections share: the keys of the tickets, and the sessions without a ticket.
 #[derive(Clone, Debug)]
 pub(super) struct TlsSessions {
-    /// Made when it is wanted for the first time; `None` for want of random bytes.
-    ticketer: Arc<LazyLock<Option<Arc<dyn ProducesTickets>>>>,
+    /// Made when it is wanted for the first time for which there are random bytes.
+    ticketer: Arc<OnceLock<Arc<dyn ProducesTickets>>>,
     cache: Arc<ServerSessionMemoryCache>,
 }
 
 impl TlsSessions {
     pub(super) fn new() -> Self {
-        let ticketer = Arc::new(LazyLock::new(new_ticketer as _));
-        Self { ticketer, cache: ServerSessionMemoryCache::new(CACHED_SESSIONS) }
+        Self { ticketer: Arc::default(), cache: ServerSessionMemoryCache::new(CACHED_SESSIONS) }
     }
 
     fn ticketer(&self) -> Option<&dyn ProducesTickets> {
-        self.ticketer.as_deref()
+        if self.ticketer.get().is_none() {
+            let made = Ticketer::new();
+            let made = made.inspect_err(|error| {
+                wharf_storage::log_limited!(Error, "TLS: no keys for tickets: {error}");
+            });
+            // Of two threads that come here at once, one has made these for nothing.
+            let _ = self.ticketer.set(made.ok()?);
+        }
+        self.ticketer.get().map(|ticketer| &**ticketer)
     }
 
     /// Makes the keys of the tickets, if they are not there. These are the first random bytes that
     /// AWS-LC makes, for which it gathers entropy for 50 ms.
     pub(super) fn warm_up(&self) {
-        LazyLock::force(&self.ticketer);
+        let _ = self.ticketer();
     }
-}
-
-fn new_ticketer() -> Option<Arc<dyn ProducesTickets>> {
-    let made = Ticketer::new();
-    made.inspect_err(|error| log::error!("TLS: no keys for tickets: {error}")).ok()
 }
 
 /// What a connection is for.
