@@ -21,7 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_IDLE: usize = 16;
 
 /// A thread for each session.
-#[derive(Clone)]
 pub(crate) struct Threads {
     shared: Arc<Shared>,
 }
