@@ -2,8 +2,11 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fs::{AtFlags, RawDir, StatxFlags, statx};
 
 use crate::control::Result;
 use crate::machine::{Meter, Usage};
@@ -12,12 +15,17 @@ use crate::sample::{Done, Load, sample};
 
 const ENTRIES: u32 = 10_000;
 
+/// Enough for a thousand entries and more at a time.
+const BUFFER: usize = 64 << 10;
+
 /// getdents(2), and statx(2) of each entry.
 pub(super) fn list(name: &str, time: Duration) -> Result<Measured> {
     let folder = Folder::new().map_err(|error| format!("a folder: {error}"))?;
     let path = folder.0.clone();
+    let mut buffer = Box::new([MaybeUninit::uninit(); BUFFER]);
     let list = move || {
-        let (entries, bytes) = list_once(&path).map_err(|error| error.to_string())?;
+        let (entries, bytes) =
+            list_once(&path, &mut buffer[..]).map_err(|error| error.to_string())?;
         if entries != ENTRIES {
             return Err(format!("{entries} entries instead of {ENTRIES}"));
         }
@@ -32,10 +40,20 @@ pub(super) fn list(name: &str, time: Duration) -> Result<Measured> {
 }
 
 /// Returns how many entries there are, and how long they are together.
-fn list_once(path: &Path) -> io::Result<(u32, u64)> {
+///
+/// What a server could spare is not here: names are neither copied nor allocated.
+fn list_once(path: &Path, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(u32, u64)> {
+    let folder = File::open(path)?;
+    let mut entries = RawDir::new(&folder, buffer);
     let mut sums = (0, 0);
-    for entry in fs::read_dir(path)? {
-        sums = (sums.0 + 1, sums.1 + entry?.metadata()?.len());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != c"." && name != c".." {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let stat = statx(&folder, name, flags, StatxFlags::BASIC_STATS)?;
+            sums = (sums.0 + 1, sums.1 + stat.stx_size);
+        }
     }
     Ok(sums)
 }
