@@ -5,6 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -148,7 +149,9 @@ pub(crate) fn memory_kib(pid: u32) -> Result<u64> {
         let path = format!("/proc/{pid}/smaps_rollup");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            // It has ended since.
+            // It has ended, and its parent has not asked for its exit code yet.
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => continue,
+            // It has ended since, altogether.
             Err(_) if !fs::exists(format!("/proc/{pid}")).unwrap_or(true) => continue,
             Err(error) => return Err(format!("{path}: {error}; be root, or the server's user")),
         };
@@ -203,6 +206,8 @@ pub(crate) fn pin(_: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
     use super::*;
 
     #[test]
@@ -230,5 +235,15 @@ mod tests {
         assert!(memory_kib(std::process::id()).unwrap() > 100);
         assert!(open_files_of(std::process::id()).is_none_or(|files| files > 0));
         assert!(Meter::start(Some(u32::MAX)).is_err());
+    }
+
+    #[test]
+    fn a_process_that_has_ended_has_no_memory() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(&child)), options).unwrap();
+        let memory = memory_kib(child.id());
+        child.wait().unwrap();
+        assert_eq!(memory, Ok(0));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn connect(
         socket.bind(&SocketAddr::new(from, 0).into())?;
     }
     socket.connect(&to.into()).map_err(|error| match error.raw_os_error() {
-        Some(libc_einprogress) if libc_einprogress == EINPROGRESS => io::ErrorKind::TimedOut.into(),
+        Some(EINPROGRESS) => io::ErrorKind::TimedOut.into(),
         _ => error,
     })?;
     Ok(socket.into())
