@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rows import IDLE, LISTS
-from server import ServerError, descendants
+from server import NOBODY, ServerError, descendants
 
 # A machine that is busy with something else is measured again, so often.
 TRIES = 3
@@ -39,7 +39,7 @@ class Tree:
             self.root.chmod(0o755)
             self.bench = self.root / "bench"
             self.bench.mkdir()
-            # Each server writes as another user.
+            # vsftpd is another user than the others.
             self.bench.chmod(0o777)
             with open(self.bench / "big", "wb") as big:
                 for _ in range(self.big_mib):
@@ -51,11 +51,22 @@ class Tree:
                 folder.mkdir()
                 for number in range(count):
                     (folder / f"file-{number}").touch()
+            self.give_away()
             self.own = set(os.listdir(self.bench))
         except BaseException:
             self.__exit__()
             raise
         return self.root
+
+    def give_away(self):
+        """Has all of it belong to the user that most servers are.
+
+        wharf tells clients what they may do with each entry, and has to ask about those of others.
+        """
+        if os.getuid() == 0:
+            for folder, _, files in os.walk(self.bench):
+                for path in folder, *(os.path.join(folder, name) for name in files):
+                    os.chown(path, NOBODY, NOBODY)
 
     def __exit__(self, *_):
         shutil.rmtree(self.root, ignore_errors=True)
@@ -98,13 +109,10 @@ class Run:
     def round(self, number: int, folder: Path, tree: Tree):
         with ExitStack() as stack:
             running = {}
-            for name, make in self.servers.items():
-                try:
-                    running[name] = stack.enter_context(make(folder))
-                except (ServerError, OSError, subprocess.CalledProcessError) as error:
-                    self.problem(f"{name}: {error}")
-                    continue
-                self.versions[name] = running[name].version()
+            for name in self.servers:
+                if server := self.start(name, folder, stack):
+                    running[name] = server
+                    self.versions[name] = server.version()
             if self.limits():
                 self.step("the machine's limits", number)
                 self.measure_limits(number)
@@ -115,11 +123,20 @@ class Run:
                     self.step(f"{row.group}: {row.title}: {name}", number)
                     if row.group == IDLE:
                         # What a server has freed before would be taken again, and not be counted.
-                        with self.servers[name](folder) as server:
-                            self.measure_row(row, name, server, number)
+                        with ExitStack() as alone:
+                            if server := self.start(name, folder, alone):
+                                self.measure_row(row, name, server, number)
                     else:
                         self.measure_row(row, name, running[name], number)
                         tree.sweep()
+
+    def start(self, name: str, folder: Path, stack: ExitStack):
+        """Returns a server that runs until the stack ends, or `None` if it cannot be started."""
+        try:
+            return stack.enter_context(self.servers[name](folder))
+        except (ServerError, OSError, subprocess.CalledProcessError) as error:
+            self.problem(f"{name}: {error}")
+            return None
 
     def measure_row(self, row, name: str, server, number: int):
         words = ["--host", "127.0.0.1", "--port", server.port, "--user", server.USER]
@@ -147,6 +164,8 @@ class Run:
     def measure_limits(self, number: int):
         for result, busy in self.quietest(["limits", "--seconds", self.options.seconds]):
             self.keep(result["workload"], "limit", number, result, busy)
+        if self.said:
+            self.problem(f"the machine's limits: {self.said}")
 
     def keep(self, key: str, server: str, number: int, result: dict, busy: float):
         where = {"row": key, "server": server, "round": number + 1}
