@@ -168,6 +168,7 @@ impl Drop for OpenPort {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::net::{Ipv4Addr, TcpStream};
+    use std::sync::atomic::AtomicU16;
 
     use super::*;
 
@@ -175,14 +176,17 @@ mod tests {
 
     /// So many ports in a row that are free at the moment, outside the system's own range.
     fn free_range(count: u16) -> Arc<OpenPorts> {
-        for first in (12_000..20_000).step_by(usize::from(count)) {
+        // Tests run side by side: each has ports of its own.
+        static NEXT: AtomicU16 = AtomicU16::new(12_000);
+        loop {
+            let first = NEXT.fetch_add(count, Ordering::Relaxed);
+            assert!(first < 20_000, "no free ports");
             let range = PassivePorts::range(first..=first + count - 1).unwrap();
             let all: Vec<_> = (0..count).map_while(|_| range.listen(AT).ok()).collect();
             if all.len() == usize::from(count) {
                 return OpenPorts::new(range);
             }
         }
-        panic!("no free ports");
     }
 
     fn client(number: u8) -> IpAddr {
