@@ -119,7 +119,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = positive, default_value = "250")]
     pub(crate) max_sessions_per_address: u32,
 
-    /// Most storage calls at work at once; those that hang are not counted
+    /// Most storage calls at work at once, and most large transfers; those that hang are not counted
     #[arg(long, value_name = "N", value_parser = positive, default_value = "64")]
     pub(crate) storage_threads: u32,
 

@@ -329,7 +329,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many storage calls are at work at once, at least one; 64 when unset. A call that has
+    /// Sets how many storage calls are at work at once, and how many large transfers, at least one; 64
+    /// when unset. A call that has
     /// not come back after 0.1 s, such as on a network disk that does not answer, no longer counts:
     /// see [`max_stuck_calls`](Self::max_stuck_calls).
     pub fn storage_threads(mut self, most: usize) -> Self {

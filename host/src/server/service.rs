@@ -74,7 +74,8 @@ pub struct ServiceSettings {
     /// How many logins may be checked at once. Hashing a password takes much memory by intention; a
     /// flood of logins waits in line instead of taking it all.
     pub logins_at_once: usize,
-    /// How many storage calls may be at work at once; those that are stuck aside.
+    /// How many storage calls may be at work at once, and how many large transfers; those that are
+    /// stuck aside.
     pub storage_threads: usize,
     /// How many calls may be stuck at once, such as on a network disk that does not answer, before
     /// further calls to it are refused: each keeps a thread. A quarter of them may be of one client
