@@ -137,7 +137,8 @@ pub trait Accounts: Send + Sync {
 
     /// Does the same if it waits for nothing and takes hardly any time, as a comparison of passwords
     /// in memory: a driver asks this first, where other sessions wait. `None`, unless implemented,
-    /// says that [`login`](Self::login) is to be asked, on a thread of its own.
+    /// says that [`login`](Self::login) is to be asked, on a thread of its own. Whether it answers must
+    /// not depend on whether the name is known, and no limit holds for how many are asked at once.
     fn login_at_once(&self, attempt: &Attempt<'_>) -> Option<Result<Account, Denial>> {
         let _ = attempt;
         None

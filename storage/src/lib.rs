@@ -99,7 +99,8 @@ pub use wharf_core::{
 
 /// A tree of files and directories, as a session sees it.
 ///
-/// Calls may block: drivers run them where no other session waits for them. Paths are absolute within
+/// Calls may block: drivers run them where no other session waits for them; but see
+/// [`at_once`](Self::at_once). Paths are absolute within
 /// the tree. A storage need not have anything to do with a local disk.
 ///
 /// Three methods make a read-only view: [`metadata`](Self::metadata),
@@ -116,12 +117,15 @@ pub trait Storage: Send + Sync {
         self.metadata(path)
     }
 
-    /// Returns this tree as one whose calls wait for nothing, neither for a disk nor for another
-    /// machine; what it cannot do like that is [`StorageError::WouldBlock`], and nothing has changed.
+    /// Returns a view of this tree whose calls wait for nothing, neither for a disk nor for another
+    /// machine; `None`, unless implemented: then each call has a thread of its own.
     ///
-    /// A driver asks it first, where other sessions wait, and makes the call on a thread of its own
-    /// where it would block. `None`, unless implemented: then each call has a thread of its own.
-    /// Dropping a tree that has such a view waits for nothing either.
+    /// A driver asks it first, where other sessions wait: [`metadata`](Self::metadata),
+    /// [`link_metadata`](Self::link_metadata), [`open_read`](Self::open_read),
+    /// [`check_write`](Self::check_write) and [`open_write`](Self::open_write), and nothing else. So a
+    /// view implements all five; what it cannot do like that is [`StorageError::WouldBlock`], nothing
+    /// has changed then, and the tree itself is asked, on a thread of its own. Any other error is the
+    /// answer. Dropping a tree that has a view waits for nothing either.
     fn at_once(&self) -> Option<Arc<dyn Storage>> {
         None
     }

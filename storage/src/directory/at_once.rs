@@ -49,11 +49,11 @@ impl AtOnce {
 
     /// Finds where a file is to be written.
     fn place<'a>(&'a self, path: &'a VirtualPath) -> Result<Place<'a>, StorageError> {
-        if self.tree.medium != Medium::Memory {
+        let Medium::Memory { device } = self.tree.medium else {
             return Err(StorageError::WouldBlock);
-        }
+        };
         let dir = self.open(&path.parent(), OFlags::PATH | OFlags::DIRECTORY)?;
-        Place::within(Dir::from_std_file(dir), &self.tree, path)
+        Place::in_memory(Dir::from_std_file(dir), device, &self.tree, path)
     }
 }
 
@@ -68,12 +68,17 @@ impl Storage for AtOnce {
         self.tree.link_metadata(path)
     }
 
-    /// A folder may have many names, which take their time.
+    /// A directory may have many names, which take their time.
     fn open_directory(&self, _: &VirtualPath) -> Result<Box<dyn Entries>, StorageError> {
         Err(StorageError::WouldBlock)
     }
 
     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
+        // To open a FIFO, or a device, is an act: what stands there is looked at first.
+        let there = self.open(path, OFlags::PATH)?.metadata();
+        if !there.is_ok_and(|stat| stat.is_file()) {
+            return Err(StorageError::WouldBlock);
+        }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         Ok(Box::new(Reader::at_once(self.open(path, flags)?, self.tree.medium)?))
     }
@@ -87,7 +92,7 @@ impl Storage for AtOnce {
         path: &VirtualPath,
         mode: &WriteMode,
     ) -> Result<Box<dyn WriteFile>, StorageError> {
-        upload::open(&self.place(path)?, mode, true)
+        upload::open(&self.place(path)?, mode)
     }
 }
 
@@ -107,6 +112,10 @@ mod tests {
         AtOnce::of(&tree).unwrap()
     }
 
+    fn memory(folder: &tempfile::TempDir) -> Medium {
+        Medium::Memory { device: rustix::fs::stat(folder.path()).unwrap().st_dev }
+    }
+
     /// Returns `true` where the kernel can say what it has in its caches, Linux 5.12.
     fn is_told(view: &dyn Storage) -> bool {
         view.metadata(&VirtualPath::root()).is_ok()
@@ -117,7 +126,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), b"abc").unwrap();
         symlink("file", folder.path().join("link")).unwrap();
-        for medium in [Medium::Memory, Medium::LocalDisk] {
+        for medium in [memory(&folder), Medium::LocalDisk] {
             let view = view(&folder, medium);
             if !is_told(&*view) {
                 return;
@@ -141,7 +150,7 @@ mod tests {
     fn only_memory_is_written_to_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let mode = WriteMode::Replace { atomic: true };
-        let (memory, disk) = (view(&folder, Medium::Memory), view(&folder, Medium::LocalDisk));
+        let (memory, disk) = (view(&folder, memory(&folder)), view(&folder, Medium::LocalDisk));
         assert_eq!(disk.check_write(&path("/new"), &mode), Err(StorageError::WouldBlock));
         assert_eq!(disk.open_write(&path("/new"), &mode).err(), Some(StorageError::WouldBlock));
         if !is_told(&*memory) {
@@ -153,6 +162,30 @@ mod tests {
         file.write(b"abc").unwrap();
         file.finish(wharf_core::Disposition::Publish).unwrap();
         assert_eq!(std::fs::read(folder.path().join("new")).unwrap(), b"abc");
+        // A link may lead to a disk, and so may what is mounted; what is large takes its time.
+        symlink("new", folder.path().join("link")).unwrap();
+        std::fs::File::create(folder.path().join("large")).unwrap().set_len(1 << 30).unwrap();
+        let elsewhere = view(&folder, Medium::Memory { device: 0 });
+        for (view, name) in [(&memory, "/link"), (&memory, "/large"), (&elsewhere, "/new")] {
+            let opened = view.open_write(&path(name), &mode).err();
+            assert_eq!(opened, Some(StorageError::WouldBlock), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_fifo_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        let view = view(&folder, Medium::LocalDisk);
+        assert_eq!(view.open_read(&path("/fifo")).err(), Some(StorageError::WouldBlock));
     }
 
     #[test]

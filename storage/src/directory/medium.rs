@@ -5,8 +5,11 @@ use cap_std::fs::Dir;
 /// Where a folder's files are, as far as it matters to those who wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Medium {
-    /// In memory alone: nothing waits.
-    Memory,
+    /// In memory alone, on this device: nothing waits.
+    Memory {
+        /// As stat(2) calls it.
+        device: u64,
+    },
     /// On a disk of this machine: what the kernel has in its caches does not wait.
     LocalDisk,
     /// Somewhere else, or not known: even a question may take its time.
@@ -21,7 +24,10 @@ impl Medium {
         const LOCAL: [rustix::fs::FsWord; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010];
         const TMPFS: rustix::fs::FsWord = 0x0102_1994;
         match rustix::fs::fstatfs(root) {
-            Ok(system) if system.f_type == TMPFS => Self::Memory,
+            Ok(system) if system.f_type == TMPFS => match rustix::fs::fstat(root) {
+                Ok(stat) => Self::Memory { device: stat.st_dev },
+                Err(_) => Self::Unknown,
+            },
             Ok(system) if LOCAL.contains(&system.f_type) => Self::LocalDisk,
             _ => Self::Unknown,
         }

@@ -250,7 +250,7 @@ impl Storage for Directory {
         path: &VirtualPath,
         mode: &WriteMode,
     ) -> Result<Box<dyn WriteFile>, StorageError> {
-        upload::open(&Place::find(self, path)?, mode, false)
+        upload::open(&Place::find(self, path)?, mode)
     }
 
     fn create_directory(&self, path: &VirtualPath) -> Result<(), StorageError> {

@@ -14,6 +14,9 @@ use crate::ReadFile;
 #[cfg(target_os = "linux")]
 const LARGE: u64 = 128 * 1024;
 
+/// What the kernel holds at once, in bytes, or more.
+const PAGE: u64 = 4096;
+
 /// A regular file open for reading.
 pub(super) struct Reader {
     file: File,
@@ -72,7 +75,11 @@ impl ReadFile for Reader {
     }
 
     fn is_at_hand(&self, offset: u64, length: u64) -> bool {
-        self.at_once == Some(Medium::Memory) || is_cached(&self.file, offset + length - 1)
+        if let Some(Medium::Memory { .. }) = self.at_once {
+            return true;
+        }
+        let last = offset + length - 1;
+        is_cached(&self.file, last) && (length <= PAGE || is_cached(&self.file, offset))
     }
 
     /// The last one to close a file that has been removed frees what it took.
@@ -81,8 +88,8 @@ impl ReadFile for Reader {
     }
 }
 
-/// Returns `true` if the byte at `offset` can be read without waiting, as far as the kernel says;
-/// what stands before it was read ahead with it.
+/// Returns `true` if the byte at `offset` can be read without waiting, as far as the kernel says. What
+/// stands between two such bytes has most likely been read with them.
 #[cfg(target_os = "linux")]
 fn is_cached(file: &File, offset: u64) -> bool {
     let mut byte = [0];

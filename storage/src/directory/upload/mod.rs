@@ -10,9 +10,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
+#[cfg(target_os = "linux")]
 use std::sync::Arc;
 
-use cap_std::fs::{Dir, Metadata as Stat};
+#[cfg(target_os = "linux")]
+use cap_std::fs::Dir;
+use cap_std::fs::{Metadata as Stat, MetadataExt};
 #[cfg(target_os = "linux")]
 use rustix::io::Errno;
 use wharf_core::{StorageError, VirtualPath, WriteMode};
@@ -21,7 +24,9 @@ use self::beside::Beside;
 use self::in_place::InPlace;
 #[cfg(target_os = "linux")]
 use super::errno;
-use super::{Directory, Spot, check_new, check_path, metadata, storage_error};
+use super::{Directory, Spot, metadata, storage_error};
+#[cfg(target_os = "linux")]
+use super::{check_new, check_path};
 use crate::WriteFile;
 
 /// How large what is freed at once may be, in bytes.
@@ -32,32 +37,45 @@ pub(super) struct Place<'a> {
     tree: &'a Directory,
     path: &'a VirtualPath,
     spot: Spot,
+    /// On this device, which is in memory, or not now.
+    in_memory: Option<u64>,
 }
 
 impl<'a> Place<'a> {
     /// Finds it.
     pub(super) fn find(tree: &'a Directory, path: &'a VirtualPath) -> Result<Self, StorageError> {
-        Ok(Self { tree, path, spot: tree.locate_new(path)? })
+        Ok(Self { tree, path, spot: tree.locate_new(path)?, in_memory: None })
     }
 
-    /// Takes the directory that holds it, which has been found already.
-    pub(super) fn within(
+    /// Takes the directory that holds it, which has been found already, on this device in memory. What
+    /// lies on another, or takes its time to be freed, is [`StorageError::WouldBlock`].
+    #[cfg(target_os = "linux")]
+    pub(super) fn in_memory(
         dir: Dir,
+        device: u64,
         tree: &'a Directory,
         path: &'a VirtualPath,
     ) -> Result<Self, StorageError> {
         check_path(path)?;
         check_new(path)?;
-        Ok(Self { tree, path, spot: Spot::in_directory(Arc::new(dir), path) })
+        let spot = Spot::in_directory(Arc::new(dir), path);
+        Ok(Self { tree, path, spot, in_memory: Some(device) })
     }
 
     /// Finds what stands there, and where it leads to.
     fn look(&self) -> Result<(Spot, Option<Stat>), StorageError> {
-        let Self { tree, path, spot } = self;
+        let Self { tree, path, spot, .. } = self;
         if path.is_root() {
             return Err(StorageError::IsADirectory);
         }
         match spot.stat() {
+            Ok(stat)
+                if self.in_memory.is_some_and(|device| {
+                    stat.is_symlink() || stat.dev() != device || stat.len() > SMALL
+                }) =>
+            {
+                Err(StorageError::WouldBlock)
+            }
             Ok(stat) if stat.is_symlink() => match tree.follow(path) {
                 Ok((spot, stat)) => Ok((spot, Some(stat))),
                 Err(StorageError::NotFound) => Err(StorageError::PermissionDenied),
@@ -76,12 +94,11 @@ impl<'a> Place<'a> {
 /// the tree, is [`StorageError::PermissionDenied`]. So is a file that the process may not write,
 /// even where the directory would let it be replaced.
 ///
-/// Where all this happens `in_memory`, the file says so, as long as it is small, and what it replaces
-/// is: even memory takes its time to be freed.
+/// Where all this happens in memory, the file says so, as long as it is small: even memory takes its
+/// time to be freed.
 pub(super) fn open(
     place: &Place<'_>,
     mode: &WriteMode,
-    in_memory: bool,
 ) -> Result<Box<dyn WriteFile>, StorageError> {
     let (spot, old) = judge(place, mode)?;
     let durability = place.tree.durability;
@@ -90,7 +107,7 @@ pub(super) fn open(
         WriteMode::Create { atomic: true } => true,
         _ => return Ok(Box::new(InPlace::open(spot, mode, durability)?)),
     };
-    let room = if in_memory { SMALL.saturating_sub(old.as_ref().map_or(0, Stat::len)) } else { 0 };
+    let room = if place.in_memory.is_some() { SMALL } else { 0 };
     match Beside::create(spot.clone(), durability, old.is_some(), fresh, room) {
         Ok(file) => Ok(Box::new(file)),
         // The directory may not be written, but the file may.
