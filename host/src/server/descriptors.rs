@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a session may have open at once: the control connection; a passive port and the client that
 /// has just connected to it; and for an upload a file, the folder it is in, and one that a path leads
-/// through. A listing has as many.
+/// through, or the two ends of a pipe. A listing has as many.
 const OF_A_SESSION: u64 = 6;
 
 /// What else may be open: reactors and their wakers, clients that are only told to go, accounts

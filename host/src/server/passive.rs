@@ -10,9 +10,9 @@ use socket2::Domain;
 
 use crate::server::sockets::tcp_socket;
 
-/// How many connections may wait to be accepted. One is wanted; a client that tries twice, or a
-/// stranger that came first, must not keep it out.
-const BACKLOG: i32 = 8;
+/// How many connections may wait to be accepted, most often until the client says what for. One is
+/// wanted; a client that tries twice, or strangers that came first, must not keep it out.
+const BACKLOG: i32 = 128;
 
 /// Which ports may be opened for passive data connections (PASV, EPSV).
 ///

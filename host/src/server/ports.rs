@@ -7,6 +7,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::Socket;
 
 use crate::server::client_address::ClientAddress;
@@ -94,6 +95,17 @@ impl OpenPorts {
     }
 }
 
+impl Entry {
+    /// Returns `true` if a transfer waits there, or a client has connected and will say what for.
+    fn is_used(&self) -> bool {
+        if self.state.awaited.load(Ordering::Relaxed) {
+            return true;
+        }
+        let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+}
+
 impl Open {
     /// Takes a port on the address `ip` from the session that has it, for one with `client`; `None`
     /// where all are in use.
@@ -122,7 +134,7 @@ impl Open {
     fn oldest_of_most(&self, ip: IpAddr, awaited: bool) -> Option<(u64, usize)> {
         let mut clients: HashMap<ClientAddress, (u64, usize)> = HashMap::new();
         for (number, entry) in &self.entries {
-            let is_awaited = entry.state.awaited.load(Ordering::Relaxed);
+            let is_awaited = entry.is_used();
             if entry.at.ip() == ip && is_awaited == awaited {
                 clients.entry(entry.client).or_insert((*number, 0)).1 += 1;
             }
