@@ -12,7 +12,7 @@ use crate::wire::{Flow, Wire};
 
 use super::sink::{Chunk, Sink};
 #[cfg(target_os = "linux")]
-use super::splice::{ROOM, Spliced, splice};
+use super::splice::{Pipe, ROOM, Spliced};
 use super::step::{PumpStep, Thread};
 
 /// The first buffer, in bytes: enough for a client that is not fast.
@@ -39,6 +39,9 @@ pub(crate) struct Receive {
     /// than a buffer, in case it all has to be taken back.
     #[cfg(target_os = "linux")]
     spliced_at_once: usize,
+    /// What it moves them through, once it does.
+    #[cfg(target_os = "linux")]
+    pipe: Option<Pipe>,
     /// How it ends, once all that came has been written.
     end: Option<TransferEnd>,
     /// What came has been written, and what the filters held back; or is not to be.
@@ -64,6 +67,8 @@ impl Receive {
             expands: mode != Mode::Stream,
             #[cfg(target_os = "linux")]
             spliced_at_once: FIRST,
+            #[cfg(target_os = "linux")]
+            pipe: None,
             end: None,
             flushed: false,
             share,
@@ -105,27 +110,31 @@ impl Receive {
     #[cfg(target_os = "linux")]
     fn splice(&mut self, wire: &mut Wire, socket: &Socket) -> Option<PumpStep> {
         let file = self.sink.plain_file()?;
-        match splice(wire, socket, file, self.spliced_at_once) {
+        if self.pipe.is_none() {
+            self.pipe = Pipe::new();
+        }
+        let Some(pipe) = &mut self.pipe else {
+            self.spliced_at_once = 0;
+            return None;
+        };
+        match pipe.splice(wire, socket, file, self.spliced_at_once) {
             Spliced::Written(count) => {
                 self.spliced_at_once = ROOM;
-                return Some(PumpStep::Moved(count));
+                Some(PumpStep::Moved(count))
             }
-            Spliced::Not(flow) => return self.arrived(flow, wire, socket),
+            Spliced::Not(flow) => self.arrived(flow, wire, socket),
             Spliced::Failed(count, error) => {
                 self.end = Some(TransferEnd::Storage(error));
                 self.flushed = true;
-                return Some(PumpStep::Moved(count));
+                Some(PumpStep::Moved(count))
             }
-            Spliced::Came(bytes) => {
-                let count = bytes.len();
-                self.chunk.left = 0..count;
+            Spliced::Came(count, bytes) => {
+                self.chunk.left = 0..bytes.len();
                 self.chunk.buffer = bytes;
                 self.spliced_at_once = 0;
-                return Some(PumpStep::Moved(count));
+                Some(PumpStep::Moved(count))
             }
-            Spliced::NoPipe => self.spliced_at_once = 0,
         }
-        None
     }
 
     /// Reads from the wire; returns `None` when what has come is to be written.

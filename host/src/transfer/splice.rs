@@ -2,7 +2,7 @@
 //!
 //! It takes a quarter to a third less of the processor than to read and to write.
 
-use std::cell::RefCell;
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -13,16 +13,12 @@ use wharf_storage::WriteFile;
 
 use crate::wire::{Flow, Wire};
 
-/// How much a pipe may hold, in bytes; the kernel may give less.
-pub(super) const ROOM: usize = 1024 * 1024;
+/// How much a pipe may hold, in bytes. With less it is no gain.
+pub(super) const ROOM: usize = 256 * 1024;
 
-thread_local! {
-    /// A worker's pipe, which is empty between two portions: so transfers need no more descriptors.
-    static PIPE: RefCell<Option<Pipe>> = const { RefCell::new(None) };
-}
-
-struct Pipe {
-    out: OwnedFd,
+/// A pipe, which is empty between two portions.
+pub(super) struct Pipe {
+    out: File,
     into: OwnedFd,
 }
 
@@ -34,38 +30,21 @@ pub(super) enum Spliced {
     Not(Flow),
     /// So many bytes have come, and could not be written.
     Failed(usize, StorageError),
-    /// The file takes none from a pipe; these bytes have come, and are to be written.
-    Came(Vec<u8>),
-    /// There is no pipe.
-    NoPipe,
-}
-
-/// Moves up to `most` bytes from the wire, which is in clear, to the file.
-pub(super) fn splice(
-    wire: &mut Wire,
-    socket: &Socket,
-    file: &mut dyn WriteFile,
-    most: usize,
-) -> Spliced {
-    PIPE.with_borrow_mut(|kept| {
-        let Some(pipe) = kept.take().or_else(Pipe::new) else { return Spliced::NoPipe };
-        let spliced = pipe.splice(wire, socket, file, most);
-        // What may still hold bytes is not used again.
-        *kept = (!matches!(spliced, Spliced::Failed(..))).then_some(pipe);
-        spliced
-    })
+    /// So many bytes have come, and the file takes none from a pipe: these are still to be written.
+    Came(usize, Vec<u8>),
 }
 
 impl Pipe {
-    fn new() -> Option<Self> {
+    /// Makes one; `None` where there is none, or the user has many already.
+    pub(super) fn new() -> Option<Self> {
         let (out, into) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-        // Else it holds less.
-        let _ = fcntl_setpipe_size(&into, ROOM);
-        Some(Self { out, into })
+        fcntl_setpipe_size(&into, ROOM).ok()?;
+        Some(Self { out: out.into(), into })
     }
 
-    fn splice(
-        &self,
+    /// Moves up to `most` bytes from the wire, which is in clear, to the file.
+    pub(super) fn splice(
+        &mut self,
         wire: &mut Wire,
         socket: &Socket,
         file: &mut dyn WriteFile,
@@ -79,24 +58,17 @@ impl Pipe {
         while held > 0 {
             match file.write_from_pipe(self.out.as_fd(), held) {
                 Some(Ok(written @ 1..)) => held -= written.min(held),
-                Some(Ok(_)) => return Spliced::Failed(count, StorageError::Other),
+                Some(Ok(0)) => return Spliced::Failed(count, StorageError::Other),
                 Some(Err(error)) => return Spliced::Failed(count, error),
-                None => return self.take_out(count, held),
+                None => {
+                    let mut bytes = vec![0; held];
+                    return match self.out.read_exact(&mut bytes) {
+                        Ok(()) => Spliced::Came(count, bytes),
+                        Err(_) => Spliced::Failed(count, StorageError::Other),
+                    };
+                }
             }
         }
         Spliced::Written(count)
-    }
-
-    fn take_out(&self, count: usize, held: usize) -> Spliced {
-        let mut bytes = vec![0; held];
-        match self
-            .out
-            .try_clone()
-            .map(std::fs::File::from)
-            .and_then(|mut out| out.read_exact(&mut bytes))
-        {
-            Ok(()) => Spliced::Came(bytes),
-            Err(_) => Spliced::Failed(count, StorageError::Other),
-        }
     }
 }
