@@ -258,13 +258,23 @@ fn a_client_for_whom_there_is_no_thread_is_told() {
     let of_clients = |name: &String| matches!(&name[..], "wharf-work" | "wharf-session");
     let own = names(program.child.id()).into_iter().filter(|name| !of_clients(name)).count();
     program.end(Signal::TERM);
-    // There is room for one session, and a worker each for its login and its storage calls.
+    // There is room for one session, and a worker each for its login and its storage calls. Where these
+    // wait for nothing, there are no workers, and so is room for more sessions.
     let mut command = with_threads(own + 3, folder.path());
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = Program::ready(command);
     let mut client = program.log_in("anonymous", "x", 230);
     client.ask("TYPE I", 200);
     client.ask("SIZE hello.txt", 213);
+    let mut others = Vec::new();
+    loop {
+        let mut other = Client::dial(program.address).unwrap();
+        if other.reply().unwrap().code == 421 {
+            break other.expect_end();
+        }
+        others.push(other);
+        assert!(others.len() <= 2);
+    }
     for _ in 0..20 {
         let mut refused = Client::dial(program.address).unwrap();
         refused.expect(421);
