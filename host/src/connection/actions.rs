@@ -11,7 +11,7 @@ use super::end::Life;
 use super::job::{Job, no_site_reply};
 use crate::server::site::SiteRequest;
 use crate::transfer::digest::{DigestStep, Digesting};
-use crate::transfer::files::OpenFile;
+use crate::transfer::files::{Files, OpenFile};
 
 impl Connection {
     /// Carries out what Session wants; returns `true` if there was anything.
@@ -47,10 +47,9 @@ impl Connection {
             }
             Action::Storage { id, request } => self.call_storage(id, request, now),
             Action::Release(id) => {
-                if let Some(file) = self.files.take(id) {
-                    let waits = !file.closes_at_once();
-                    self.discard(file, waits);
-                }
+                let file = self.files.take(id);
+                let drop = |file| Job::drop_unless(file, OpenFile::closes_at_once);
+                self.jobs.extend(file.and_then(drop));
             }
             Action::Site { id, command, argument, user, directory } => {
                 match self.site_request(argument, user, directory) {
@@ -116,24 +115,16 @@ impl Connection {
         if let Some(storage) = &self.at_once
             && self.files.can_be_at_once(&request)
         {
+            let takes_file = Files::takes_file(&request);
             let call = self.files.call(storage.clone(), id, request.clone());
             let done = Job::storage(call).run();
-            if !done.would_block() {
+            // A file that was taken is not there any more.
+            if takes_file || !done.would_block() {
                 return self.take_outcome(done);
             }
         }
         let call = self.files.call(account.storage.clone(), id, request);
         self.jobs.push_back(Job::storage(call));
-    }
-
-    /// Drops something of the storage's, where that may block if it `waits`.
-    pub(super) fn discard(&mut self, something: impl Send + 'static, waits: bool) {
-        let job = Job::drop(something);
-        if waits {
-            self.jobs.push_back(job);
-        } else {
-            let _ = job.run();
-        }
     }
 
     /// Returns what the handler of a SITE command is asked; `None` without an account.

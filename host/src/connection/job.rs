@@ -131,6 +131,21 @@ impl Job {
         })
     }
 
+    /// Drops something of the storage's: here if that waits for nothing, else by the job that is
+    /// returned.
+    pub(super) fn drop_unless<T: Send + 'static>(
+        something: T,
+        is_at_once: impl FnOnce(&T) -> bool,
+    ) -> Option<Self> {
+        let at_once = catch_unwind(AssertUnwindSafe(|| is_at_once(&something))).unwrap_or(false);
+        let job = Self::drop(something);
+        if at_once {
+            let _ = job.run();
+            return None;
+        }
+        Some(job)
+    }
+
     /// Names the session that it belongs to.
     pub(super) fn of(self, owner: &Arc<JobOwner>) -> Self {
         Self { owner: Some(owner.clone()), ..self }

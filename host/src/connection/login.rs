@@ -121,8 +121,8 @@ impl Connection {
                 self.permit.await_login(self.control.socket());
             }
             drop(account.permit.take());
-            let waits = self.at_once.take().is_none();
-            self.discard(account, waits);
+            let both = (account, self.at_once.take());
+            self.jobs.extend(Job::drop_unless(both, |(_, at_once)| at_once.is_some()));
         }
     }
 }

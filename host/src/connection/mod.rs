@@ -81,8 +81,8 @@ const ROUNDS: usize = 8;
 /// 3. **Over?** If the turn was [`Turn::Over`], drop the connection. Outcomes that come back later
 ///    hold files: [discard](crate::Workers::discard) them.
 /// 4. **Sockets.** Watch the [control socket](Self::control_socket), the same all the time, and the
-///    [data socket](Self::data_socket), another one whenever its generation differs. Keep no handle
-///    of a data socket over the turn that gives it up: it would stay open.
+///    [data socket](Self::data_socket), another one whenever its generation differs, none while a
+///    worker has it. Keep no handle of a data socket over the turn that gives it up: it would stay open.
 /// 5. **Wait**, unless the turn was [`Turn::Again`], for the first of: readiness of a socket in the
 ///    interest that it has now, the outcome of a job, the [`deadline`](Self::deadline), the stop of
 ///    the server, until the connection has been told of that. An error or a hang-up counts as

@@ -1,5 +1,6 @@
 //! The files that a session has open, and the storage calls that concern them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use wharf_core::{
@@ -30,6 +31,12 @@ impl OpenFile {
     }
 }
 
+/// Returns `true` if a file is written that says so, without a panic.
+fn is_in_memory(file: &OpenFile) -> bool {
+    let OpenFile::Write(file) = file else { return false };
+    catch_unwind(AssertUnwindSafe(|| file.is_in_memory())).unwrap_or(false)
+}
+
 /// The open files of a session by the id of the request that opened them; seldom more than one.
 #[derive(Default)]
 pub(crate) struct Files(Vec<(RequestId, OpenFile)>);
@@ -49,8 +56,8 @@ impl Files {
         std::mem::take(&mut self.0).into_iter().map(|(_, file)| file).collect()
     }
 
-    /// Returns `true` if a storage may be able to make this call without waiting. One that changes
-    /// names, or reads a directory, takes its time.
+    /// Returns `true` if a storage may be able to make this call without waiting: those that
+    /// [`Storage::at_once`] tells of. One that changes names, or reads a directory, takes its time.
     pub(crate) fn can_be_at_once(&self, request: &Request) -> bool {
         match request {
             Request::Metadata(_)
@@ -60,10 +67,15 @@ impl Files {
             | Request::OpenWrite(..) => true,
             Request::Sync { file } | Request::Finish { file, .. } => {
                 let held = self.0.iter().find(|(id, _)| id == file);
-                matches!(held, Some((_, OpenFile::Write(file))) if file.is_in_memory())
+                held.is_some_and(|(_, file)| is_in_memory(file))
             }
             _ => false,
         }
+    }
+
+    /// Returns `true` if the call takes a file out that is open.
+    pub(crate) fn takes_file(request: &Request) -> bool {
+        matches!(request, Request::Sync { .. } | Request::Finish { .. } | Request::NextLines { .. })
     }
 
     /// Prepares a storage call, for which a file that it uses is taken out.

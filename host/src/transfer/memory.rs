@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wharf_core::{Filter, Mode, Plan};
 
-/// A buffer's size while there is plenty, in bytes: handing it to another thread costs little beside
-/// reading, writing or encrypting it.
+/// A buffer's size while there is plenty, in bytes: a system call costs little beside reading, writing
+/// or encrypting it.
 pub(crate) const LARGEST: usize = 128 * 1024;
 
 /// A buffer's size when there is little, in bytes.

@@ -14,7 +14,8 @@ pub(crate) enum Lane {
     /// hashing a password takes much memory and a processor, as it should. Those that wait take no
     /// thread from storage calls.
     Login,
-    /// Beside as many others as storage calls, and in nobody's way: it may wait for a client a moment.
+    /// Beside as many others as storage calls, none of which it holds up: it may wait for a client a
+    /// moment.
     Transfer,
     /// Where sessions share threads, on few of them: it takes a processor for about a millisecond,
     /// again and again, and storage calls are to find theirs.

@@ -196,8 +196,7 @@ impl DataChannel {
                 let (file, open) = receive.into_written();
                 cx.files.insert(file, open);
             }
-            pump if pump.closes_at_once() => drop(pump),
-            pump => cx.jobs.push_back(Job::drop(pump)),
+            pump => cx.jobs.extend(Job::drop_unless(pump, Pump::closes_at_once)),
         }
         self.close(cx.jobs);
         cx.handle(Event::TransferEnded { id, bytes, end });

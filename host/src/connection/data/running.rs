@@ -89,6 +89,9 @@ impl RunningTransfer {
         now: Instant,
     ) -> PumpStep {
         if let Some(rate_limiter) = &mut self.rate_limiter {
+            if self.phase == Phase::Pumping && rate_limiter.next().is_some_and(|next| now < next) {
+                return PumpStep::Blocked;
+            }
             let budget = rate_limiter.budget(now);
             wire.set_budget(Some(budget));
             if budget == 0 && self.pump.is_expanding() {
@@ -101,7 +104,9 @@ impl RunningTransfer {
             _ => self.pump.step(wire, socket, on),
         }));
         let step = step.unwrap_or_else(|_| {
-            self.pump = Pump::Lost;
+            let lost = std::mem::replace(&mut self.pump, Pump::Lost);
+            // It may panic once more.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(lost)));
             PumpStep::Ended(TransferEnd::Storage(StorageError::Panicked))
         });
         let moved = match step {
@@ -170,5 +175,55 @@ fn await_end(wire: &mut Wire, socket: &Socket) -> PumpStep {
             log::debug!("data connection lost: {error}");
             PumpStep::Ended(TransferEnd::DataLost)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use socket2::{Domain, Type};
+    use wharf_core::{Filter, Mode, Plan};
+    use wharf_storage::ReadFile;
+
+    use super::*;
+    use crate::transfer::files::{Files, OpenFile};
+    use crate::transfer::memory::{Needs, TransferMemory};
+
+    /// A file that has to be waited for.
+    struct Slow;
+
+    impl ReadFile for Slow {
+        fn size(&self) -> u64 {
+            1 << 20
+        }
+
+        fn read_at(&mut self, _: u64, buffer: &mut [u8]) -> Result<usize, StorageError> {
+            buffer.fill(7);
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn what_its_rate_holds_back_goes_to_no_other_thread() {
+        let file = RequestId(1);
+        let mut files = Files::default();
+        files.insert(file, OpenFile::Read(Box::new(Slow)));
+        let plan = Plan::Send { file, filter: Filter::Identity, offset: 0, end: None };
+        let needs = Needs::of(&plan, Mode::Stream, false);
+        let share = TransferMemory::new(1 << 30).share(needs).unwrap();
+        let pump = Pump::new(plan, Mode::Stream, &mut files, false, share).unwrap();
+        let now = Instant::from_epoch(Duration::from_secs(10));
+        let mut transfer = RunningTransfer::new(file, pump, NonZeroU64::new(1000), now);
+        let (ours, _theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut wire = Wire::new();
+        let mut step = |on, now| transfer.step(&mut wire, &ours, on, now);
+        assert!(matches!(step(Thread::Driver, now), PumpStep::File));
+        while let PumpStep::Moved(_) = step(Thread::Worker, now) {}
+        for on in [Thread::Driver, Thread::Worker] {
+            assert!(matches!(step(on, now), PumpStep::Blocked), "{on:?}");
+        }
+        assert!(transfer.deadline().is_some_and(|deadline| deadline > now));
     }
 }
