@@ -157,6 +157,13 @@ mod tests {
             return;
         }
         assert_eq!(memory.check_write(&path("/new"), &mode), Ok(()));
+        // What it refuses it refuses as the folder does.
+        let tree = Directory::open(folder.path()).unwrap();
+        for name in ["/.wharf-upload-x", "/"] {
+            let refused = memory.check_write(&path(name), &mode);
+            assert!(refused.is_err(), "{name}");
+            assert_eq!(refused, tree.check_write(&path(name), &mode), "{name}");
+        }
         let mut file = memory.open_write(&path("/new"), &mode).unwrap();
         assert!(file.is_in_memory());
         file.write(b"abc").unwrap();

@@ -22,11 +22,9 @@ use wharf_core::{StorageError, VirtualPath, WriteMode};
 
 use self::beside::Beside;
 use self::in_place::InPlace;
-#[cfg(target_os = "linux")]
-use super::errno;
 use super::{Directory, Spot, metadata, storage_error};
 #[cfg(target_os = "linux")]
-use super::{check_new, check_path};
+use super::{check_new, errno};
 use crate::WriteFile;
 
 /// How large what is freed at once may be, in bytes.
@@ -47,7 +45,7 @@ impl<'a> Place<'a> {
         Ok(Self { tree, path, spot: tree.locate_new(path)?, in_memory: None })
     }
 
-    /// Takes the directory that holds it, which has been found already, on this device in memory. What
+    /// Takes the directory that holds it, whose own path has been checked, on this device in memory. What
     /// lies on another, or takes its time to be freed, is [`StorageError::WouldBlock`].
     #[cfg(target_os = "linux")]
     pub(super) fn in_memory(
@@ -56,7 +54,6 @@ impl<'a> Place<'a> {
         tree: &'a Directory,
         path: &'a VirtualPath,
     ) -> Result<Self, StorageError> {
-        check_path(path)?;
         check_new(path)?;
         let spot = Spot::in_directory(Arc::new(dir), path);
         Ok(Self { tree, path, spot, in_memory: Some(device) })
