@@ -15,14 +15,14 @@ use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, capabilities};
 use wharf_core::{Access, Kind, Metadata, WallTime};
 
+use super::medium::{ON_DISKS, TMPFS};
 use super::metadata;
 
 /// How many classes are remembered.
 const MOST_CLASSES: usize = 16;
 
-/// The `f_type` of the usual file systems (statfs(2)): ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, and
-/// overlayfs.
-const USUAL: [u32; 6] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630];
+/// The type of overlayfs, statfs(2).
+const OVERLAYFS: u32 = 0x794C_7630;
 
 /// The user and the group of whose owners a user namespace does not know (user_namespaces(7)).
 const OVERFLOW: u32 = 65534;
@@ -57,7 +57,9 @@ struct Class {
 
 impl Judge {
     pub(super) fn new(dir: &BorrowedFd) -> Self {
-        let usual = fstatfs(dir).is_ok_and(|system| USUAL.contains(&(system.f_type as u32)));
+        let kind = fstatfs(dir).map(|system| system.f_type as u32);
+        let usual =
+            kind.is_ok_and(|kind| ON_DISKS.contains(&kind) || [TMPFS, OVERLAYFS].contains(&kind));
         let overrides = || {
             capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::DAC_OVERRIDE))
         };
