@@ -115,7 +115,7 @@ impl Connection {
         if let Some(storage) = &self.at_once
             && self.files.can_be_at_once(&request)
         {
-            let takes_file = Files::takes_file(&request);
+            let takes_file = Files::used_by(&request).is_some();
             let call = self.files.call(storage.clone(), id, request.clone());
             let done = Job::storage(call).run();
             // A file that was taken is not there any more.

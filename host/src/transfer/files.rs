@@ -73,9 +73,14 @@ impl Files {
         }
     }
 
-    /// Returns `true` if the call takes a file out that is open.
-    pub(crate) fn takes_file(request: &Request) -> bool {
-        matches!(request, Request::Sync { .. } | Request::Finish { .. } | Request::NextLines { .. })
+    /// Returns the id of the open file that the call takes out, if it does.
+    pub(crate) fn used_by(request: &Request) -> Option<RequestId> {
+        match request {
+            Request::Sync { file: used }
+            | Request::Finish { file: used, .. }
+            | Request::NextLines { directory: used, .. } => Some(*used),
+            _ => None,
+        }
     }
 
     /// Prepares a storage call, for which a file that it uses is taken out.
@@ -85,12 +90,7 @@ impl Files {
         id: RequestId,
         request: Request,
     ) -> StorageCall {
-        let used = match &request {
-            Request::Sync { file: used }
-            | Request::Finish { file: used, .. }
-            | Request::NextLines { directory: used, .. } => self.take(*used),
-            _ => None,
-        };
+        let used = Self::used_by(&request).and_then(|used| self.take(used));
         StorageCall { storage, id, request, used }
     }
 }
