@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wharf_core::{Denial, RequestId, SiteReply, StorageError};
 
 use super::data::Slice;
-use super::login::{LoggedIn, Login};
+use super::login::LoggedIn;
 use crate::transfer::digest::Reading;
 use crate::transfer::files::{CallKind, StorageCall, StorageDone};
 use crate::workers::{JobOwner, Lane, Need, Presence, Task, Verdict, Workers};
@@ -43,8 +43,6 @@ pub(super) enum Outcome {
     Nothing,
     /// A login succeeded, or did not.
     LoggedIn(RequestId, Result<LoggedIn, Denial>),
-    /// The accounts cannot tell without waiting.
-    LoginWaits(Box<Login>),
     /// A storage call is done.
     Stored(StorageDone),
     /// A SITE command has been answered.
@@ -106,15 +104,6 @@ impl Job {
         let panicked = Outcome::LoggedIn(id, Err(Denial::Failed));
         let job = Self::new(Need::Answer, panicked, move || Outcome::LoggedIn(id, ask()));
         Self { lane: Lane::Login, ..job }
-    }
-
-    /// Makes the job that asks the accounts as far as they can answer without waiting.
-    pub(super) fn login_at_once(id: RequestId, login: Box<Login>) -> Self {
-        let panicked = Outcome::LoggedIn(id, Err(Denial::Failed));
-        Self::new(Need::Answer, panicked, move || match login.ask_at_once() {
-            Some(outcome) => Outcome::LoggedIn(id, outcome),
-            None => Outcome::LoginWaits(login),
-        })
     }
 
     /// Makes a job that carries out a SITE command of the embedding program.
@@ -201,7 +190,6 @@ impl Done {
             Outcome::Nothing
             | Outcome::Site(..)
             | Outcome::LoggedIn(_, Err(_))
-            | Outcome::LoginWaits(_)
             | Outcome::Stored(StorageDone { file: None, .. })
             | Outcome::DigestLost => None,
             held => Some(Job::drop(held)),

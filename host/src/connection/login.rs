@@ -1,6 +1,7 @@
 //! Logins of a session.
 
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use wharf_accounts::{Account, Accounts, Attempt, ClientCertificate, Credential};
@@ -84,7 +85,7 @@ impl Connection {
             Some(host) => self.service.hosts.get(host).cloned(),
             None => Some(self.service.accounts.clone()),
         };
-        let login = Box::new(Login {
+        let login = Login {
             accounts,
             user,
             method,
@@ -92,13 +93,13 @@ impl Connection {
             peer: self.peer.ip(),
             failures: self.service.failures.clone(),
             clock: self.service.clock,
-        });
-        match Job::login_at_once(id, login).run() {
-            Done { outcome: Outcome::LoginWaits(login), .. } => {
-                self.jobs.push_back(Job::login(id, move || login.ask()));
-            }
-            done => self.take_outcome(done),
-        }
+        };
+        let (outcome, panicked) = match catch_unwind(AssertUnwindSafe(|| login.ask_at_once())) {
+            Ok(None) => return self.jobs.push_back(Job::login(id, move || login.ask())),
+            Ok(Some(outcome)) => (outcome, false),
+            Err(_) => (Err(Denial::Failed), true),
+        };
+        self.take_outcome(Done { outcome: Outcome::LoggedIn(id, outcome), panicked });
     }
 
     /// Takes what the accounts have answered.

@@ -15,7 +15,7 @@ impl Connection {
         }
         let now = self.service.clock.now();
         match done.outcome {
-            Outcome::Nothing | Outcome::LoginWaits(_) => {}
+            Outcome::Nothing => {}
             Outcome::LoggedIn(id, outcome) => self.logged_in(id, outcome, now),
             Outcome::Stored(StorageDone { id, outcome, file }) => {
                 if let Some((id, file)) = file {

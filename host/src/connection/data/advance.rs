@@ -158,13 +158,10 @@ impl DataChannel {
     /// Takes a transfer back that a worker has carried on; one that was given up meanwhile is
     /// dropped, where that may block.
     pub(in crate::connection) fn take_back(&mut self, slice: Box<Slice>, cx: &mut Context<'_>) {
-        let State::Away { id, stop } = &self.state else {
-            return cx.jobs.push_back(Job::drop(slice));
+        let stopped = match &self.state {
+            State::Away { id, stop } if *id == slice.id() => stop.is_raised(),
+            _ => return cx.jobs.push_back(Job::drop(slice)),
         };
-        if *id != slice.id() {
-            return cx.jobs.push_back(Job::drop(slice));
-        }
-        let stopped = stop.is_raised();
         let Slice { socket, wire, mut transfer, step, has_moved, .. } = *slice;
         let (id, progress) = (transfer.id, has_moved.then(|| transfer.progress()));
         if stopped && !matches!(step, PumpStep::Ended(_)) {
