@@ -17,8 +17,9 @@ use crate::server::passive::PassivePorts;
 ///
 /// A port is open from PASV or EPSV until its connection has been accepted. When none is left, the
 /// oldest that no command uses goes to the session that asks: one of the client that has most of
-/// these. Its session learns that at its next turn, and no longer counts on the port. Ports that a transfer waits at stay,
-/// unless a client has more of them than the one that asks would have.
+/// these. Its session learns that at its next turn, and no longer counts on the port. Ports that a
+/// transfer waits at, or that a client has connected to, stay, unless a client has more of them than the
+/// one that asks would have.
 #[derive(Debug)]
 pub(crate) struct OpenPorts {
     ports: PassivePorts,
