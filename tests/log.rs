@@ -5,7 +5,7 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -13,6 +13,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
 use wharf::Backend;
 
 use support::program::{Program, command};
@@ -178,8 +179,11 @@ fn full_pipe() -> (File, File) {
 #[test]
 fn what_it_prints_holds_nothing_up_either() {
     let folder = folder();
-    // It cannot say which port it has chosen.
-    let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    // It cannot say which port it has chosen, so one is kept for it: no other socket is given that.
+    let port = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    port.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    port.set_reuse_address(true).unwrap();
+    let address = port.local_addr().unwrap().as_socket().unwrap();
     let ((reader, writer), (other_reader, other_writer)) = (full_pipe(), full_pipe());
     let mut child = command(folder.path())
         .args(["--listen", &address.to_string(), "-v"])

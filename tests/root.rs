@@ -71,10 +71,12 @@ fn field(status: &str, name: &str) -> String {
     line.trim_start_matches(':').split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A port that only root may open, and that is free.
-fn low_port() -> u16 {
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (600..1024).find(free).unwrap()
+/// An address with a port that only root may open, and that is free. No other test looks there.
+fn low_port(backend: Backend) -> SocketAddr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, high, low, 10 + backend as u8);
+    let free = |port: &u16| TcpListener::bind((ip, *port)).is_ok();
+    SocketAddr::from((ip, (600..1024).find(free).unwrap()))
 }
 
 fn nothing_of_root_is_left(backend: Backend) {
@@ -83,9 +85,9 @@ fn nothing_of_root_is_left(backend: Backend) {
     }
     let (user, group) = (stranger(0), stranger(1));
     let folder = folder(user);
-    let low = SocketAddr::from((Ipv4Addr::LOCALHOST, low_port())).to_string();
+    let low = low_port(backend);
     let program = Program::start(folder.path(), |command| {
-        command.args(["--backend", backend.name(), "--write", "--listen", &low]);
+        command.args(["--backend", backend.name(), "--write", "--listen", &low.to_string()]);
         command.args(["--run-as", &format!("{user}:{group}")]).stderr(Stdio::piped());
     });
     let mut client = program.log_in("anonymous", "x", 230);
@@ -93,7 +95,7 @@ fn nothing_of_root_is_left(backend: Backend) {
     client.put("STOR new", b"new");
     let new = fs::metadata(folder.path().join("new")).unwrap();
     assert_eq!((new.uid(), new.gid()), (user, group));
-    Client::dial(low.parse().unwrap()).unwrap().expect(220);
+    Client::dial(low).unwrap().expect(220);
     let process = program.child.id();
     for status in threads(process) {
         assert_eq!(field(&status, "Uid"), format!("{user} {user} {user} {user}"), "{status}");

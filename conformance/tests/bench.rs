@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use wharf::{Backend, Certificate, Memory, Permissions, Server, Tls};
 
 const MIB: u64 = 1 << 20;
@@ -196,7 +197,10 @@ fn pretender(greeting: &'static str, replies: Replies) -> SocketAddr {
 fn a_server_that_is_none_is_an_error() {
     const HELLO: &str = "220 Hello\r\n";
     const LOGIN: (&str, &str) = ("USER", "230 Welcome\r\n");
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().unwrap();
+    // Bound, so that nobody else is given the port, and not listening.
+    let closed = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    closed.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    let closed = closed.local_addr().unwrap().as_socket().unwrap();
     for (server, workload, words) in [
         (closed, "noop", "connecting: "),
         (pretender("HTTP/1.1 400\r\n", &[]), "noop", "the greeting: not a reply: HTTP/1.1 400"),

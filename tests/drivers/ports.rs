@@ -30,9 +30,13 @@ fn files() -> Memory {
 fn few_ports(server: ServerBuilder, count: u16) -> (ServerBuilder, u16) {
     // No two tests look at the same ports, and hardly two processes.
     static TESTS: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 90).unwrap() * 100;
-    let first = 10_000 + first + TESTS.fetch_add(1, Ordering::Relaxed) % 20 * 5;
-    for first in (first..20_000).step_by(100) {
+    const EACH: u16 = 5;
+    const ALL: u16 = 200;
+    let test = TESTS.fetch_add(1, Ordering::Relaxed);
+    assert!(count <= EACH && test < ALL / EACH);
+    let process = u16::try_from(std::process::id() % 90).unwrap();
+    let first = 10_000 + process * ALL + test * EACH;
+    for first in (first..32_000).step_by(ALL.into()) {
         let ports = first..=first + count - 1;
         if ports.clone().all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return (server.passive_ports(PassivePorts::range(ports).unwrap()), first);

@@ -41,7 +41,13 @@ impl Program {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut welcome = String::new();
         while !welcome.contains("Ctrl-C") {
-            assert_ne!(output.read_line(&mut welcome).unwrap(), 0, "{welcome}");
+            if output.read_line(&mut welcome).unwrap() == 0 {
+                let mut log = String::new();
+                if let Some(mut stderr) = child.stderr.take() {
+                    stderr.read_to_string(&mut log).unwrap();
+                }
+                panic!("it ended: {:?}: {welcome}{log}", child.wait());
+            }
         }
         let (_, rest) = welcome.split_once("ftp://").unwrap();
         let address = rest.split('/').next().unwrap().parse().unwrap();
