@@ -12,7 +12,7 @@ use crate::wire::{Flow, Wire};
 
 use super::sink::{Chunk, Sink};
 #[cfg(target_os = "linux")]
-use super::splice::{Pipe, ROOM, Spliced};
+use super::splice::{Pipe, Spliced};
 use super::step::{PumpStep, Thread};
 
 /// The first buffer, in bytes: enough for a client that is not fast.
@@ -119,7 +119,7 @@ impl Receive {
         };
         match pipe.splice(wire, socket, file, self.spliced_at_once) {
             Spliced::Written(count) => {
-                self.spliced_at_once = ROOM;
+                self.spliced_at_once = pipe.room;
                 Some(PumpStep::Moved(count))
             }
             Spliced::Not(flow) => self.arrived(flow, wire, socket),

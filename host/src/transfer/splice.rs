@@ -13,13 +13,16 @@ use wharf_storage::WriteFile;
 
 use crate::wire::{Flow, Wire};
 
-/// How much a pipe may hold, in bytes. With less it is no gain.
-pub(super) const ROOM: usize = 256 * 1024;
+/// How much a pipe may hold, in bytes: the first that the system allows. With less it is no gain; and
+/// those who are not root get large ones for some dozens of uploads.
+const ROOM: [usize; 2] = [1024 * 1024, 256 * 1024];
 
 /// A pipe, which is empty between two portions.
 pub(super) struct Pipe {
     out: File,
     into: OwnedFd,
+    /// How much it holds, in bytes.
+    pub(super) room: usize,
 }
 
 /// What came of a portion.
@@ -38,8 +41,8 @@ impl Pipe {
     /// Makes one; `None` where there is none, or the user has many already.
     pub(super) fn new() -> Option<Self> {
         let (out, into) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-        fcntl_setpipe_size(&into, ROOM).ok()?;
-        Some(Self { out: out.into(), into })
+        let room = ROOM.into_iter().find(|&room| fcntl_setpipe_size(&into, room).is_ok())?;
+        Some(Self { out: out.into(), into, room })
     }
 
     /// Moves up to `most` bytes from the wire, which is in clear, to the file.
