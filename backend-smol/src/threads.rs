@@ -33,12 +33,20 @@ impl Threads {
     }
 }
 
-/// Sessions go where there are fewest, and rather to the first thread: it waits for the sockets of
-/// all, and has to wake up the others.
+/// How many sessions the first thread has before another one gets any. It waits for the sockets of
+/// all, and has to wake up the others: a session there is half as fast. One that follows on another
+/// may find that it has not gone yet.
+const AHEAD: usize = 2;
+
+/// Sessions go where there are fewest, and rather to the first thread.
 impl Spawn for Threads {
     fn spawn_session(&self, session: impl Future<Output = ()> + Send + 'static) {
-        let fewest = self.0.iter().min_by_key(|thread| thread.sessions.load(Ordering::Relaxed));
-        let Some(Thread { executor, sessions }) = fewest else { return };
+        let threads = self.0.iter().enumerate();
+        let fewest = threads.min_by_key(|(index, thread)| {
+            let ahead = if *index == 0 { 0 } else { AHEAD };
+            thread.sessions.load(Ordering::Relaxed) + ahead
+        });
+        let Some((_, Thread { executor, sessions })) = fewest else { return };
         sessions.fetch_add(1, Ordering::Relaxed);
         let seat = Seat(sessions.clone());
         executor.spawn_session(async move {
