@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_host::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
+use wharf_host::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener, Seat};
 
-use crate::workers::{Mailbox, Message, Seat};
+use crate::workers::{Mailbox, Message};
 
 /// How many clients are accepted before the sessions have a turn.
 const AT_ONCE: usize = 64;
@@ -65,8 +65,8 @@ impl Acceptor {
             for _ in 0..AT_ONCE {
                 match watched.listener.accept() {
                     Accepted::Client(arrival) => match freer(&self.own, &self.others) {
-                        Some(other) => other.send(Message::Client(arrival, other.seat())),
-                        None => serve(arrival, self.own.seat()),
+                        Some(other) => other.send(Message::Client(arrival, other.sessions.take())),
+                        None => serve(arrival, self.own.sessions.take()),
                     },
                     Accepted::NoClient => {
                         watched.ready = false;
@@ -86,5 +86,6 @@ impl Acceptor {
 /// Returns the reactor with the fewest sessions, where that is not `own`: to wake up another costs
 /// more than a short session does.
 fn freer<'a>(own: &Mailbox, others: &'a [Arc<Mailbox>]) -> Option<&'a Arc<Mailbox>> {
-    others.iter().min_by_key(|other| other.sessions()).filter(|it| it.sessions() < own.sessions())
+    let sessions = |mailbox: &&Arc<Mailbox>| mailbox.sessions.taken();
+    others.iter().min_by_key(sessions).filter(|it| sessions(it) < own.sessions.taken())
 }

@@ -9,11 +9,11 @@ use mio::event::Event;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 use wharf_host::proto::Instant;
-use wharf_host::{Arrival, Connection, Readiness, Service, Stop, Turn, Workers};
+use wharf_host::{Arrival, Connection, Readiness, Seat, Service, Stop, Turn, Workers};
 
 use crate::accept::Acceptor;
 use crate::session::{Slot, Which, watch};
-use crate::workers::{Mailbox, Message, Seat, submit};
+use crate::workers::{Mailbox, Message, submit};
 
 const WAKER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);

@@ -6,9 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use wharf_host::proto::Instant;
-use wharf_host::{Connection, Readiness, SocketHandle};
-
-use crate::workers::Seat;
+use wharf_host::{Connection, Readiness, Seat, SocketHandle};
 
 /// A connection, and how it is registered.
 ///

@@ -1,21 +1,16 @@
 //! What reaches a reactor from other threads: new clients, and what workers have done.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
-use wharf_host::{Arrival, Done, Job, Workers};
+use wharf_host::{Arrival, Done, Job, Seat, Seats, Workers};
 
 /// The messages of other threads to a reactor.
 pub(crate) struct Mailbox {
     messages: Mutex<Vec<Message>>,
     waker: Waker,
-    /// How many sessions the reactor has, or is about to have.
-    sessions: Arc<AtomicUsize>,
+    pub(crate) sessions: Seats,
 }
-
-/// A session's place in the count of its reactor, until this is dropped.
-pub(crate) struct Seat(Arc<AtomicUsize>);
 
 /// What a reactor is told by other threads.
 pub(crate) enum Message {
@@ -27,7 +22,7 @@ pub(crate) enum Message {
 
 impl Mailbox {
     pub(crate) fn new(waker: Waker) -> Self {
-        Self { messages: Mutex::default(), waker, sessions: Arc::default() }
+        Self { messages: Mutex::default(), waker, sessions: Seats::default() }
     }
 
     pub(crate) fn send(&self, message: Message) {
@@ -37,25 +32,8 @@ impl Mailbox {
         }
     }
 
-    /// Counts one more session.
-    pub(crate) fn seat(&self) -> Seat {
-        self.sessions.fetch_add(1, Ordering::Relaxed);
-        Seat(self.sessions.clone())
-    }
-
-    /// Returns how many sessions the reactor has.
-    pub(crate) fn sessions(&self) -> usize {
-        self.sessions.load(Ordering::Relaxed)
-    }
-
     pub(crate) fn take(&self) -> Vec<Message> {
         std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,10 +1,9 @@
 //! The threads of [`run`](crate::run), each with an executor of its own.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smol::Executor;
+use wharf_host::Seats;
 
 use crate::Spawn;
 
@@ -16,15 +15,12 @@ pub(crate) struct Threads(Vec<Thread>);
 
 struct Thread {
     executor: Executor<'static>,
-    sessions: Arc<AtomicUsize>,
+    sessions: Seats,
 }
-
-/// A session's place in the count of its thread, until this is dropped.
-struct Seat(Arc<AtomicUsize>);
 
 impl Threads {
     pub(crate) fn new(count: usize) -> Self {
-        let thread = || Thread { executor: Executor::new(), sessions: Arc::default() };
+        let thread = || Thread { executor: Executor::new(), sessions: Seats::default() };
         Self((0..count).map(|_| thread()).collect())
     }
 
@@ -44,20 +40,13 @@ impl Spawn for Threads {
         let threads = self.0.iter().enumerate();
         let fewest = threads.min_by_key(|(index, thread)| {
             let ahead = if *index == 0 { 0 } else { AHEAD };
-            thread.sessions.load(Ordering::Relaxed) + ahead
+            thread.sessions.taken() + ahead
         });
         let Some((_, Thread { executor, sessions })) = fewest else { return };
-        sessions.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat(sessions.clone());
+        let seat = sessions.take();
         executor.spawn_session(async move {
             let _seat = seat;
             session.await;
         });
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -11,6 +11,7 @@
 //! | `ports` | which are open, and whose: [`OpenPorts`] |
 //! | `sockets` | how sockets are opened and accepted |
 //! | `descriptors` | how many sessions the process's limits allow |
+//! | `seats` | how many sessions each thread of a driver has: [`Seats`] |
 //! | `site` | SITE commands of the embedding program |
 //! | `clock`, `stop` | the time, and how a server is told to stop: [`Clock`], [`Stop`] |
 
@@ -22,6 +23,7 @@ pub(crate) mod failures;
 pub(crate) mod listener;
 pub(crate) mod passive;
 pub(crate) mod ports;
+mod seats;
 mod service;
 pub(crate) mod site;
 pub(crate) mod sockets;
@@ -30,6 +32,7 @@ pub(crate) mod stop;
 pub use clock::Clock;
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 pub use passive::{PassivePorts, PassivePortsError};
+pub use seats::{Seat, Seats};
 pub use service::{Service, ServiceSettings};
 pub use site::{SiteHandler, SiteRequest};
 pub use stop::{Stop, StopWhenDropped};
