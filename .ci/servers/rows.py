@@ -43,27 +43,30 @@ CLEAR, SMALL, LOGINS, COMMANDS, LISTS, TLS, IDLE = GROUPS = [
 # Those to which a session is no process.
 LIGHT = ("wharf-mio", "wharf-smol", "wharf-threaded", "pyftpdlib")
 
-# A file can be stored in two ways.
+# A file can be sent and stored in two ways.
+SEND_1 = ("limit-sendfile-1", "limit-sendfile-48k-1")
+SEND_4 = ("limit-sendfile-4", "limit-sendfile-48k-4")
 STORE_1 = ("limit-receive-1", "limit-splice-1")
 STORE_4 = ("limit-receive-4", "limit-splice-4")
 PIPELINED = ("limit-noop-pipelined",)
 ENTRIES = ("limit-list-10000",)
+SMALL_ONE_CPU = ("limit-small-retr-1-one-cpu",)
 
 ROWS = [
-    Row(CLEAR, "RETR, 1 client", "retr-1", limits=("limit-sendfile-1",), quick=True),
-    Row(CLEAR, "RETR, 4 clients", "retr-4", limits=("limit-sendfile-4",)),
-    Row(CLEAR, "RETR, 16 clients", "retr-16", limits=("limit-sendfile-4",)),
+    Row(CLEAR, "RETR, 1 client", "retr-1", limits=SEND_1, quick=True),
+    Row(CLEAR, "RETR, 4 clients", "retr-4", limits=SEND_4),
+    Row(CLEAR, "RETR, 16 clients", "retr-16", limits=SEND_4),
     Row(CLEAR, "STOR, 1 client", "stor-1", limits=STORE_1, quick=True),
     Row(CLEAR, "STOR, 4 clients", "stor-4", limits=STORE_4),
     Row(CLEAR, "STOR, 16 clients", "stor-16", limits=STORE_4),
     Row(SMALL, "RETR, 1 client", "small-retr-1", limits=("limit-small-retr-1",), quick=True),
     Row(SMALL, "RETR, 8 clients", "small-retr-8"),
-    Row(SMALL, "RETR, 1 client, one CPU", "small-retr-1", one_cpu=True),
+    Row(SMALL, "RETR, 1 client, one CPU", "small-retr-1", one_cpu=True, limits=SMALL_ONE_CPU),
     Row(SMALL, "STOR, 1 client", "small-stor-1"),
     Row(SMALL, "STOR, 8 clients", "small-stor-8"),
     Row(LOGINS, "1 client", "login-1", limits=("limit-login-1",), quick=True),
     Row(LOGINS, "8 clients", "login-8"),
-    Row(COMMANDS, "NOOP, one CPU", "noop", one_cpu=True, limits=("limit-noop",)),
+    Row(COMMANDS, "NOOP, one CPU", "noop", one_cpu=True, limits=("limit-noop-one-cpu",)),
     Row(COMMANDS, "NOOP, pipelined", "noop-pipelined", limits=PIPELINED, quick=True),
     Row(LISTS, "LIST, 10,000 entries", "list-10000", limits=ENTRIES, quick=True),
     Row(LISTS, "MLSD, 10,000 entries", "mlsd-10000", without=("vsftpd",), limits=ENTRIES),

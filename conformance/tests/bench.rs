@@ -118,7 +118,7 @@ fn measures_the_limits() {
     let report: Value = serde_json::from_str(&output).expect("it is JSON");
     assert_eq!((code, errors.as_str()), (0, ""), "{report}");
     let results = report["results"].as_array().expect("results");
-    assert_eq!(results.len(), 15);
+    assert_eq!(results.len(), 19);
     for result in results {
         assert!(result["operations"].as_u64().expect("a number") > 0, "{result}");
         assert!(result["rate"].as_f64().expect("a number") > 0.0, "{result}");

@@ -186,7 +186,7 @@ pub(crate) fn allow_open_files(count: u64) -> Result<()> {
     }
 }
 
-/// Has this program run on one processor.
+/// Has this thread, and those that it starts, run on one processor.
 #[cfg(target_os = "linux")]
 pub(crate) fn pin(cpu: usize) -> Result<()> {
     use rustix::thread::{CpuSet, sched_setaffinity};

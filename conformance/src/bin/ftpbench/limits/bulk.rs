@@ -18,19 +18,19 @@ use crate::sample::{Done, Latencies, Sample};
 use crate::wire::connect;
 
 /// The size of the file.
-const FILE: u64 = 128 << 20;
+pub(super) const FILE: u64 = 128 << 20;
 /// No operation takes longer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// sendfile from a file in memory.
-pub(super) fn sendfile(name: &str, streams: u32, time: Duration) -> Result<Measured> {
+/// sendfile from a file in memory, `most` bytes a call.
+pub(super) fn sendfile(name: &str, streams: u32, most: u64, time: Duration) -> Result<Measured> {
     let file = full_file().map_err(|error| words(&error))?;
     let send = |socket: TcpStream, end: Instant| {
         let mut total = 0;
         loop {
             let mut offset = 0;
             while offset < FILE {
-                let left = (FILE - offset) as usize;
+                let left = (FILE - offset).min(most) as usize;
                 total += rustix::fs::sendfile(&socket, &file, Some(&mut offset), left)? as u64;
             }
             if Instant::now() >= end {

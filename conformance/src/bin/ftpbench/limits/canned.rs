@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::bulk::TIMEOUT;
 use crate::bench::{SMALL, load};
 use crate::control::{Result, Server, words};
-use crate::machine::{Meter, Usage, thread_seconds};
+use crate::machine::{Meter, Usage, pin, thread_seconds};
 use crate::report::{Measured, Unit};
 use crate::sample::sample;
 use crate::workload::Workload;
@@ -28,6 +28,16 @@ pub(super) fn login(name: &str, time: Duration) -> Result<Measured> {
 
 pub(super) fn small_retrieve(name: &str, time: Duration) -> Result<Measured> {
     measure(name, Workload::SmallRetr(1), time)
+}
+
+/// Measures where server and client share one processor.
+pub(super) fn on_one_cpu(measure: impl FnOnce() -> Result<Measured> + Send) -> Result<Measured> {
+    // What a thread starts stays where it does.
+    let pinned = || {
+        pin(0)?;
+        measure()
+    };
+    thread::scope(|scope| scope.spawn(pinned).join().expect("no panic"))
 }
 
 /// Carries out a workload of one client against the canned server.
