@@ -11,9 +11,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 use wharf::{Backend, Directory, Server};
 
-use support::{Client, for_each_driver, reset, server, wait_until};
+use support::{Call, Client, Faulty, Gate, for_each_driver, reset, server, wait_until};
 
-for_each_driver!(sessions_leave_no_descriptor, a_session_leaves_none_while_it_lasts);
+for_each_driver!(
+    sessions_leave_no_descriptor,
+    a_session_leaves_none_while_it_lasts,
+    an_idle_session_has_one,
+);
 
 /// One test at a time: they count what the whole process has open.
 fn alone() -> MutexGuard<'static, ()> {
@@ -169,6 +173,26 @@ fn a_session_leaves_none_while_it_lasts(backend: Backend) {
         round(&mut client);
     }
     wait_until("all descriptors are closed", || open_descriptors() <= baseline);
+}
+
+fn an_idle_session_has_one(backend: Backend) {
+    let _alone = alone();
+    let gate = Gate::new();
+    let server = server(backend, Faulty::new(Call::Metadata, Some(gate.clone()))).spawn().unwrap();
+    Client::visit(&server);
+    let baseline = settled();
+    let mut client = Client::log_in(&server);
+    // The client has one too.
+    wait_until("it has one", || open_descriptors() == baseline + 2);
+    client.send("SIZE bad");
+    gate.wait_for(1);
+    if backend == Backend::Threaded {
+        wait_until("its thread can be waked", || open_descriptors() == baseline + 4);
+    }
+    gate.open();
+    client.expect(213);
+    assert_eq!(client.get("RETR good"), b"Another file.");
+    wait_until("it has one again", || open_descriptors() == baseline + 2);
 }
 
 /// How many are open, once that does not change any more.

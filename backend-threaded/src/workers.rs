@@ -65,8 +65,12 @@ impl CompletionQueue {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let done = std::mem::take(&mut state.done);
-        drop(state);
         self.out -= done.len().min(self.out);
+        if self.out == 0 {
+            // Many sessions are idle: they hold no bell.
+            (self.bell, state.bell) = (None, None);
+        }
+        drop(state);
         let any = !done.is_empty();
         done.into_iter().for_each(|done| connection.complete(done));
         any
