@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf_core::{Event, Instant, Now};
+use wharf_core::{Admission, Endpoint, Event, Instant, Now, Session};
 
 use super::job::Job;
 use super::{Connection, Turn};
@@ -25,6 +25,18 @@ pub(super) enum Life {
 }
 
 impl Connection {
+    /// Tells a client that has just come 421: it cannot be served. That takes no time, so where the
+    /// client would have to shake hands first, it is not told.
+    pub fn turn_away(mut self) {
+        if self.implicit_tls {
+            return;
+        }
+        let endpoint = Endpoint::new(self.local, self.peer, Admission::ServerFull);
+        self.session =
+            Session::new(self.service.session.clone(), endpoint, self.service.clock.now());
+        while self.life == Life::Alive && self.turn() == Turn::Again {}
+    }
+
     /// Looks whether the client has gone, where its commands are left unread.
     pub(super) fn look_for_end(&mut self, now: Now) {
         self.look_again = None;

@@ -230,18 +230,6 @@ impl Connection {
         })
     }
 
-    /// Tells a client that has just come 421: it cannot be served. That takes no time, so where the
-    /// client would have to shake hands first, it is not told.
-    pub fn turn_away(mut self) {
-        if self.implicit_tls {
-            return;
-        }
-        let endpoint = Endpoint::new(self.local, self.peer, Admission::ServerFull);
-        self.session =
-            Session::new(self.service.session.clone(), endpoint, self.service.clock.now());
-        while self.life == Life::Alive && self.turn() == Turn::Again {}
-    }
-
     /// Does all that can be done without waiting, up to a bound: step 1 of the
     /// [contract](Connection).
     pub fn turn(&mut self) -> Turn {
