@@ -235,7 +235,7 @@ fn obey(mut signals: Signals, stop: &Stop, reload: impl Fn()) {
     }
 }
 
-/// Allows as many open files as the system lets us: each session has up to four.
+/// Allows as many open files as the system lets us: sessions and transfers take them.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

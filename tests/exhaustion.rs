@@ -18,7 +18,10 @@ use wharf::{Backend, Memory};
 use support::program::Program;
 use support::{Client, LIMIT, Processor, address, for_each_driver, read_all, server, wait_until};
 
-for_each_driver!(a_server_without_descriptors_waits, each_client_that_is_let_in_can_transfer);
+for_each_driver!(
+    a_server_without_descriptors_waits,
+    more_clients_are_let_in_than_can_transfer_at_once,
+);
 
 /// One test at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -89,13 +92,15 @@ fn a_server_without_descriptors_waits(backend: Backend) {
     drop(lowered);
 }
 
-/// Under a limit of open files that is too low for all that might come.
-fn each_client_that_is_let_in_can_transfer(backend: Backend) {
+/// Under a limit of open files that is too low for all that might come: sessions are counted with what
+/// they have open, and a transfer that there is no room for is told so.
+fn more_clients_are_let_in_than_can_transfer_at_once(backend: Backend) {
+    const FILES: usize = 300;
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let mut program = Program::start(folder.path(), |command| {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "ulimit -n 250 && exec \"$0\" \"$@\""]);
+        shell.args(["-c", &format!("ulimit -n {FILES} && exec \"$0\" \"$@\"")]);
         shell.arg(command.get_program()).args(command.get_args());
         shell.args(["--backend", backend.name(), "--write"]);
         shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -110,26 +115,48 @@ fn each_client_that_is_let_in_can_transfer(backend: Backend) {
         client.enter();
         clients.push(client);
     }
-    assert!((10..40).contains(&clients.len()), "{}", clients.len());
-    // All at once: uploads, each with a file, a folder and a connection; then listings.
-    let uploads: Vec<_> = clients
-        .iter_mut()
-        .enumerate()
-        .map(|(n, client)| client.begin(&format!("STOR {n}")))
-        .collect();
-    for (client, mut data) in clients.iter_mut().zip(uploads) {
+    // A session and its transfer have eight between them.
+    assert!((FILES / 8 * 2..FILES / 2).contains(&clients.len()), "{}", clients.len());
+    // As many uploads as there is room for, each with a file, a folder and a connection.
+    let mut uploads = Vec::new();
+    let told = loop {
+        let client = &mut clients[uploads.len()];
+        client.send("EPSV");
+        match client.reply().unwrap() {
+            reply if reply.code == 229 => {
+                uploads.push(client.begin(&format!("STOR {}", uploads.len())));
+            }
+            reply => break reply,
+        }
+    };
+    assert_eq!(told.code, 425, "{told:?}");
+    assert!((4..clients.len() / 2).contains(&uploads.len()), "{}", uploads.len());
+    // The others still have all that needs no file of its own, and those that transfer the rest too.
+    let (busy, idle) = clients.split_at_mut(uploads.len());
+    let port = idle[1].eprt();
+    idle[1].ask("LIST", 450);
+    drop(port);
+    idle[2].ask("STAT /", 450);
+    for client in idle.iter_mut() {
+        client.ask("SIZE 0", 550);
+        client.ask("NOOP", 200);
+    }
+    assert_eq!(Client::dial(program.address).unwrap().reply().unwrap().code, 421);
+    for (client, mut data) in busy.iter_mut().zip(uploads) {
         data.write_all(b"content").unwrap();
         drop(data);
         client.expect(226);
     }
-    let listings: Vec<_> = clients.iter_mut().map(|client| client.begin("MLSD")).collect();
-    for (client, data) in clients.iter_mut().zip(listings) {
-        assert!(read_all(data).len() > 100);
+    // What they had open is there for others.
+    for client in &mut clients {
+        assert!(read_all(client.begin("MLSD")).len() > 100);
         client.expect(226);
+        assert_eq!(client.get("RETR 0"), b"content");
     }
     program.signal(Signal::INT);
     let mut told = String::new();
     program.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     let warning = format!("room for {} sessions instead of 1000", clients.len());
-    assert!(told.contains(&warning) && told.contains("at most 250 files"), "{told}");
+    assert!(told.contains(&warning) && told.contains("at most 300 files"), "{told}");
+    assert!(told.contains("no descriptors for a transfer"), "{told}");
 }

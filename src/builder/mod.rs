@@ -293,8 +293,9 @@ impl ServerBuilder {
     }
 
     /// Sets how many sessions there may be in all; 1000 when unset. There are fewer, and a warning
-    /// says so, where the process's limit of open files leaves no room for the files of so many; it
-    /// is raised as far as the system allows.
+    /// says so, where the process's limit of open files leaves no room for so many; it is raised as
+    /// far as the system allows. A session has one open, and a transfer seven more while it lasts: one
+    /// for which none are left is told 425 or 450.
     pub fn max_sessions(mut self, most: usize) -> Self {
         self.service.max_sessions = most;
         self

@@ -58,14 +58,18 @@ impl Connection {
                 }
             }
             Action::Listen { id } => {
-                let ports = &self.service.passive_ports;
-                let port = self.data.listen(id, self.peer.ip(), self.local, ports);
+                let port = if self.take_descriptors() {
+                    let ports = &self.service.passive_ports;
+                    self.data.listen(id, self.peer.ip(), self.local, ports)
+                } else {
+                    None
+                };
                 self.session.handle(Event::Listening { id, port }, now);
             }
             Action::AcceptData => self.data.accept_offered(),
             Action::RefuseData => self.data.refuse_offered(),
             Action::Connect { id, to } => {
-                if !self.data.connect(id, self.local, to) {
+                if !self.take_descriptors() || !self.data.connect(id, self.local, to) {
                     self.session.handle(Event::Connected { id, established: false }, now);
                 }
             }
@@ -108,6 +112,10 @@ impl Connection {
 
     /// Makes a storage call: at once where it waits for nothing, else where it may block.
     fn call_storage(&mut self, id: RequestId, request: StorageRequest, now: Now) {
+        if Files::are_opened_by(&request) && !self.take_descriptors() {
+            let outcome = Err(StorageError::Busy);
+            return self.session.handle(Event::Storage { id, outcome }, now);
+        }
         let Some(account) = &self.account else {
             let outcome = Err(StorageError::PermissionDenied);
             return self.session.handle(Event::Storage { id, outcome }, now);

@@ -10,6 +10,7 @@ use wharf_core::{Event, Session};
 
 use super::context::Context;
 use crate::server::admission::Eviction;
+use crate::server::descriptors::Taken;
 use crate::tls::{ServerConnection, client_certificate};
 use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 
@@ -25,6 +26,8 @@ const MOST_DRAINED: usize = 256 * 1024;
 /// The control connection, and what was read from it too early.
 pub(super) struct Control {
     socket: Arc<Socket>,
+    /// Its place in the count; a client that is only told to go may have none.
+    _descriptor: Option<Taken>,
     /// For the log.
     peer: IpAddr,
     wire: Wire,
@@ -53,9 +56,10 @@ enum State {
 }
 
 impl Control {
-    pub(super) fn new(socket: Socket, peer: IpAddr) -> Self {
+    pub(super) fn new(socket: Socket, descriptor: Option<Taken>, peer: IpAddr) -> Self {
         Self {
             socket: Arc::new(socket),
+            _descriptor: descriptor,
             peer,
             wire: Wire::unheard(),
             state: State::Open,

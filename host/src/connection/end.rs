@@ -99,6 +99,7 @@ impl Connection {
 
     /// Goes on with the lingering close: waits for the client's end.
     pub(super) fn linger(&mut self, now: Now) -> Turn {
+        self.give_descriptors_back();
         match self.life {
             Life::LingeringClose(until) if !self.control.finish() && now.instant < until => {
                 Turn::Wait

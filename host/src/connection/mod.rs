@@ -10,6 +10,7 @@
 //! | `actions` | what Session wants, carried out |
 //! | `job`, `outcomes` | work that may block, and what comes of it |
 //! | `control`, `data` | the two channels, and what they work with: `context` |
+//! | `descriptors` | the open files that it may have |
 //! | `login`, `security` | accounts; TLS |
 //! | `end` | the end of the client, of the server and of the session |
 //! | `sockets` | how a driver holds them, and how they are opened |
@@ -18,6 +19,7 @@ mod actions;
 mod context;
 mod control;
 mod data;
+mod descriptors;
 mod end;
 pub(crate) mod job;
 mod login;
@@ -38,6 +40,7 @@ use wharf_storage::Storage;
 
 use crate::server::Service;
 use crate::server::admission::Permit;
+use crate::server::descriptors::{OF_A_SESSION, Taken};
 use crate::server::listener::{Arrival, network_address};
 use crate::server::stop::StopWhenDropped;
 use crate::tls::Owner;
@@ -168,6 +171,8 @@ pub struct Connection {
     /// When to look again whether a client is still there whose commands are left unread.
     look_again: Option<Instant>,
     permit: Permit,
+    /// What a transfer may open, while the session has any of it.
+    for_transfer: Option<Taken>,
     /// What the workers know of this session.
     job_owner: Arc<JobOwner>,
     implicit_tls: bool,
@@ -193,8 +198,11 @@ impl Connection {
     pub fn open(service: &Arc<Service>, arrival: Arrival) -> Option<Self> {
         let Arrival { socket, peer, implicit_tls, stops } = arrival;
         let now = service.clock.now();
+        let descriptor = service.descriptors.take(OF_A_SESSION);
         let (admission, mut permit) = if service.failures.is_cooling(peer.ip(), now.instant) {
             (Admission::CoolingDown, service.sessions.refuse()?)
+        } else if descriptor.is_none() {
+            (Admission::ServerFull, service.sessions.refuse()?)
         } else {
             service.sessions.enter(peer.ip())?
         };
@@ -204,7 +212,7 @@ impl Connection {
             endpoint = endpoint.with_implicit_tls();
         }
         let session = Session::new(service.session.clone(), endpoint, now);
-        let control = Control::new(socket, endpoint.peer().ip());
+        let control = Control::new(socket, descriptor, endpoint.peer().ip());
         permit.await_login(control.socket());
         Some(Self {
             service: service.clone(),
@@ -224,6 +232,7 @@ impl Connection {
             shut_down_by: None,
             look_again: None,
             permit,
+            for_transfer: None,
             job_owner: Arc::new(JobOwner::new(peer.ip())),
             implicit_tls,
             _stops: stops,
@@ -262,6 +271,7 @@ impl Connection {
             if !moved {
                 // What has just begun is watched from now on.
                 self.look_again = self.is_blind().then(|| now.instant + LOOK_AGAIN);
+                self.give_descriptors_back();
                 return Turn::Wait;
             }
         }

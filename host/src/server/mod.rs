@@ -10,7 +10,7 @@
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
 //! | `ports` | which are open, and whose: [`OpenPorts`] |
 //! | `sockets` | how sockets are opened and accepted |
-//! | `descriptors` | how many sessions the process's limits allow |
+//! | `descriptors` | the open files that the process's limit leaves to sessions |
 //! | `seats` | how many sessions each thread of a driver has: [`Seats`] |
 //! | `site` | SITE commands of the embedding program |
 //! | `clock`, `stop` | the time, and how a server is told to stop: [`Clock`], [`Stop`] |

@@ -10,7 +10,7 @@ use wharf_core::{Instant, SessionConfig, SiteCommand, TlsPolicy};
 
 use crate::server::admission::AdmissionControl;
 use crate::server::clock::Clock;
-use crate::server::descriptors::affordable_sessions;
+use crate::server::descriptors::Descriptors;
 use crate::server::failures::Failures;
 use crate::server::passive::PassivePorts;
 use crate::server::ports::OpenPorts;
@@ -37,6 +37,7 @@ pub struct Service {
     /// Certificates, exactly where [`SessionConfig::tls`] says that there are any.
     pub(crate) tls: Option<Tls>,
     pub(crate) sessions: Arc<AdmissionControl>,
+    pub(crate) descriptors: Arc<Descriptors>,
     pub(crate) failures: Arc<Failures>,
     pub(crate) logins_at_once: usize,
     pub(crate) storage_threads: usize,
@@ -130,15 +131,17 @@ impl Service {
             site_commands,
             ..settings.session
         };
+        let descriptors = Descriptors::for_sessions(settings.max_sessions);
         Self {
             session: Arc::new(session),
             accounts,
             hosts,
             tls,
             sessions: AdmissionControl::new(
-                affordable_sessions(settings.max_sessions),
+                descriptors.sessions(),
                 settings.max_sessions_per_address,
             ),
+            descriptors,
             failures: Failures::new(
                 settings.max_login_failures,
                 FAILURES_WINDOW,

@@ -51,6 +51,16 @@ impl Files {
         Some(self.0.swap_remove(at).1)
     }
 
+    /// Returns `true` if there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns `true` if the call opens a file or a directory that stays open after it.
+    pub(crate) fn are_opened_by(request: &Request) -> bool {
+        matches!(request, Request::OpenRead(_) | Request::OpenWrite(..) | Request::OpenDirectory(_))
+    }
+
     /// Gives all of them up.
     pub(crate) fn take_all(&mut self) -> Vec<OpenFile> {
         std::mem::take(&mut self.0).into_iter().map(|(_, file)| file).collect()

@@ -335,6 +335,11 @@ impl DataChannel {
         held_back.into_iter().chain(refused).min()
     }
 
+    /// Returns `true` if neither a port nor a connection is open.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.state, State::None) && self.refused.is_none()
+    }
+
     /// Returns `true` if a transfer is under way.
     pub(super) fn is_transferring(&self) -> bool {
         self.transfer().is_some() || matches!(self.state, State::Away { .. })
