@@ -1,71 +1,47 @@
 //! What a file keeps when its content is replaced: owner, group, mode, ACL, extended attributes.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{Gid, Mode, RawMode, Uid};
 
-/// What tells one state of a file's attributes from the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    device: u64,
-    inode: u64,
-    changed: (i64, i64),
-}
+use super::stat::Stat;
 
-impl Stamp {
-    pub(super) fn of(stat: &impl Changed) -> Self {
-        let (device, inode, changed) = stat.changed();
-        Self { device, inode, changed }
-    }
-}
-
-/// What std's and cap-std's metadata have in common.
-pub(super) trait Changed {
-    fn changed(&self) -> (u64, u64, (i64, i64));
-}
-
-impl Changed for Metadata {
-    fn changed(&self) -> (u64, u64, (i64, i64)) {
-        (self.dev(), self.ino(), (self.ctime(), self.ctime_nsec()))
-    }
-}
-
-impl Changed for cap_std::fs::Metadata {
-    fn changed(&self) -> (u64, u64, (i64, i64)) {
-        use cap_std::fs::MetadataExt;
-        (self.dev(), self.ino(), (self.ctime(), self.ctime_nsec()))
-    }
-}
-
-/// Gives `new` the attributes of `old`, whose place it is to take.
+/// Gives `new` the attributes of `old`, which are those of `want` as far as it has them, and whose
+/// place it is to take.
 ///
 /// An error says that not all can be kept, and that `new` must not take the place: it could be read
 /// or written by more than `old` could, or by fewer. Times are those of the new content.
-pub(super) fn carry(old: &File, new: &File) -> io::Result<()> {
-    let want = old.metadata()?;
-    let has = new.metadata()?;
-    let mode = want.mode() & 0o7777;
+pub(super) fn carry(old: &File, want: &Stat, new: &File) -> io::Result<()> {
+    let has = Stat::of(new)?;
     // Nothing is open to more than the owner while it changes.
-    let private = has.mode() & mode & 0o700;
-    if (has.mode() & 0o7777) != mode && (has.mode() & 0o7777) != private {
+    let private = has.mode & want.mode & 0o700;
+    if has.mode != want.mode && has.mode != private {
         set_mode(new, private)?;
     }
-    if (has.uid(), has.gid()) != (want.uid(), want.gid()) {
-        let (owner, group) = (Uid::from_raw(want.uid()), Gid::from_raw(want.gid()));
+    let other_owner = !is_alike(&has, want);
+    if other_owner {
+        let (owner, group) = (Uid::from_raw(want.owner), Gid::from_raw(want.group));
         rustix::fs::fchown(new, Some(owner), Some(group))?;
     }
-    extended::carry(old, new)?;
-    set_mode(new, mode)?;
+    let has_changed = extended::carry(old, new)? || other_owner;
+    if has.mode == want.mode && !has_changed {
+        return Ok(());
+    }
+    set_mode(new, want.mode)?;
     // Not every file system does what it was told.
-    let is = new.metadata()?;
-    let kept =
-        (is.uid(), is.gid()) == (want.uid(), want.gid()) && is.mode() & 0o777 == mode & 0o777;
+    let is = Stat::of(new)?;
+    let kept = is_alike(&is, want) && is.mode & 0o777 == want.mode & 0o777;
     if kept { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
-fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+/// Returns `true` if both have the same owner and group.
+fn is_alike(one: &Stat, other: &Stat) -> bool {
+    (one.owner, one.group) == (other.owner, other.group)
+}
+
+/// Sets the lowest twelve bits of the mode.
+pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode as RawMode))?)
 }
 
@@ -84,22 +60,30 @@ mod extended {
     /// How often an attribute is read that grows meanwhile.
     const ATTEMPTS: usize = 4;
 
-    /// Makes the extended attributes of `new` those of `old`; a POSIX ACL is one of them.
-    pub(super) fn carry(old: &File, new: &File) -> io::Result<()> {
+    /// Makes the extended attributes of `new` those of `old`; a POSIX ACL is one of them. Returns
+    /// `true` if something had to be changed.
+    pub(super) fn carry(old: &File, new: &File) -> io::Result<bool> {
         let (wanted, present) = (names(old)?, names(new)?);
+        let mut has_changed = false;
         for name in &wanted {
             let value = value(old, name)?;
             if !present.contains(name) || self::value(new, name).ok().as_ref() != Some(&value) {
                 rustix::fs::fsetxattr(new, name.as_c_str(), &value, XattrFlags::empty())?;
+                has_changed = true;
             }
         }
         for name in present.iter().filter(|name| !wanted.contains(name)) {
             // A label of the security module is its own matter.
             if !name.to_bytes().starts_with(b"security.") {
                 rustix::fs::fremovexattr(new, name.as_c_str())?;
+                has_changed = true;
             }
         }
-        if flags(old) == flags(new) { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+        if flags(old) == flags(new) {
+            Ok(has_changed)
+        } else {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 
     fn names(file: &File) -> io::Result<Vec<CString>> {
@@ -152,7 +136,7 @@ mod extended {
     use std::fs::File;
     use std::io;
 
-    pub(super) fn carry(_: &File, _: &File) -> io::Result<()> {
-        Ok(())
+    pub(super) fn carry(_: &File, _: &File) -> io::Result<bool> {
+        Ok(false)
     }
 }

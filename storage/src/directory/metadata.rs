@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use cap_std::fs::{Dir, Metadata as Stat, MetadataExt};
+use cap_std::fs::Dir;
 use rustix::fd::AsFd;
 use rustix::fs::{Access as Check, AtFlags, FileType, RawMode, Stat as RawStat};
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -11,7 +11,8 @@ use rustix::fs::{StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use wharf_core::{Access, Kind, Metadata, StorageError, VirtualPath, WallTime};
 
-use super::{Directory, Spot, errno, storage_error};
+use super::stat::Stat;
+use super::{Directory, Spot, errno};
 
 const ENTER_AND_LIST: Check = Check::READ_OK.union(Check::EXEC_OK);
 const ENTER_AND_CHANGE: Check = Check::WRITE_OK.union(Check::EXEC_OK);
@@ -22,7 +23,7 @@ const ENTER_AND_CHANGE: Check = Check::WRITE_OK.union(Check::EXEC_OK);
 pub(super) fn followed(tree: &Directory, path: &VirtualPath) -> Result<Metadata, StorageError> {
     let link = tree.locate(path)?;
     let removable = !path.is_root() && can_change(&link.dir, OsStr::new("."));
-    let stat = link.stat().map_err(storage_error)?;
+    let stat = link.stat().map_err(errno)?;
     let (Spot { dir, name }, stat) =
         if stat.is_symlink() { tree.follow(path)? } else { (link, stat) };
     let kind = kind(&stat);
@@ -102,19 +103,6 @@ pub(super) fn check_change(dir: &Dir, name: &OsStr) -> Result<(), StorageError> 
 /// Refuses a file that cannot be written.
 pub(super) fn check_write(dir: &Dir, name: &OsStr) -> Result<(), StorageError> {
     ask(dir, name, Check::WRITE_OK).map_err(errno)
-}
-
-/// Returns `true` if bytes can only be added to the file (`chattr +a`).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn only_grows(spot: &Spot) -> bool {
-    let unfollowed = AtFlags::SYMLINK_NOFOLLOW;
-    rustix::fs::statx(&spot.dir, &spot.name, unfollowed, StatxFlags::empty())
-        .is_ok_and(|known| known.stx_attributes.contains(StatxAttributes::APPEND))
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn only_grows(_: &Spot) -> bool {
-    false
 }
 
 /// Returns `true` if something is mounted there.
@@ -200,11 +188,6 @@ fn ask(dir: &impl AsFd, name: &OsStr, what: Check) -> Result<(), Errno> {
     }
 }
 
-fn modified(stat: &Stat) -> WallTime {
-    let nanoseconds = u32::try_from(stat.mtime_nsec()).unwrap_or(0);
-    WallTime { seconds: stat.mtime(), nanoseconds }
-}
-
 /// Describes what has this type and mode; access aside.
 pub(super) fn of_mode(mode: u32, size: u64, modified: WallTime) -> Metadata {
     let kind = match FileType::from_raw_mode(mode as RawMode) {
@@ -233,12 +216,12 @@ fn of_stat(stat: &RawStat) -> Metadata {
 }
 
 fn describe(stat: &Stat, kind: Kind, access: Access) -> Metadata {
-    let mut metadata = Metadata::new(kind, stat.len(), modified(stat));
-    metadata.mode = stat.mode() & 0o7777;
-    metadata.links = stat.nlink();
-    metadata.owner = stat.uid();
-    metadata.group = stat.gid();
-    metadata.unique = Some((stat.dev(), stat.ino()));
+    let mut metadata = Metadata::new(kind, stat.size, stat.modified);
+    metadata.mode = stat.mode;
+    metadata.links = stat.links;
+    metadata.owner = stat.owner;
+    metadata.group = stat.group;
+    metadata.unique = Some((stat.device, stat.inode));
     metadata.access = access;
     metadata
 }

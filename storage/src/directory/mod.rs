@@ -13,6 +13,7 @@ mod metadata;
 mod read;
 mod remains;
 mod rename;
+mod stat;
 mod temporary;
 mod upload;
 
@@ -23,13 +24,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, Metadata as Stat};
+use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use wharf_core::{Metadata, StorageError, VirtualPath, WallTime, WriteMode};
 
 pub use self::durable::Durability;
 use self::medium::Medium;
+use self::stat::Stat;
 use self::upload::Place;
 use super::errors::{errno, storage_error};
 use super::names::{check_new, check_path, is_reserved};
@@ -65,8 +67,8 @@ impl Spot {
         Self { dir, name }
     }
 
-    fn stat(&self) -> io::Result<Stat> {
-        self.dir.symlink_metadata(&self.name)
+    fn stat(&self) -> Result<Stat, Errno> {
+        Stat::at(&self.dir, &self.name)
     }
 
     /// Returns why the name cannot be created although nothing stands there: FUSE file
@@ -191,10 +193,8 @@ impl Directory {
             let spot = Spot { dir, name: name.to_owned() };
             match spot.stat() {
                 Ok(stat) if !stat.is_symlink() => return Ok((spot, stat)),
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(storage_error(&error));
-                }
-                _ => {}
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(errno(error)),
             }
         }
         Err(StorageError::NotFound)
@@ -203,7 +203,7 @@ impl Directory {
     /// Finds `path`, and what it leads to if it is a link.
     fn locate_followed(&self, path: &VirtualPath) -> Result<(Spot, Stat), StorageError> {
         let spot = self.locate(path)?;
-        let stat = spot.stat().map_err(storage_error)?;
+        let stat = spot.stat().map_err(errno)?;
         if stat.is_symlink() { self.follow(path) } else { Ok((spot, stat)) }
     }
 
@@ -265,7 +265,7 @@ impl Storage for Directory {
 
     fn remove_file(&self, path: &VirtualPath) -> Result<(), StorageError> {
         let spot = self.locate(path)?;
-        if spot.stat().map_err(storage_error)?.is_dir() {
+        if spot.stat().map_err(errno)?.is_dir() {
             return Err(StorageError::IsADirectory);
         }
         rustix::fs::unlinkat(&spot.dir, &spot.name, AtFlags::empty())

@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{Mode, OFlags};
 use wharf_core::StorageError;
 
-use super::{Medium, Spot, errno, storage_error};
+use super::stat::Stat;
+use super::{Medium, Spot, errno, metadata, storage_error};
 use crate::ReadFile;
 
 /// From so many bytes on a file is read further ahead.
@@ -31,17 +32,16 @@ impl Reader {
     /// Should something else have come there since, it is not followed, does not block, and is
     /// refused.
     pub(super) fn open(spot: &Spot) -> Result<Self, StorageError> {
-        let file = open_regular(spot, OFlags::RDONLY)?;
-        let size = file.metadata().map_err(storage_error)?.len();
-        Ok(Self::new(file, size, None))
+        let (file, stat) = open_regular(spot, OFlags::RDONLY)?;
+        Ok(Self::new(file, stat.size, None))
     }
 
     /// Takes a file that was opened without waiting; what is no regular file is
     /// [`StorageError::WouldBlock`].
     #[cfg(target_os = "linux")]
     pub(super) fn at_once(file: File, medium: Medium) -> Result<Self, StorageError> {
-        match file.metadata() {
-            Ok(stat) if stat.is_file() => Ok(Self::new(file, stat.len(), Some(medium))),
+        match Stat::of(&file) {
+            Ok(stat) if stat.is_file() => Ok(Self::new(file, stat.size, Some(medium))),
             _ => Err(StorageError::WouldBlock),
         }
     }
@@ -103,18 +103,13 @@ fn is_cached(_: &File, _: u64) -> bool {
 }
 
 /// Opens a regular file, and nothing else: a link is not followed, a FIFO not waited for, a
-/// terminal not taken over. A new file gets the mode that the process's umask leaves of `0o666`.
-pub(super) fn open_regular(spot: &Spot, flags: OFlags) -> Result<File, StorageError> {
+/// terminal not taken over. Returns what is known of it too. A new file gets the mode that the process's umask leaves of `0o666`.
+pub(super) fn open_regular(spot: &Spot, flags: OFlags) -> Result<(File, Stat), StorageError> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&spot.dir, &spot.name, flags, Mode::from_raw_mode(0o666))
         .map_err(errno)?;
     let file = File::from(file);
-    let kind = file.metadata().map_err(storage_error)?.file_type();
-    if kind.is_dir() {
-        Err(StorageError::IsADirectory)
-    } else if !kind.is_file() {
-        Err(StorageError::NotRegular)
-    } else {
-        Ok(file)
-    }
+    let stat = Stat::of(&file).map_err(errno)?;
+    metadata::regular(&stat)?;
+    Ok((file, stat))
 }

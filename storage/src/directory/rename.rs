@@ -3,14 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 
-use cap_std::fs::{Dir, Metadata as Stat, MetadataExt};
+use cap_std::fs::Dir;
 use rustix::fd::AsFd;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use wharf_core::StorageError;
 
 use super::temporary::invent;
-use super::{Spot, metadata, storage_error};
+use super::{Spot, errno, metadata};
 
 /// Renames `old` to `new`.
 ///
@@ -18,12 +18,12 @@ use super::{Spot, metadata, storage_error};
 /// Another name of the same file is no obstacle: on a file system that ignores case it may be the
 /// very name.
 pub(super) fn rename(old: &Spot, new: &Spot, replace: bool) -> Result<(), StorageError> {
-    let moved = old.stat().map_err(storage_error)?;
+    let moved = old.stat().map_err(errno)?;
     let there = new.stat().ok();
     if there.is_some() && is_other_case(old, new) {
         return to_other_case(old, new).map_err(|error| old.taking_away(error));
     }
-    if there.as_ref().is_some_and(|there| is_same(&moved, there)) || replace && !moved.is_dir() {
+    if there.is_some_and(|there| there.is_same_file(&moved)) || replace && !moved.is_dir() {
         return plainly(old, new).map_err(|error| explain(error, old, new));
     }
     match to_free_name(old, new, moved.is_dir()) {
@@ -99,10 +99,6 @@ pub(super) fn is_same_file(dir: impl AsFd, name: &OsStr, file: &File) -> bool {
 
 fn plainly(old: &Spot, new: &Spot) -> Result<(), Errno> {
     rustix::fs::renameat(&old.dir, &old.name, &new.dir, &new.name)
-}
-
-fn is_same(one: &Stat, other: &Stat) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// Renames to a name that nothing has; the error is [`Errno::EXIST`] if something has it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 use wharf_core::StorageError;
 
@@ -16,8 +16,17 @@ use super::errno;
 use super::rename::{is_same_file, rename_no_replace};
 use crate::names::{RESERVED, random};
 
+/// What marks an upload as under way.
+const LOCK: FlockOperation = FlockOperation::NonBlockingLockExclusive;
+
 /// How often a name is invented until it must be an attack that it is taken.
 const NAME_ATTEMPTS: usize = 32;
+
+/// The mode of a file that is for the process's user alone.
+pub(super) const PRIVATE: u32 = 0o600;
+
+/// The mode of a new file, of which the umask takes its part.
+const SHARED: u32 = 0o666;
 
 /// An unfinished upload.
 ///
@@ -35,17 +44,20 @@ impl Temporary {
     /// Creates a file in `dir`, for one that shall be called `target`.
     ///
     /// Creating it tries the name too, where the file system may have rules of its own:
-    /// [`StorageError::BadName`]. One that is `private` is for the process's user alone.
+    /// [`StorageError::BadName`]. The file that stands there has the mode `old_mode`: where the new
+    /// one has no name it gets that at once, as no other user can open it. With a name it is
+    /// [`PRIVATE`].
     pub(super) fn create(
         dir: Arc<Dir>,
         target: &OsStr,
-        private: bool,
+        old_mode: Option<u32>,
     ) -> Result<Self, StorageError> {
-        let mode = Mode::from_raw_mode(if private { 0o600 } else { 0o666 });
-        if let Some(file) = unnamed(&dir, mode) {
+        let mode = |bits: u32| Mode::from_raw_mode(bits as RawMode);
+        if let Some(file) = unnamed(&dir, mode(old_mode.map_or(SHARED, |old| old & 0o777))) {
             return Ok(Self { file, dir, name: None });
         }
-        let (file, name) = named(&dir, target, mode)?;
+        let bits = if old_mode.is_some() { PRIVATE } else { SHARED };
+        let (file, name) = named(&dir, target, mode(bits))?;
         Ok(Self { file, dir, name: Some(name) })
     }
 
@@ -168,7 +180,7 @@ fn unnamed(dir: &Dir, mode: Mode) -> Option<File> {
         CAN_LINK.store(true, Ordering::Relaxed);
     }
     // For the time when it has a name.
-    let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+    let _ = rustix::fs::flock(&file, LOCK);
     Some(file)
 }
 
@@ -243,7 +255,7 @@ fn create_named(dir: &Dir, target: &OsStr, mode: Mode) -> Result<(File, OsString
     invent(target, |name| {
         let file = File::from(rustix::fs::openat(dir, name, flags, mode)?);
         // One that looks for what a crash has left may have come first: then it removes the file.
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match rustix::fs::flock(&file, LOCK) {
             Err(Errno::WOULDBLOCK) => Err(Errno::EXIST),
             // Without locks no file is ever taken for one that a crash has left.
             _ if is_same_file(dir, name, &file) => Ok(file),
@@ -337,7 +349,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let unnamed = |target: &str| {
             let mut made =
-                Temporary::create(open(folder.path()).into(), OsStr::new(target), false).unwrap();
+                Temporary::create(open(folder.path()).into(), OsStr::new(target), None).unwrap();
             made.file.write_all(target.as_bytes()).unwrap();
             made
         };

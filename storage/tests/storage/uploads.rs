@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+use rustix::fs::IFlags;
 use rustix::fs::{FlockOperation, XattrFlags};
 use tempfile::TempDir;
 use wharf_core::{Disposition, StorageError, WriteMode};
@@ -332,4 +334,136 @@ fn what_a_crash_left_keeps_no_folder() {
     storage.remove_file(&path("/a/f")).unwrap();
     storage.remove_directory(&outer).unwrap();
     assert!(all_names(folder.path()).is_empty());
+}
+
+/// Runs `test` in a folder on a disk and in one in memory, as far as there are both, and where what
+/// is in memory does not wait.
+fn wherever(test: impl Fn(&Path, &dyn Storage)) {
+    let memory = tempfile::tempdir_in("/dev/shm").ok();
+    for folder in [tempfile::tempdir().ok(), memory].into_iter().flatten() {
+        let storage = Directory::open(folder.path()).unwrap();
+        test(folder.path(), &storage);
+        let at_once = storage.at_once();
+        if let Some(view) = at_once.filter(|view| view.check_write(&path("/f"), &ATOMIC).is_ok()) {
+            test(folder.path(), &*view);
+        }
+    }
+}
+
+#[test]
+fn what_has_come_to_stand_there_meanwhile_is_looked_at_anew() {
+    wherever(|folder, storage| {
+        let file = folder.join("f");
+        let mode = |mode| fs::Permissions::from_mode(mode);
+        let replaced_by = |come: &dyn Fn()| {
+            fs::write(&file, "old").unwrap();
+            fs::set_permissions(&file, mode(0o644)).unwrap();
+            let mut upload = storage.open_write(&path("/f"), &ATOMIC).unwrap();
+            upload.write(b"new").unwrap();
+            fs::remove_file(&file).unwrap();
+            come();
+            upload.finish(Publish)
+        };
+        let is = || {
+            let mode = fs::symlink_metadata(&file).unwrap().mode() & 0o7777;
+            (fs::read_to_string(&file).unwrap(), mode)
+        };
+        let new = |mode| (String::from("new"), mode);
+
+        // The old file is gone, and with it the knowledge of those that could read it.
+        assert_eq!(replaced_by(&|| ()), Ok(()));
+        assert_eq!(is(), new(0o600));
+
+        let other = || {
+            fs::write(&file, "other").unwrap();
+            fs::set_permissions(&file, mode(0o640)).unwrap();
+        };
+        assert_eq!(replaced_by(&other), Ok(()));
+        assert_eq!(is(), new(0o640));
+
+        // A link is replaced itself, and what it leads to stays.
+        fs::write(folder.join("target"), "target").unwrap();
+        assert_eq!(replaced_by(&|| symlink("target", &file).unwrap()), Ok(()));
+        assert_eq!(is(), new(0o600));
+        assert_eq!(fs::read_to_string(folder.join("target")).unwrap(), "target");
+
+        assert_eq!(
+            replaced_by(&|| fs::create_dir(&file).unwrap()),
+            Err(StorageError::IsADirectory)
+        );
+        fs::remove_dir(&file).unwrap();
+
+        let fifo = || {
+            let made = std::process::Command::new("mkfifo").arg(&file).status();
+            assert!(made.unwrap().success());
+        };
+        assert_eq!(replaced_by(&fifo), Err(StorageError::NotRegular));
+        fs::remove_file(&file).unwrap();
+        fs::remove_file(folder.join("target")).unwrap();
+        assert!(all_names(folder).is_empty());
+    });
+}
+
+/// A flag of a file, until this is dropped: with it the file could not be removed.
+#[cfg(target_os = "linux")]
+struct Flagged(File);
+
+#[cfg(target_os = "linux")]
+impl Flagged {
+    /// Returns `None` where the file system has no flags, or the process may not set them.
+    fn set(file: &Path, flag: IFlags) -> Option<Self> {
+        let file = File::open(file).unwrap();
+        let flags = rustix::fs::ioctl_getflags(&file).ok()?;
+        rustix::fs::ioctl_setflags(&file, flags | flag).ok()?;
+        Some(Self(file))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Flagged {
+    fn drop(&mut self) {
+        let set = IFlags::IMMUTABLE | IFlags::APPEND | IFlags::NODUMP;
+        if let Ok(flags) = rustix::fs::ioctl_getflags(&self.0) {
+            let _ = rustix::fs::ioctl_setflags(&self.0, flags & !set);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn flags_of_a_file_are_heeded() {
+    wherever(|folder, storage| {
+        let file = folder.join("f");
+        let content = || fs::read_to_string(&file).unwrap();
+        let store = |mode: &WriteMode| {
+            storage.check_write(&path("/f"), mode)?;
+            let mut upload = storage.open_write(&path("/f"), mode)?;
+            upload.write(b"new")?;
+            upload.finish(Publish)
+        };
+        let refused = Err(StorageError::PermissionDenied);
+        fs::write(&file, "old").unwrap();
+        if let Some(_flag) = Flagged::set(&file, IFlags::IMMUTABLE) {
+            for mode in [ATOMIC, IN_PLACE, APPEND_HERE] {
+                assert_eq!(store(&mode), refused, "{mode:?}");
+            }
+        }
+        if let Some(_flag) = Flagged::set(&file, IFlags::APPEND) {
+            for mode in [ATOMIC, IN_PLACE, WriteMode::ResumeAt(0)] {
+                assert_eq!(store(&mode), refused, "{mode:?}");
+            }
+            assert_eq!(content(), "old");
+            assert_eq!(store(&APPEND_HERE), Ok(()));
+            assert_eq!(content(), "oldnew");
+        }
+        // What a new file would lack: the old one is written to.
+        let before = fs::metadata(&file).unwrap().ino();
+        if let Some(_flag) = Flagged::set(&file, IFlags::NODUMP) {
+            assert_eq!(store(&ATOMIC), Ok(()));
+            assert_eq!((content().as_str(), fs::metadata(&file).unwrap().ino()), ("new", before));
+        }
+        assert_eq!(store(&ATOMIC), Ok(()));
+        assert_ne!(fs::metadata(&file).unwrap().ino(), before);
+        fs::remove_file(&file).unwrap();
+    });
 }

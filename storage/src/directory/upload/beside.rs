@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::BorrowedFd;
 
-use cap_std::fs::{Metadata as Stat, MetadataExt};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use wharf_core::{Disposition, StorageError};
 
-use super::super::attributes::{Stamp, carry};
+use super::super::attributes::{carry, set_mode};
 use super::super::durable::Durability;
 use super::super::read::open_regular;
-use super::super::temporary::Temporary;
+use super::super::stat::{Stamp, Stat};
+use super::super::temporary::{PRIVATE, Temporary};
 use super::super::{Spot, errno, storage_error};
 use super::{is_for_want_of_space, splice};
 use crate::WriteFile;
@@ -42,17 +42,17 @@ impl Beside {
     pub(super) fn create(
         target: Spot,
         durability: Durability,
-        existed: bool,
+        old: Option<&Stat>,
         fresh: bool,
         room: u64,
     ) -> Result<Self, StorageError> {
-        // A user that could not read the old content is not to read the new one.
-        let temporary = Temporary::create(target.dir.clone(), &target.name, existed)?;
+        let old_mode = old.map(|old| old.mode);
+        let temporary = Temporary::create(target.dir.clone(), &target.name, old_mode)?;
         Ok(Self {
             temporary,
             target,
             durability,
-            existed,
+            existed: old.is_some(),
             fresh,
             is_empty: true,
             is_synced: false,
@@ -80,8 +80,8 @@ impl Beside {
             Ok(stat) if stat.is_dir() => Err(StorageError::IsADirectory),
             Ok(stat) if stat.is_file() || stat.is_symlink() => Ok(Some(stat)),
             Ok(_) => Err(StorageError::NotRegular),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(storage_error(&error)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(errno(error)),
         }
     }
 
@@ -92,27 +92,40 @@ impl Beside {
             return true;
         }
         // A file of several names would have one less, and the others the old content.
-        if stat.nlink() > 1 {
+        if stat.links > 1 {
             return false;
         }
-        if self.carried == Some(Stamp::of(stat)) {
+        if self.carried == Some(stat.stamp()) {
             return true;
         }
         self.is_synced = false;
         self.carried = None;
         let mut old = [OFlags::RDONLY, OFlags::WRONLY].into_iter();
-        let Some(old) = old.find_map(|access| open_regular(spot, access).ok()) else {
+        let Some((old, facts)) = old.find_map(|access| open_regular(spot, access).ok()) else {
             return false;
         };
-        match carry(&old, &self.temporary.file) {
+        match carry(&old, &facts, &self.temporary.file) {
             Ok(()) => {
-                self.carried = old.metadata().ok().map(|stat| Stamp::of(&stat));
+                // As of before it was read: what has changed since is another state.
+                self.carried = Some(facts.stamp());
                 true
             }
             Err(error) => {
                 log::debug!("a replaced file is written in place, to keep what it has: {error}");
                 false
             }
+        }
+    }
+
+    /// Leaves the file to the process's user alone where it does not have the attributes of the one
+    /// that stood there: a user that could not read the old content is not to read the new one.
+    fn conceal(&mut self) {
+        if !self.existed || self.carried.is_some() {
+            return;
+        }
+        self.is_synced = false;
+        if let Err(error) = set_mode(&self.temporary.file, PRIVATE) {
+            log::debug!("the file system keeps the mode of a new file: {error}");
         }
     }
 
@@ -146,14 +159,15 @@ impl Beside {
             {
                 return self.copy(&spot);
             }
+            self.conceal();
             // Syncing takes its time: what was carried may have changed.
             let now = if self.is_in_memory() {
-                there.clone()
+                there
             } else {
                 self.synced()?;
                 self.there(&spot)?
             };
-            if there.as_ref().map(Stamp::of) != now.as_ref().map(Stamp::of) {
+            if there.map(|stat| stat.stamp()) != now.map(|stat| stat.stamp()) {
                 continue;
             }
             return match self.temporary.replace(&self.target.name, now.is_some()) {
@@ -161,7 +175,7 @@ impl Beside {
                 // Another's file in a sticky directory, a mount point, an attribute: what cannot be
                 // replaced may still be written to.
                 Err(Errno::PERM | Errno::ACCESS | Errno::BUSY | Errno::XDEV)
-                    if now.as_ref().is_some_and(|stat| stat.is_file()) =>
+                    if now.is_some_and(|stat| stat.is_file()) =>
                 {
                     self.copy(&spot)
                 }
@@ -173,14 +187,13 @@ impl Beside {
 
     /// Writes the content, which is whole by now, over that of the file that stands there.
     fn copy(&mut self, spot: &Spot) -> Result<(), StorageError> {
-        let mut old = open_regular(spot, OFlags::WRONLY)?;
-        let before = old.metadata().map_err(storage_error)?.len();
+        let (mut old, stat) = open_regular(spot, OFlags::WRONLY)?;
         let new = &mut self.temporary.file;
         let length = new.metadata().map_err(storage_error)?.len();
         new.rewind().map_err(storage_error)?;
         // A disk that becomes full is to say so before anything is overwritten.
         reserve(&old, length).inspect_err(|_| {
-            let _ = old.set_len(before);
+            let _ = old.set_len(stat.size);
         })?;
         let copied = io::copy(new, &mut old).and_then(|_| old.set_len(length));
         copied.map_err(storage_error)?;
@@ -244,6 +257,7 @@ impl WriteFile for Beside {
                 Ok(())
             }
             Disposition::KeepPartial => {
+                self.conceal();
                 self.synced()?;
                 match self.temporary.take_free(&self.target.name) {
                     Ok(()) => self.sync_names(),

@@ -12,7 +12,7 @@ use wharf_core::{Disposition, StorageError, WriteMode};
 
 use super::super::durable::Durability;
 use super::super::read::open_regular;
-use super::super::rename::is_same_file;
+use super::super::stat::Stat;
 use super::super::temporary::remove_own;
 use super::super::{Spot, storage_error};
 use super::{is_for_want_of_space, splice};
@@ -27,14 +27,14 @@ const ATTEMPTS: usize = 8;
 /// into being for this goes unless it is kept.
 pub(super) struct InPlace {
     file: File,
+    /// As of when it was opened.
+    opened: Stat,
     dir: Arc<Dir>,
     name: OsString,
     durability: Durability,
     /// The file came into being for this, and nothing has been decided yet.
     is_new: bool,
     existed: bool,
-    /// How long the file was before.
-    before: u64,
     /// Where the next byte goes; `None` for the end, wherever that is by then.
     position: Option<u64>,
     written: u64,
@@ -47,9 +47,10 @@ impl InPlace {
         spot: Spot,
         mode: &WriteMode,
         durability: Durability,
+        existed: bool,
     ) -> Result<Self, StorageError> {
-        let (file, is_new) = open(&spot, mode)?;
-        let before = file.metadata().map_err(storage_error)?.len();
+        let (file, opened, is_new) = open(&spot, mode, existed)?;
+        let before = opened.size;
         let position = match *mode {
             WriteMode::Append { .. } => None,
             WriteMode::ResumeAt(offset) if offset > before => return Err(StorageError::BadOffset),
@@ -57,26 +58,26 @@ impl InPlace {
             WriteMode::Replace { .. } | WriteMode::Create { .. } => Some(0),
         };
         let Spot { dir, name } = spot;
-        let mut opened = Self {
+        let mut upload = Self {
             file,
+            opened,
             dir,
             name,
             durability,
             is_new,
             existed: !is_new,
-            before,
             position,
             written: 0,
             is_synced: false,
             failed: None,
         };
         let outcome = match *mode {
-            WriteMode::Replace { .. } if !is_new => opened.file.set_len(0),
-            WriteMode::ResumeAt(offset) => opened.file.seek(SeekFrom::Start(offset)).map(drop),
+            WriteMode::Replace { .. } if !is_new => upload.file.set_len(0),
+            WriteMode::ResumeAt(offset) => upload.file.seek(SeekFrom::Start(offset)).map(drop),
             _ => Ok(()),
         };
         outcome.map_err(storage_error)?;
-        Ok(opened)
+        Ok(upload)
     }
 
     fn note<T>(&mut self, outcome: Result<T, StorageError>) -> Result<T, StorageError> {
@@ -92,13 +93,13 @@ impl InPlace {
     /// of no use. Where others have written meanwhile, all stays.
     fn give_room_back(&self) {
         let end = match self.position {
-            None => self.before + self.written,
-            Some(position) => position.max(self.before),
+            None => self.opened.size + self.written,
+            Some(position) => position.max(self.opened.size),
         };
         if !self.is_new
-            && end > self.before
+            && end > self.opened.size
             && self.file.metadata().is_ok_and(|stat| stat.len() <= end)
-            && let Err(error) = self.file.set_len(self.before)
+            && let Err(error) = self.file.set_len(self.opened.size)
         {
             log::debug!("what a failed upload has written stays: {error}");
         }
@@ -177,10 +178,9 @@ impl WriteFile for InPlace {
         match disposition {
             Disposition::Publish => {
                 self.keep()?;
-                if is_same_file(&self.dir, &self.name, &self.file) {
-                    Ok(())
-                } else {
-                    Err(StorageError::Displaced)
+                match Stat::at(&self.dir, &self.name) {
+                    Ok(there) if there.is_same_file(&self.opened) => Ok(()),
+                    _ => Err(StorageError::Displaced),
                 }
             }
             Disposition::KeepPartial
@@ -207,20 +207,23 @@ impl Drop for InPlace {
     }
 }
 
-/// Opens the file, or creates it; returns `true` if it was created.
-fn open(spot: &Spot, mode: &WriteMode) -> Result<(File, bool), StorageError> {
+/// Opens the file, or creates it; returns `true` if it was created. What is tried first is what fits
+/// whether it `existed` a moment ago.
+fn open(spot: &Spot, mode: &WriteMode, existed: bool) -> Result<(File, Stat, bool), StorageError> {
     let append = matches!(mode, WriteMode::Append { .. });
     let flags = OFlags::WRONLY | if append { OFlags::APPEND } else { OFlags::empty() };
+    let must_be_new = matches!(mode, WriteMode::Create { .. });
+    let mut exists = existed && !must_be_new;
     for _ in 0..ATTEMPTS {
-        if !matches!(mode, WriteMode::Create { .. }) {
+        if exists {
             match open_regular(spot, flags) {
                 Err(StorageError::NotFound) if mode.may_create() => {}
-                outcome => return outcome.map(|file| (file, false)),
+                outcome => return outcome.map(|(file, stat)| (file, stat, false)),
             }
         }
         match open_regular(spot, flags | OFlags::CREATE | OFlags::EXCL) {
-            Ok(file) => return Ok((file, true)),
-            Err(StorageError::AlreadyExists) if !matches!(mode, WriteMode::Create { .. }) => {}
+            Ok((file, stat)) => return Ok((file, stat, true)),
+            Err(StorageError::AlreadyExists) if !must_be_new => exists = true,
             Err(StorageError::NotFound) => return Err(spot.refused()),
             Err(error) => return Err(error),
         }

@@ -8,23 +8,21 @@ mod in_place;
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
 use std::os::fd::BorrowedFd;
 #[cfg(target_os = "linux")]
 use std::sync::Arc;
 
 #[cfg(target_os = "linux")]
 use cap_std::fs::Dir;
-use cap_std::fs::{Metadata as Stat, MetadataExt};
-#[cfg(target_os = "linux")]
 use rustix::io::Errno;
 use wharf_core::{StorageError, VirtualPath, WriteMode};
 
 use self::beside::Beside;
 use self::in_place::InPlace;
-use super::{Directory, Spot, metadata, storage_error};
 #[cfg(target_os = "linux")]
-use super::{check_new, errno};
+use super::check_new;
+use super::stat::Stat;
+use super::{Directory, Spot, errno, metadata};
 use crate::WriteFile;
 
 /// How large what is freed at once may be, in bytes.
@@ -59,16 +57,17 @@ impl<'a> Place<'a> {
         Ok(Self { tree, path, spot, in_memory: Some(device) })
     }
 
-    /// Finds what stands there, and where it leads to.
-    fn look(&self) -> Result<(Spot, Option<Stat>), StorageError> {
+    /// Finds what stands there, and where it leads to; for a file that is to be `new`, nothing may.
+    fn look(&self, new: bool) -> Result<(Spot, Option<Stat>), StorageError> {
         let Self { tree, path, spot, .. } = self;
         if path.is_root() {
             return Err(StorageError::IsADirectory);
         }
         match spot.stat() {
+            Ok(_) if new => Err(StorageError::AlreadyExists),
             Ok(stat)
                 if self.in_memory.is_some_and(|device| {
-                    stat.is_symlink() || stat.dev() != device || stat.len() > SMALL
+                    stat.is_symlink() || stat.device != device || stat.size > SMALL
                 }) =>
             {
                 Err(StorageError::WouldBlock)
@@ -79,8 +78,8 @@ impl<'a> Place<'a> {
                 Err(error) => Err(error),
             },
             Ok(stat) => Ok((spot.clone(), Some(stat))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((spot.clone(), None)),
-            Err(error) => Err(storage_error(&error)),
+            Err(Errno::NOENT) => Ok((spot.clone(), None)),
+            Err(error) => Err(errno(error)),
         }
     }
 }
@@ -99,17 +98,18 @@ pub(super) fn open(
 ) -> Result<Box<dyn WriteFile>, StorageError> {
     let (spot, old) = judge(place, mode)?;
     let durability = place.tree.durability;
+    let room = if place.in_memory.is_some() { SMALL } else { 0 };
+    let in_place = |spot| Ok(Box::new(InPlace::open(spot, mode, durability, old.is_some())?) as _);
     let fresh = match mode {
         WriteMode::Replace { atomic: true } => false,
         WriteMode::Create { atomic: true } => true,
-        _ => return Ok(Box::new(InPlace::open(spot, mode, durability)?)),
+        _ => return in_place(spot),
     };
-    let room = if place.in_memory.is_some() { SMALL } else { 0 };
-    match Beside::create(spot.clone(), durability, old.is_some(), fresh, room) {
+    match Beside::create(spot.clone(), durability, old.as_ref(), fresh, room) {
         Ok(file) => Ok(Box::new(file)),
         // The directory may not be written, but the file may.
         Err(StorageError::PermissionDenied | StorageError::ReadOnly) if old.is_some() => {
-            Ok(Box::new(InPlace::open(spot, mode, durability)?))
+            in_place(spot)
         }
         Err(error) => Err(error),
     }
@@ -147,29 +147,18 @@ fn splice(_: &File, _: BorrowedFd<'_>, _: usize) -> Option<Result<usize, Storage
 
 /// Finds where a file is to be written, and what stands there; an error says that it cannot be.
 fn judge(place: &Place<'_>, mode: &WriteMode) -> Result<(Spot, Option<Stat>), StorageError> {
-    if matches!(mode, WriteMode::Create { .. }) && !place.path.is_root() {
-        match place.spot.stat() {
-            Ok(_) => return Err(StorageError::AlreadyExists),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(storage_error(&error)),
-        }
-    }
-    let (spot, old) = place.look()?;
+    let (spot, old) = place.look(matches!(mode, WriteMode::Create { .. }))?;
     match &old {
-        // It has come this very moment.
-        Some(_) if matches!(mode, WriteMode::Create { .. }) => {
-            return Err(StorageError::AlreadyExists);
-        }
         Some(old) => {
             metadata::regular(old)?;
             metadata::check_write(&spot.dir, &spot.name)?;
             match *mode {
-                WriteMode::ResumeAt(offset) if offset > old.len() => {
+                WriteMode::ResumeAt(offset) if offset > old.size => {
                     return Err(StorageError::BadOffset);
                 }
                 WriteMode::Append { .. } => {}
                 // A file that only grows takes nothing else.
-                _ if metadata::only_grows(&spot) => return Err(StorageError::PermissionDenied),
+                _ if old.only_grows => return Err(StorageError::PermissionDenied),
                 _ => {}
             }
         }
