@@ -4,7 +4,9 @@
 //! RESOLVE_CACHED). What does not succeed here is left to the folder itself, whose errors are the
 //! right ones: so nothing is decided twice.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
@@ -12,6 +14,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use wharf_core::{Metadata, StorageError, VirtualPath, WriteMode};
 
 use super::read::Reader;
+use super::stat::Stat;
 use super::upload::{self, Place};
 use super::{Directory, Medium, check_path, relative};
 use crate::{Entries, ReadFile, Storage, WriteFile};
@@ -42,6 +45,18 @@ impl AtOnce {
             .map_err(|_| StorageError::WouldBlock)
     }
 
+    /// Looks at what is at `path` without opening it. What stands in a root that is in memory is
+    /// looked at as it is: no link and no mount is on the way there, and nothing waits.
+    fn look(&self, path: &VirtualPath) -> Result<Stat, StorageError> {
+        let stat = match (self.tree.medium, path.file_name()) {
+            (Medium::Memory { .. }, Some(name)) if path.parent().is_root() => {
+                Stat::at_hand(&self.tree.root, OsStr::from_bytes(name))
+            }
+            _ => Stat::of(self.open(path, OFlags::PATH)?),
+        };
+        stat.map_err(|_| StorageError::WouldBlock)
+    }
+
     /// Makes sure that the kernel has in its caches what `path` leads to.
     fn reach(&self, path: &VirtualPath) -> Result<(), StorageError> {
         self.open(path, OFlags::PATH).map(drop)
@@ -52,8 +67,13 @@ impl AtOnce {
         let Medium::Memory { device } = self.tree.medium else {
             return Err(StorageError::WouldBlock);
         };
-        let dir = self.open(&path.parent(), OFlags::PATH | OFlags::DIRECTORY)?;
-        Place::in_memory(Dir::from_std_file(dir), device, &self.tree, path)
+        let parent = path.parent();
+        let dir = if parent.is_root() {
+            Arc::clone(&self.tree.root)
+        } else {
+            Arc::new(Dir::from_std_file(self.open(&parent, OFlags::PATH | OFlags::DIRECTORY)?))
+        };
+        Place::in_memory(dir, device, &self.tree, path)
     }
 }
 
@@ -75,8 +95,7 @@ impl Storage for AtOnce {
 
     fn open_read(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>, StorageError> {
         // To open a FIFO, or a device, is an act: what stands there is looked at first.
-        let there = self.open(path, OFlags::PATH)?.metadata();
-        if !there.is_ok_and(|stat| stat.is_file()) {
+        if !self.look(path)?.is_file() {
             return Err(StorageError::WouldBlock);
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -181,18 +200,58 @@ mod tests {
 
     #[test]
     fn a_fifo_is_not_opened() {
+        use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &fifo,
-            rustix::fs::FileType::Fifo,
-            Mode::from_raw_mode(0o600),
-            0,
-        )
-        .unwrap();
-        let view = view(&folder, Medium::LocalDisk);
-        assert_eq!(view.open_read(&path("/fifo")).err(), Some(StorageError::WouldBlock));
+        let (kind, mode) = (rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600));
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, mode, 0).unwrap();
+        let events = inotify::init(CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&events, &fifo, WatchFlags::OPEN).unwrap();
+        let was_opened = || {
+            let mut buffer = [std::mem::MaybeUninit::uninit(); 512];
+            inotify::Reader::new(&events, &mut buffer).next().is_ok()
+        };
+        for medium in [memory(&folder), Medium::LocalDisk] {
+            let view = view(&folder, medium);
+            assert_eq!(view.open_read(&path("/fifo")).err(), Some(StorageError::WouldBlock));
+            for atomic in [true, false] {
+                let mode = WriteMode::Replace { atomic };
+                assert!(view.check_write(&path("/fifo"), &mode).is_err());
+                assert!(view.open_write(&path("/fifo"), &mode).is_err());
+            }
+        }
+        assert!(!was_opened());
+        // Should it come to stand there after the look, it is opened and refused.
+        let opened = rustix::fs::open(&fifo, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty());
+        assert!(was_opened());
+        let refused = Reader::at_once(opened.unwrap().into(), Medium::LocalDisk);
+        assert_eq!(refused.err(), Some(StorageError::WouldBlock));
+    }
+
+    /// Needs the right to mount, and shows nothing without it.
+    #[test]
+    fn what_is_mounted_is_left_to_the_folder() {
+        struct Mounted(std::path::PathBuf);
+        impl Drop for Mounted {
+            fn drop(&mut self) {
+                let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+            }
+        }
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (here, there) = (folder.path().join("file"), other.path().join("file"));
+        std::fs::write(&here, "here").unwrap();
+        std::fs::write(&there, "there").unwrap();
+        let mount =
+            std::process::Command::new("mount").arg("--bind").args([&there, &here]).output();
+        if !mount.is_ok_and(|done| done.status.success()) {
+            return;
+        }
+        let _mounted = Mounted(here);
+        for medium in [memory(&folder), Medium::LocalDisk] {
+            let opened = view(&folder, medium).open_read(&path("/file")).err();
+            assert_eq!(opened, Some(StorageError::WouldBlock));
+        }
     }
 
     #[test]

@@ -40,6 +40,14 @@ impl Stat {
         look(dir, name.as_encoded_bytes(), AtFlags::SYMLINK_NOFOLLOW)
     }
 
+    /// Does the same without a question to a file server, and mounts nothing: for those who must not
+    /// wait.
+    #[cfg(target_os = "linux")]
+    pub(super) fn at_hand(dir: impl AsFd, name: &std::ffi::OsStr) -> Result<Self, Errno> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+        look(dir, name.as_encoded_bytes(), flags)
+    }
+
     /// Looks at an open file.
     pub(super) fn of(file: impl AsFd) -> Result<Self, Errno> {
         #[cfg(any(target_os = "linux", target_os = "android"))]

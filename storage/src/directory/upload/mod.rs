@@ -47,13 +47,13 @@ impl<'a> Place<'a> {
     /// lies on another, or takes its time to be freed, is [`StorageError::WouldBlock`].
     #[cfg(target_os = "linux")]
     pub(super) fn in_memory(
-        dir: Dir,
+        dir: Arc<Dir>,
         device: u64,
         tree: &'a Directory,
         path: &'a VirtualPath,
     ) -> Result<Self, StorageError> {
         check_new(path)?;
-        let spot = Spot::in_directory(Arc::new(dir), path);
+        let spot = Spot::in_directory(dir, path);
         Ok(Self { tree, path, spot, in_memory: Some(device) })
     }
 
