@@ -2,10 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::sync::Arc;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawMode};
@@ -14,7 +16,7 @@ use wharf_core::StorageError;
 
 use super::errno;
 use super::rename::{is_same_file, rename_no_replace};
-use crate::names::{RESERVED, random};
+use crate::names::RESERVED;
 
 /// What marks an upload as under way.
 const LOCK: FlockOperation = FlockOperation::NonBlockingLockExclusive;
@@ -61,6 +63,11 @@ impl Temporary {
         Ok(Self { file, dir, name: Some(name) })
     }
 
+    /// Returns `true` if it has no name at all, so that one link gives it its own.
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.name.is_none()
+    }
+
     /// Puts the file in the place of whatever file stands at `name`; one was seen there if it is
     /// `taken`.
     pub(super) fn replace(&mut self, name: &OsStr, taken: bool) -> Result<(), Errno> {
@@ -70,6 +77,8 @@ impl Temporary {
             {
                 // A link replaces nothing: the file needs a name to be renamed from.
                 Err(Errno::EXIST) => {
+                    // Else it could be taken for what a crash has left.
+                    let _ = rustix::fs::flock(&self.file, LOCK);
                     invent(OsStr::new(""), |own| link(&self.file, &self.dir, own))?.1
                 }
                 outcome => return outcome,
@@ -179,8 +188,6 @@ fn unnamed(dir: &Dir, mode: Mode) -> Option<File> {
         }
         CAN_LINK.store(true, Ordering::Relaxed);
     }
-    // For the time when it has a name.
-    let _ = rustix::fs::flock(&file, LOCK);
     Some(file)
 }
 
@@ -264,14 +271,23 @@ fn create_named(dir: &Dir, target: &OsStr, mode: Mode) -> Result<(File, OsString
     })
 }
 
+/// Returns a number for a name that no other process can guess, to take the name on purpose.
+///
+/// The system is asked for random bits once, not for each file: a counter that is hashed with a
+/// secret key does as well. Should a name be taken all the same, the next one is tried.
+fn number() -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    KEY.hash_one(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// Invents reserved names that end in `target`, until one is free.
 pub(super) fn invent<T>(
     target: &OsStr,
     mut attempt: impl FnMut(&OsStr) -> Result<T, Errno>,
 ) -> Result<(T, OsString), Errno> {
     for _ in 0..NAME_ATTEMPTS {
-        let random = random().map_err(|_| Errno::IO)?;
-        let mut name = [RESERVED, format!("{random:016x}").as_bytes()].concat();
+        let mut name = [RESERVED, format!("{:016x}", number()).as_bytes()].concat();
         if !target.is_empty() {
             name.push(b'-');
             name.extend_from_slice(target.as_bytes());

@@ -146,10 +146,14 @@ impl Beside {
     }
 
     fn publish(&mut self) -> Result<(), StorageError> {
-        if self.fresh {
+        // Where nothing stood before, most likely nothing stands there now: the link says so.
+        if self.fresh || !self.existed && self.temporary.is_unnamed() {
             self.synced()?;
-            self.temporary.take_free(&self.target.name).map_err(errno)?;
-            return self.sync_names();
+            match self.temporary.take_free(&self.target.name) {
+                Err(Errno::EXIST) if !self.fresh => {}
+                Err(error) => return Err(errno(error)),
+                Ok(()) => return self.sync_names(),
+            }
         }
         let spot = self.target.clone();
         for _ in 0..ATTEMPTS {
