@@ -255,6 +255,41 @@ mod tests {
     }
 
     #[test]
+    fn a_file_in_memory_is_written_in_place_at_once_unless_it_is_large() {
+        let folder = tempfile::tempdir().unwrap();
+        let view = view(&folder, memory(&folder));
+        let at = folder.path().join("file");
+        let replace = WriteMode::Replace { atomic: false };
+        let append = WriteMode::Append { create: true };
+        let store = |mode: &WriteMode| {
+            let mut file = view.open_write(&path("/file"), mode).unwrap();
+            assert!(file.is_in_memory());
+            file.write(b"new").unwrap();
+            file.finish(wharf_core::Disposition::Publish).unwrap();
+            std::fs::read(&at).unwrap()
+        };
+        let create = WriteMode::Create { atomic: false };
+        assert_eq!(store(&create), b"new");
+        assert_eq!(store(&append), b"newnew");
+        assert_eq!(store(&replace), b"new");
+        std::fs::File::create(&at).unwrap().set_len(upload::EMPTIED_AT_ONCE).unwrap();
+        assert_eq!(store(&replace), b"new");
+        std::fs::File::create(&at).unwrap().set_len(upload::EMPTIED_AT_ONCE + 1).unwrap();
+        assert_eq!(store(&append).len() as u64, upload::EMPTIED_AT_ONCE + 4);
+        let opened = view.open_write(&path("/file"), &replace).err();
+        assert_eq!(opened, Some(StorageError::WouldBlock));
+        assert_eq!(std::fs::metadata(&at).unwrap().len(), upload::EMPTIED_AT_ONCE + 4);
+        std::fs::remove_file(&at).unwrap();
+        assert_eq!(store(&replace), b"new");
+        // What another removes meanwhile is not published.
+        let file = view.open_write(&path("/file"), &append).unwrap();
+        std::fs::remove_file(&at).unwrap();
+        std::fs::write(&at, "other").unwrap();
+        let finished = file.finish(wharf_core::Disposition::Publish);
+        assert_eq!(finished, Err(StorageError::Displaced));
+    }
+
+    #[test]
     fn a_removed_file_takes_its_time_to_close() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("file");

@@ -15,7 +15,7 @@ use super::super::read::open_regular;
 use super::super::stat::Stat;
 use super::super::temporary::remove_own;
 use super::super::{Spot, storage_error};
-use super::{is_for_want_of_space, splice};
+use super::{EMPTIED_AT_ONCE, is_for_want_of_space, splice};
 use crate::WriteFile;
 
 /// How often a file is opened that comes and goes.
@@ -39,6 +39,8 @@ pub(super) struct InPlace {
     position: Option<u64>,
     written: u64,
     is_synced: bool,
+    /// How many bytes more can be written, and freed again, without waiting.
+    room: u64,
     failed: Option<StorageError>,
 }
 
@@ -48,9 +50,13 @@ impl InPlace {
         mode: &WriteMode,
         durability: Durability,
         existed: bool,
+        room: u64,
     ) -> Result<Self, StorageError> {
         let (file, opened, is_new) = open(&spot, mode, existed)?;
         let before = opened.size;
+        if room > 0 && before > EMPTIED_AT_ONCE && matches!(mode, WriteMode::Replace { .. }) {
+            return Err(StorageError::WouldBlock);
+        }
         let position = match *mode {
             WriteMode::Append { .. } => None,
             WriteMode::ResumeAt(offset) if offset > before => return Err(StorageError::BadOffset),
@@ -69,6 +75,7 @@ impl InPlace {
             position,
             written: 0,
             is_synced: false,
+            room,
             failed: None,
         };
         let outcome = match *mode {
@@ -109,7 +116,7 @@ impl InPlace {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
-        if !self.is_synced {
+        if !self.is_synced && !self.is_in_memory() {
             let outcome = self.durability.sync_file(&self.file);
             self.note(outcome)?;
             self.is_synced = true;
@@ -120,7 +127,7 @@ impl InPlace {
     /// Syncs the name of a new file, which stays from now on.
     fn keep(&mut self) -> Result<(), StorageError> {
         self.synced()?;
-        if std::mem::take(&mut self.is_new) {
+        if std::mem::take(&mut self.is_new) && !self.is_in_memory() {
             self.durability.sync_directory(&self.dir, &self.name)?;
         }
         Ok(())
@@ -129,6 +136,7 @@ impl InPlace {
     /// Counts what was written.
     fn wrote(&mut self, count: usize) {
         self.written += count as u64;
+        self.room = self.room.saturating_sub(count as u64);
         self.position = self.position.map(|position| position + count as u64);
     }
 
@@ -151,6 +159,10 @@ impl InPlace {
 impl WriteFile for InPlace {
     fn existed(&self) -> bool {
         self.existed
+    }
+
+    fn is_in_memory(&self) -> bool {
+        self.room > 0
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {

@@ -28,6 +28,9 @@ use crate::WriteFile;
 /// How large what is freed at once may be, in bytes.
 const SMALL: u64 = 16 * 1024 * 1024;
 
+/// How large a file in memory may be that is emptied before the reply, in bytes.
+pub(super) const EMPTIED_AT_ONCE: u64 = 1024 * 1024;
+
 /// Where a file is to be written, links in its last component not followed.
 pub(super) struct Place<'a> {
     tree: &'a Directory,
@@ -99,7 +102,8 @@ pub(super) fn open(
     let (spot, old) = judge(place, mode)?;
     let durability = place.tree.durability;
     let room = if place.in_memory.is_some() { SMALL } else { 0 };
-    let in_place = |spot| Ok(Box::new(InPlace::open(spot, mode, durability, old.is_some())?) as _);
+    let in_place =
+        |spot| Ok(Box::new(InPlace::open(spot, mode, durability, old.is_some(), room)?) as _);
     let fresh = match mode {
         WriteMode::Replace { atomic: true } => false,
         WriteMode::Create { atomic: true } => true,
