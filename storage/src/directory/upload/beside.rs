@@ -165,7 +165,7 @@ impl Beside {
             }
             self.conceal();
             // Syncing takes its time: what was carried may have changed.
-            let now = if self.is_in_memory() {
+            let now = if self.is_synced || self.is_in_memory() {
                 there
             } else {
                 self.synced()?;
