@@ -103,6 +103,10 @@ impl Storage for AtOnce {
     }
 
     fn check_write(&self, path: &VirtualPath, mode: &WriteMode) -> Result<(), StorageError> {
+        if self.tree.medium == Medium::LocalDisk {
+            self.reach(path)?;
+            return self.tree.check_write(path, mode);
+        }
         upload::check(&self.place(path)?, mode)
     }
 
@@ -188,6 +192,10 @@ mod tests {
         file.write(b"abc").unwrap();
         file.finish(wharf_core::Disposition::Publish).unwrap();
         assert_eq!(std::fs::read(folder.path().join("new")).unwrap(), b"abc");
+        // On a disk it can be judged whether a file that is there may be written.
+        assert_eq!(disk.check_write(&path("/new"), &mode), Ok(()));
+        let beyond = WriteMode::ResumeAt(4);
+        assert_eq!(disk.check_write(&path("/new"), &beyond), Err(StorageError::BadOffset));
         // A link may lead to a disk, and so may what is mounted; what is large takes its time.
         symlink("new", folder.path().join("link")).unwrap();
         std::fs::File::create(folder.path().join("large")).unwrap().set_len(1 << 30).unwrap();
@@ -196,6 +204,8 @@ mod tests {
             let opened = view.open_write(&path(name), &mode).err();
             assert_eq!(opened, Some(StorageError::WouldBlock), "{name}");
         }
+        assert_eq!(disk.check_write(&path("/link"), &mode), Err(StorageError::WouldBlock));
+        assert_eq!(disk.open_write(&path("/new"), &mode).err(), Some(StorageError::WouldBlock));
     }
 
     #[test]
