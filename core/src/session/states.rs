@@ -182,7 +182,7 @@ pub static TRANSITIONS: &[Transition] = &[
     (Opening, &[Timeout], Ending),
     (Moving, &[TransferEnded], Ready),
     (Moving, &[Sent], Closing),
-    (Moving, &[Abor, Timeout, Sent], Stopping),
+    (Moving, &[Abor, Timeout], Stopping),
     (Moving, &[TransferEnded], Syncing),
     (Moving, &[TransferEnded], Finishing),
     (Closing, &[TransferEnded], Ready),

@@ -37,10 +37,6 @@ pub(super) const HANDSHAKE_FAILED: &str = "TLS handshake failed on the data conn
 /// How long 226 waits for the client to close the data connection, once all has been sent.
 const CLOSING: Duration = Duration::from_millis(200);
 
-/// How much, in bytes, fits into the buffers of the network and of the client, who need not have read
-/// it when 226 comes.
-const SMALL: u64 = 64 * 1024;
-
 impl Transfer {
     /// Returns `true` if 150 has been sent and the transfer goes on by itself.
     pub(super) fn is_announced(&self) -> bool {
@@ -203,25 +199,14 @@ impl Session {
     }
 
     /// All has been sent. 226 waits a little for the client to close its side: then it has read
-    /// everything, and not only been sent it. It does not wait where little was sent in clear, since
-    /// that would cost a round trip a file. Within TLS the client has an end of its own to send, and
-    /// would find the connection closed.
+    /// everything, and not only been sent it. Some clients (aria2) lose a 226 that they read together
+    /// with the 150, after however small a file, and wait for it in vain.
     pub(super) fn transfer_sent(&mut self, id: RequestId, now: Now) -> Result<(), NotAwaited> {
-        let is_protected = self.protects_data();
         let transfer = self.moving(id)?;
         if let Stage::Moving { .. } = transfer.stage {
             transfer.stage = Stage::Closing { until: now.instant + CLOSING };
-            if transfer.bytes <= SMALL && !is_protected {
-                self.wait_no_longer();
-            }
         }
         Ok(())
-    }
-
-    /// Ends the wait for the client to close its side. Nothing is lost: it has been sent all.
-    fn wait_no_longer(&mut self) {
-        self.set_stage(Stage::Stopping { file: None });
-        self.actions.push_back(Action::StopTransfer);
     }
 
     /// Breaks the transfer off, if it has not come to its end by itself.
@@ -233,7 +218,11 @@ impl Session {
                 transfer.stage = Stage::Stopping { file };
                 self.actions.push_back(Action::StopTransfer);
             }
-            Stage::Closing { .. } => self.wait_no_longer(),
+            // Nothing is lost: the client has been sent all.
+            Stage::Closing { .. } => {
+                transfer.stage = Stage::Stopping { file: None };
+                self.actions.push_back(Action::StopTransfer);
+            }
             Stage::Connecting { .. } | Stage::Securing { .. } => {
                 transfer.stop = Some(why);
                 self.release_transfer();
