@@ -14,7 +14,7 @@ const LONGEST_LINE: usize = 8 * 1024;
 const CAPACITY: usize = 16 * 1024;
 
 /// For how many commands there is room all the time: most clients wait for each reply.
-const KEPT: usize = 4;
+const KEPT: usize = 1;
 
 /// What a waiting line counts besides its bytes, so that many empty lines fill the inbox too.
 const LINE_OVERHEAD: usize = 32;

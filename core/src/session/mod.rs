@@ -244,6 +244,8 @@ impl Session {
         if let Some(action) = self.actions.pop_front() {
             return Some(action);
         }
+        // Many sessions are idle: they hold no room for actions.
+        self.actions = VecDeque::new();
         if matches!(self.work, Work::Ending { .. }) && self.transmit().is_empty() {
             self.work = Work::Ended;
             self.moved(State::Ending, Trigger::Close);
