@@ -84,7 +84,6 @@ ROWS = [
     Row(IDLE, "100 sessions", "idle-100", quick=True),
     Row(IDLE, "100 sessions, TLS", "idle-100", tls=True),
     Row(IDLE, "1,000 sessions", "idle-1000"),
-    Row(IDLE, "3,000 sessions", "idle-3000", only=LIGHT),
-    # Six for each session, and some more.
-    Row(IDLE, "10,000 sessions", "idle-10000", only=LIGHT, open_files=60_300),
+    # One for each session, and what transfers have to themselves: a third of all.
+    Row(IDLE, "10,000 sessions", "idle-10000", only=LIGHT, open_files=16_000),
 ]
