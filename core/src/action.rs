@@ -189,7 +189,8 @@ pub enum Plan {
         /// and not written. Only with [`Filter::Identity`].
         most: Option<u64>,
     },
-    /// A listing to the data connection. The directory is dropped at the end.
+    /// A listing to the data connection, as a [`Lister`](crate::Lister) writes it. The directory is
+    /// dropped at the end.
     List {
         /// Lines that Session wrote itself; they go first.
         head: Vec<u8>,

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+use crate::listing::ListBounds;
 use crate::tls::TlsPolicy;
 
 /// What every session of a server has in common.
@@ -43,6 +44,8 @@ pub struct SessionConfig {
     pub digests: bool,
     /// Minutes east of UTC in which LIST shows times; MLSD, MLST and MDTM are in UTC always.
     pub list_utc_offset_minutes: i16,
+    /// How far LIST and NLST go that sort or recurse.
+    pub list_bounds: ListBounds,
     /// What is asked of TLS; `None` when the server has no certificate.
     pub tls: Option<TlsPolicy>,
     /// The names of the virtual hosts (HOST, RFC 7151), in small letters.
@@ -69,6 +72,7 @@ impl Default for SessionConfig {
             mode_z: true,
             digests: true,
             list_utc_offset_minutes: 0,
+            list_bounds: ListBounds::default(),
             tls: None,
             hosts: Vec::new(),
             site_commands: Vec::new(),

@@ -77,7 +77,10 @@ pub use event::{
     DataProof, Denial, DigestEnd, Event, Grant, PortLoss, Rates, RequestId, SiteReply, TransferEnd,
 };
 pub use facts::Facts;
-pub use listing::{Allowance, Detail, Lines, LinesEnd, ListingFormat, Style};
+pub use listing::{
+    Allowance, Detail, Lines, LinesEnd, ListBounds, ListedTree, Lister, ListingFormat, Order,
+    Recursion, SortKey, Style,
+};
 pub use log_limiter::LogLimiter;
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;

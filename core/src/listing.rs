@@ -1,5 +1,10 @@
 //! Directory listings, line by line: LIST and NLST (RFC 959), MLST and MLSD (RFC 3659).
 
+mod lister;
+mod order;
+mod walk;
+
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::digits::{self, Digits};
@@ -9,6 +14,11 @@ use crate::name;
 use crate::permissions::Permissions;
 use crate::storage::{Entry, Kind, Metadata};
 use crate::time::{Civil, WallTime};
+
+pub use lister::{ListedTree, Lister};
+pub use order::{Order, SortKey};
+pub(crate) use walk::heading;
+pub use walk::{ListBounds, Recursion};
 
 /// How the lines of a listing look, and which entries have one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +37,14 @@ pub struct ListingFormat {
     pub now: WallTime,
     /// Minutes east of UTC in which LIST shows times.
     pub utc_offset_minutes: i16,
+    /// The option -L: of a link is shown what it leads to, where that is known.
+    pub follow_links: bool,
+    /// The options -t, -S and -r. Obeyed by a [`Lister`], as is what follows.
+    pub order: Order,
+    /// The option -R.
+    pub recursion: Option<Box<Recursion>>,
+    /// How much memory sorting takes, and how far the recursion goes.
+    pub bounds: ListBounds,
 }
 
 /// The shape of a listing line.
@@ -110,6 +128,30 @@ const MONTHS: [&[u8; 3]; 12] = [
 ];
 
 impl ListingFormat {
+    /// Makes one for a directory without exceptions in its permissions, of which all entries are
+    /// listed as they come; times are in UTC.
+    pub fn new(style: Style, permissions: Permissions, now: WallTime) -> Self {
+        Self {
+            style,
+            pattern: None,
+            prefix: Vec::new(),
+            permissions,
+            exceptions: Vec::new(),
+            now,
+            utc_offset_minutes: 0,
+            follow_links: false,
+            order: Order::default(),
+            recursion: None,
+            bounds: ListBounds::default(),
+        }
+    }
+
+    /// Returns how many bytes of memory a [`Lister`] holds at the most, for this format's sake.
+    pub fn memory_bytes(&self) -> u64 {
+        let parts = u64::from(!self.order.is_plain()) + u64::from(self.recursion.is_some());
+        u64::from(self.bounds.memory_bytes) * parts
+    }
+
     /// Appends the entry's line with its CRLF, or nothing where the pattern leaves it out.
     ///
     /// Whatever the name, the line holds no CRLF and no LF but those at its end.
@@ -117,7 +159,7 @@ impl ListingFormat {
         let listed =
             self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, &entry.name));
         if listed {
-            self.write_as(Role::Entry, &entry.name, &entry.metadata, out);
+            self.write_as(Role::Entry, &entry.name, self.shown(&entry.metadata), out);
         }
     }
 
@@ -164,10 +206,17 @@ impl ListingFormat {
 
     fn detail(&self) -> Detail {
         match self.style {
-            Style::Names => Detail::Name,
+            Style::Names if self.order.key == SortKey::Storage && self.recursion.is_none() => {
+                Detail::Name
+            }
             Style::Facts(facts) if facts.has_perm() => Detail::Access,
-            Style::Long | Style::Facts(_) => Detail::Metadata,
+            Style::Long | Style::Facts(_) | Style::Names => Detail::Metadata,
         }
+    }
+
+    /// Returns what is shown of an entry of which this is known.
+    fn shown<'a>(&self, metadata: &'a Metadata) -> &'a Metadata {
+        if self.follow_links { followed(metadata) } else { metadata }
     }
 
     /// Appends a line with its CRLF, whatever the pattern: for the directory itself, its parent,
@@ -230,6 +279,14 @@ impl ListingFormat {
             out.push(b' ');
             out.extend_from_slice(&digits::year(date.year));
         }
+    }
+}
+
+/// Returns what is known of what a link leads to, or of what is none.
+fn followed(metadata: &Metadata) -> &Metadata {
+    match &metadata.kind {
+        Kind::Symlink { leads_to: Some(target), .. } => target,
+        _ => metadata,
     }
 }
 

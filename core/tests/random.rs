@@ -284,6 +284,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "MKD d",
         "LIST",
         "LIST *",
+        "LIST -laR",
+        "NLST -tr -- -x",
         "NLST",
         "MLSD d",
         "MLST",
@@ -367,15 +369,7 @@ fn ending() -> impl Strategy<Value = Event> {
 }
 
 fn wild_format() -> ListingFormat {
-    ListingFormat {
-        style: Style::Names,
-        pattern: None,
-        prefix: Vec::new(),
-        permissions: Permissions::ALL,
-        exceptions: Vec::new(),
-        now: WallTime::default(),
-        utc_offset_minutes: 0,
-    }
+    ListingFormat::new(Style::Names, Permissions::ALL, WallTime::default())
 }
 
 /// Events of a driver out of its mind.

@@ -8,15 +8,7 @@ use wharf_core::{Entry, Facts, ListingFormat, Metadata, Permissions, Style, Wall
 const NOW: i64 = 1_732_174_800;
 
 fn line(bencher: Bencher, style: Style) {
-    let format = ListingFormat {
-        style,
-        pattern: None,
-        prefix: Vec::new(),
-        permissions: Permissions::ALL,
-        exceptions: Vec::new(),
-        now: WallTime::from_seconds(NOW),
-        utc_offset_minutes: 0,
-    };
+    let format = ListingFormat::new(style, Permissions::ALL, WallTime::from_seconds(NOW));
     let mut metadata = Metadata::file(123_456, WallTime::from_seconds(NOW - 1_000_000));
     (metadata.owner, metadata.group) = (1000, 1000);
     metadata.unique = Some((0xfd01, 0x0012_3456));

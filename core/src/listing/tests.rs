@@ -7,15 +7,7 @@ use proptest::prelude::*;
 const NOW: i64 = 1_732_174_800;
 
 fn format(style: Style) -> ListingFormat {
-    ListingFormat {
-        style,
-        pattern: None,
-        prefix: Vec::new(),
-        permissions: Permissions::ALL,
-        exceptions: Vec::new(),
-        now: WallTime::from_seconds(NOW),
-        utc_offset_minutes: 0,
-    }
+    ListingFormat::new(style, Permissions::ALL, WallTime::from_seconds(NOW))
 }
 
 fn entry(name: &[u8], kind: Kind, mode: u32, seconds: i64) -> Entry {

@@ -1,6 +1,8 @@
 //! Listings: LIST, NLST, MLSD over the data connection, STAT with a path over the control
 //! connection.
 
+mod options;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -8,7 +10,7 @@ use crate::action::{Action, Plan};
 use crate::event::RequestId;
 use crate::facts::Role;
 use crate::glob;
-use crate::listing::{Allowance, LinesEnd, ListingFormat, Style};
+use crate::listing::{Allowance, LinesEnd, ListingFormat, Order, Recursion, Style, heading};
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::Text;
@@ -18,6 +20,8 @@ use crate::time::Now;
 use super::failure::{Refusal, failure};
 use super::state::{Continuation, Found, Listing, StatLines};
 use super::{Session, StorageOutcome};
+
+use options::Options;
 
 /// How much STAT sends at the most: it waits in memory until the client reads it.
 const STAT_ALLOWANCE: Allowance = Allowance { lines: 1000, bytes: 128 * 1024 };
@@ -32,7 +36,7 @@ const LONGEST_PATTERN: usize = 1024;
 impl Listing {
     /// What the storage is asked first.
     pub(super) fn first_request(&self) -> StorageRequest {
-        match self.itself {
+        match self.itself && !self.format.follow_links {
             true => StorageRequest::LinkMetadata(self.path.clone()),
             false => StorageRequest::Metadata(self.path.clone()),
         }
@@ -65,13 +69,10 @@ impl Listing {
     }
 
     fn looked(&mut self, metadata: Metadata) -> Result<Option<StorageRequest>, Refusal> {
-        let facts = matches!(self.format.style, Style::Facts(_));
         if metadata.kind == Kind::Directory && !self.itself {
-            self.format.prefix = core::mem::take(&mut self.directory_prefix);
-            let next = if facts { self.begin_facts(&metadata) } else { self.open(Vec::new()) };
-            return Ok(Some(next));
+            return Ok(Some(self.begin(metadata)));
         }
-        if facts {
+        if matches!(self.format.style, Style::Facts(_)) {
             return Err((501, "Not a directory; use MLST."));
         }
         let name = if self.given.is_empty() { b".".to_vec() } else { self.given.clone() };
@@ -81,16 +82,31 @@ impl Listing {
         Ok(None)
     }
 
-    /// Begins MLSD with the directory itself, and asks for its parent (RFC 3659 section 7.5.1).
-    fn begin_facts(&mut self, metadata: &Metadata) -> StorageRequest {
+    /// Begins MLSD (RFC 3659 section 7.5.1), and a listing with -a, with the directory itself, and
+    /// asks for its parent. They come first, whatever the order.
+    fn begin(&mut self, metadata: Metadata) -> StorageRequest {
+        self.format.prefix = core::mem::take(&mut self.directory_prefix);
+        let (dots, facts) = match self.format.style {
+            // Without their type, nothing would tell these two from what is in the directory.
+            Style::Facts(facts) => (facts.has_type(), true),
+            Style::Long | Style::Names => (self.all, false),
+        };
         let mut head = Vec::new();
-        let Style::Facts(facts) = self.format.style else { return self.open(head) };
-        if !facts.has_type() {
-            // Nothing would tell these two from what is in the directory.
-            return self.open(head);
+        if let Some(recursion) = &self.format.recursion
+            && recursion.headings
+        {
+            heading(&recursion.base, &mut head);
         }
-        self.format.write_as(Role::Listed, b".", metadata, &mut head);
-        if self.path.is_root() || !self.parent.contains(Permissions::LIST) {
+        if dots {
+            self.format.write_as(Role::Listed, b".", &metadata, &mut head);
+        }
+        if dots && self.path.is_root() && !facts {
+            self.format.write_as(Role::Parent, b"..", &metadata, &mut head);
+        }
+        if let Some(recursion) = &mut self.format.recursion {
+            recursion.directory = Some(metadata);
+        }
+        if !dots || self.path.is_root() || !self.parent.contains(Permissions::LIST) {
             return self.open(head);
         }
         self.found = Found::Parent { head };
@@ -105,9 +121,7 @@ impl Listing {
     /// Returns `true` if the last component may be meant as a pattern: `*.txt`, but not `*.txt/`.
     fn is_pattern(&self) -> bool {
         let last = self.path.file_name().filter(|name| self.given.ends_with(name));
-        !self.itself
-            && !matches!(self.format.style, Style::Facts(_))
-            && last.is_some_and(glob::has_wildcards)
+        !matches!(self.format.style, Style::Facts(_)) && last.is_some_and(glob::has_wildcards)
     }
 
     /// Nothing is called like that: it is a pattern for what is in the directory before it.
@@ -118,6 +132,10 @@ impl Listing {
         self.format.pattern = self.path.file_name().map(Vec::from);
         let before_name = self.given.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
         self.format.prefix = self.given[..before_name].to_vec();
+        if let Some(recursion) = &mut self.format.recursion {
+            recursion.path = self.path.parent();
+            recursion.base.clone_from(&self.format.prefix);
+        }
         self.found = Found::Directory { head: Vec::new() };
         Ok(StorageRequest::OpenDirectory(self.path.parent()))
     }
@@ -150,16 +168,7 @@ impl Session {
 
     /// NLST: names that can be given back, so those in a directory carry its name as given.
     pub(crate) fn nlst(&mut self, argument: &[u8], now: Now) {
-        let mut listing = self.listing(argument, Style::Names, now);
-        if let Ok(Listing { given, directory_prefix, .. }) = listing.as_deref_mut()
-            && !given.is_empty()
-            && given != b"."
-        {
-            directory_prefix.clone_from(given);
-            if !given.ends_with(b"/") {
-                directory_prefix.push(b'/');
-            }
-        }
+        let listing = self.listing(argument, Style::Names, now);
         self.send_listing(listing);
     }
 
@@ -173,18 +182,50 @@ impl Session {
     /// STAT with a path.
     pub(crate) fn stat_path(&mut self, argument: &[u8], now: Now) {
         match self.listing(argument, Style::Long, now) {
-            Ok(listing) => self.ask(listing.first_request(), Continuation::StatLook(listing)),
+            Ok(listing) if listing.format.recursion.is_some() => {
+                self.reply(504, "STAT does not recurse; LIST does.");
+            }
+            // It is short, and comes as the storage gives it.
+            Ok(mut listing) => {
+                listing.format.order = Order::default();
+                self.ask(listing.first_request(), Continuation::StatLook(listing));
+            }
             Err((code, text)) => self.reply(code, text),
         }
     }
 
-    fn listing(&self, argument: &[u8], style: Style, now: Now) -> Result<Box<Listing>, Refusal> {
-        let (options, path) = split_options(argument);
-        if options.recursive {
-            // A listing of one level would pass for all there is.
-            return Err((504, "Recursive listings are not supported."));
+    /// Reads the argument of LIST, NLST or STAT, whose own style options may change.
+    fn listing(&self, argument: &[u8], own: Style, now: Now) -> Result<Box<Listing>, Refusal> {
+        let (options, given) = Options::split(argument);
+        let style = match options.long {
+            Some(true) => Style::Long,
+            Some(false) => Style::Names,
+            None => own,
+        };
+        // Names that can be given back carry that of their directory.
+        let full_names = (own, style) == (Style::Names, Style::Names);
+        let mut listing = self.listing_of(given, options.itself, style, now)?;
+        if full_names {
+            listing.directory_prefix = base(given, b"");
         }
-        self.listing_of(path, options.itself, style, now)
+        listing.all = options.all;
+        listing.format.follow_links = options.follow_links;
+        listing.format.order = options.order;
+        if options.recursive && !options.itself {
+            if self.config.list_bounds.entries == 0 {
+                // A listing of one level would pass for all there is.
+                return Err((504, "Recursive listings are switched off."));
+            }
+            listing.format.recursion = Some(Box::new(Recursion {
+                path: listing.path.clone(),
+                base: base(given, if full_names { b"" } else { b"./" }),
+                headings: !full_names,
+                all: options.all,
+                directory: None,
+                rights: self.grant().map(|grant| grant.rights.clone()).unwrap_or_default(),
+            }));
+        }
+        Ok(listing)
     }
 
     fn listing_of(
@@ -203,6 +244,7 @@ impl Session {
             given: given.to_vec(),
             directory_prefix: Vec::new(),
             itself,
+            all: false,
             format: self.listing_format(&path, style, now),
             parent: self.grant().map(|own| own.rights.shown_at(&path.parent())).unwrap_or_default(),
             path,
@@ -219,13 +261,10 @@ impl Session {
     ) -> ListingFormat {
         let rights = self.grant().map(|grant| grant.rights.clone()).unwrap_or_default();
         ListingFormat {
-            style,
-            pattern: None,
-            prefix: Vec::new(),
-            permissions: rights.at(path),
             exceptions: rights.exceptions_in(path),
-            now: now.wall,
             utc_offset_minutes: self.config.list_utc_offset_minutes,
+            bounds: self.config.list_bounds,
+            ..ListingFormat::new(style, rights.at(path), now.wall)
         }
     }
 
@@ -243,7 +282,8 @@ impl Session {
                 let head = Text::from("Status of {}:").with_name(listing.path.as_bytes());
                 self.replies.open(code, head);
                 match listing.plan() {
-                    Plan::List { directory: Some(directory), format, .. } => {
+                    Plan::List { head, directory: Some(directory), format } => {
+                        self.replies.listing(&head);
                         let allowance = STAT_ALLOWANCE;
                         self.next_stat_lines(StatLines { directory, format, allowance });
                     }
@@ -294,50 +334,12 @@ impl Session {
     }
 }
 
-/// The options that mean something here; others, such as `-la`, change nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Options {
-    /// `-d`: the entry itself, not what is in it.
-    itself: bool,
-    /// `-R`: what is in the directories within, too.
-    recursive: bool,
-}
-
-/// Takes the options off the argument of LIST, NLST and STAT. `--` ends them, so that what begins
-/// with a dash can be named.
-fn split_options(argument: &[u8]) -> (Options, &[u8]) {
-    let mut rest = argument;
-    let mut options = Options::default();
-    while rest.len() > 1 && rest[0] == b'-' {
-        let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
-        let option = &rest[1..end];
-        rest = rest.get(end + 1..).unwrap_or_default();
-        if option == b"-" {
-            break;
-        }
-        options.itself |= option.contains(&b'd');
-        options.recursive |= option.contains(&b'R');
-        rest = rest.trim_ascii_start();
-    }
-    (options, rest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Options, split_options};
-
-    #[test]
-    fn options_are_told_from_names() {
-        let none = Options::default();
-        let split = |text: &'static str| split_options(text.as_bytes());
-        assert_eq!(split(""), (none, &b""[..]));
-        assert_eq!(split("-la"), (none, &b""[..]));
-        assert_eq!(split("-l -a my dir"), (none, &b"my dir"[..]));
-        assert_eq!(split("-d x"), (Options { itself: true, ..none }, &b"x"[..]));
-        assert_eq!(split("-lRa"), (Options { recursive: true, ..none }, &b""[..]));
-        assert_eq!(split("-a -- -x"), (none, &b"-x"[..]));
-        assert_eq!(split("./-x"), (none, &b"./-x"[..]));
-        assert_eq!(split("-"), (none, &b"-"[..]));
-        assert_eq!(split(" x"), (none, &b" x"[..]));
+/// Returns what stands before the names in a directory that the client named like this, or in this
+/// way if it did not name any.
+fn base(given: &[u8], unnamed: &[u8]) -> Vec<u8> {
+    match given {
+        b"" | b"." => unnamed.to_vec(),
+        named if named.ends_with(b"/") => named.to_vec(),
+        named => [named, b"/"].concat(),
     }
 }

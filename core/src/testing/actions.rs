@@ -5,8 +5,8 @@ use std::format;
 use std::string::String;
 
 use crate::{
-    Action, DataEnd, Disposition, Filter, ListingFormat, LoginMethod, Mode, Plan, StorageRequest,
-    Style, VirtualPath, WriteMode,
+    Action, DataEnd, Disposition, Filter, ListBounds, ListingFormat, LoginMethod, Mode, Plan,
+    SortKey, StorageRequest, Style, VirtualPath, WriteMode,
 };
 
 use super::text::word;
@@ -163,6 +163,25 @@ fn show_format(format: &ListingFormat) -> String {
     }
     if format.utc_offset_minutes != 0 {
         let _ = write!(text, " utc={:+}", format.utc_offset_minutes);
+    }
+    if format.follow_links {
+        text.push_str(" follow-links");
+    }
+    match format.order.key {
+        SortKey::Storage => {}
+        SortKey::Modified => text.push_str(" by-time"),
+        SortKey::Size => text.push_str(" by-size"),
+    }
+    if format.order.reversed {
+        text.push_str(" reversed");
+    }
+    if let Some(recursion) = &format.recursion {
+        let (path, base) = (word(recursion.path.as_bytes()), word(&recursion.base));
+        let headings = if recursion.headings { " headings" } else { "" };
+        let all = if recursion.all { " all" } else { "" };
+        let ListBounds { depth, entries, .. } = format.bounds;
+        let _ = write!(text, " recursive={path} base={base}{headings}{all}");
+        let _ = write!(text, " depth={depth} entries={entries}");
     }
     text
 }

@@ -1,8 +1,8 @@
 //! What Session wants, carried out.
 
 use wharf_core::{
-    Action, DataEnd, DigestEnd, Event, Now, RequestId, StorageError, StorageRequest, TransferEnd,
-    VirtualPath,
+    Action, DataEnd, DigestEnd, Event, Now, Plan, RequestId, StorageError, StorageRequest,
+    TransferEnd, VirtualPath,
 };
 
 use super::Connection;
@@ -77,7 +77,11 @@ impl Connection {
             Action::CloseData(DataEnd::Refused) => self.data.refuse(&mut self.jobs, false),
             Action::CloseData(DataEnd::Announced) => self.data.refuse(&mut self.jobs, true),
             Action::Transfer { id, plan, mode, rate } => {
-                self.transfer(id, Order { plan, mode, rate }, now);
+                let recurses =
+                    matches!(&plan, Plan::List { format, .. } if format.recursion.is_some());
+                let account = self.account.as_ref().filter(|_| recurses);
+                let storage = account.map(|account| account.storage.clone());
+                self.transfer(id, Order { plan, mode, rate, storage }, now);
             }
             Action::StopTransfer => self.data.stop(),
             Action::CheckControl { id } => {

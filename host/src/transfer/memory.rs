@@ -65,11 +65,12 @@ impl TransferMemory {
 
     /// Takes what a transfer needs, until the share is dropped; `None` if it is not to be had.
     ///
-    /// Large buffers go only to the first quarter, and compressors to the first half: whatever some
-    /// clients hold up, there is room left for many in MODE S.
+    /// Large buffers go only to the first quarter, and compressors and listings that are sorted or
+    /// recurse to the first half: whatever some clients hold up, there is room left for many files in
+    /// MODE S.
     pub(crate) fn share(self: &Arc<Self>, needs: Needs) -> Option<Arc<Share>> {
         let size = |taken: u64| {
-            let small = if needs.compresses { self.most / 2 } else { self.most };
+            let small = if needs.is_much { self.most / 2 } else { self.most };
             let fits = |buffer, most| taken + needs.bytes(buffer) <= most;
             if fits(needs.largest, self.most / 4) {
                 Some(needs.largest)
@@ -117,17 +118,21 @@ pub(crate) struct Needs {
     buffers: u64,
     /// How large each of them is made while there is plenty.
     largest: usize,
-    /// It compresses what it sends, which takes far more than all else.
-    compresses: bool,
+    /// It compresses what it sends, or sorts or recurses, which takes far more than all else.
+    is_much: bool,
 }
 
 impl Needs {
     pub(crate) fn of(plan: &Plan, mode: Mode, encrypted: bool) -> Self {
         let deflates = mode != Mode::Stream;
+        let listed = match plan {
+            Plan::List { directory: Some(_), format, .. } => format.memory_bytes(),
+            _ => 0,
+        };
         let ascii = |filter| u64::from(filter == Filter::Ascii);
         let (mut fixed, mut buffers) = match plan {
             Plan::Send { filter, .. } => (0, 1 + ascii(*filter)),
-            Plan::List { directory, .. } => (directory.map_or(0, |_| DIRECTORY), 1),
+            Plan::List { directory, .. } => (directory.map_or(0, |_| DIRECTORY) + listed, 1),
             Plan::Receive { filter, .. } => (0, 1 + ascii(*filter)),
         };
         let sends = !matches!(plan, Plan::Receive { .. });
@@ -140,7 +145,7 @@ impl Needs {
             buffers += if sends { 1 } else { TLS_READ_BUFFERS as u64 };
         }
         let largest = if encrypted && sends { LARGEST_ENCRYPTED } else { LARGEST };
-        Self { fixed, buffers, largest, compresses: deflates && sends }
+        Self { fixed, buffers, largest, is_much: deflates && sends || listed > 0 }
     }
 
     fn bytes(self, buffer: usize) -> u64 {
@@ -150,7 +155,7 @@ impl Needs {
 
 #[cfg(test)]
 mod tests {
-    use wharf_core::RequestId;
+    use wharf_core::{ListingFormat, Permissions, RequestId, Style, WallTime};
 
     use super::*;
 
@@ -189,17 +194,23 @@ mod tests {
     }
 
     #[test]
-    fn compressors_leave_half_to_others() {
-        let memory = TransferMemory::new(16 * MIB);
-        let deflate = download(Mode::Deflate { level: 6 });
-        let mut shares = Vec::new();
-        while let Some(share) = memory.share(deflate) {
-            shares.push(share);
-        }
-        assert!(memory.taken() <= 8 * MIB);
-        for _ in 0..40 {
-            shares.push(memory.share(download(Mode::Stream)).unwrap());
-            shares.push(memory.share(upload(false)).unwrap());
+    fn what_takes_much_leaves_half_to_others() {
+        let mut format = ListingFormat::new(Style::Long, Permissions::ALL, WallTime::default());
+        format.order.reversed = true;
+        let (head, directory) = (Vec::new(), Some(RequestId(1)));
+        let plan = Plan::List { head, directory, format: Box::new(format) };
+        let sorted = Needs::of(&plan, Mode::Stream, false);
+        for much in [download(Mode::Deflate { level: 6 }), sorted] {
+            let memory = TransferMemory::new(16 * MIB);
+            let mut shares = Vec::new();
+            while let Some(share) = memory.share(much) {
+                shares.push(share);
+            }
+            assert!(shares.len() >= 3 && memory.taken() <= 8 * MIB, "{}", shares.len());
+            for _ in 0..40 {
+                shares.push(memory.share(download(Mode::Stream)).unwrap());
+                shares.push(memory.share(upload(false)).unwrap());
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //! | `receive` | from the socket to a file |
 //! | `splice` | the same within the kernel, where nothing has to be changed on the way |
 //! | `source`, `sink` | the file's side of both: TYPE, lines of listings |
+//! | `listed` | the directories of a listing |
 //! | `deflate` | MODE Z |
 //! | `digest` | the digest of a file |
 //! | `files` | what a session has open |
@@ -26,6 +27,7 @@ pub(crate) mod digest;
 #[path = "digest_absent.rs"]
 pub(crate) mod digest;
 pub(crate) mod files;
+mod listed;
 pub(crate) mod memory;
 pub(crate) mod pump;
 pub(crate) mod rate_limiter;

@@ -9,13 +9,15 @@ mod tests;
 use std::sync::Arc;
 
 use socket2::Socket;
-use wharf_core::{Filter, Mode, Plan, StorageError, TransferEnd};
+use wharf_core::{Filter, Lister, Mode, Plan, StorageError, TransferEnd};
+use wharf_storage::Storage;
 
 use crate::transfer::files::{Files, OpenFile};
 use crate::transfer::memory::Share;
 use crate::wire::{Readiness, Wire};
 
 use super::deflate::is_built_in;
+use super::listed::OpenTree;
 use super::receive::Receive;
 use super::send::Send;
 #[cfg(target_os = "linux")]
@@ -38,12 +40,14 @@ pub(crate) enum Pump {
 }
 
 impl Pump {
-    /// Makes the pump for a plan, whose file is taken out of `files`. What is to be encrypted or
+    /// Makes the pump for a plan, whose file is taken out of `files`; a recursive listing goes on in
+    /// `storage`. What is to be encrypted or
     /// deflated comes up from the kernel.
     pub(crate) fn new(
         plan: Plan,
         mode: Mode,
         files: &mut Files,
+        storage: Option<Arc<dyn Storage>>,
         encrypted: bool,
         share: Arc<Share>,
     ) -> Option<Self> {
@@ -69,11 +73,14 @@ impl Pump {
                 Pump::Receive(Receive::new(file, Sink::new(write, filter, mode), mode, most, share))
             }
             Plan::List { head, directory, format } => {
-                let entries = match directory.and_then(|id| files.take(id)) {
-                    Some(OpenFile::Directory(entries)) => Some(entries),
+                let rest = match directory.and_then(|id| files.take(id)) {
+                    Some(OpenFile::Directory(entries)) => {
+                        let tree = OpenTree::new(entries, storage);
+                        Some((tree, Box::new(Lister::new(format))))
+                    }
                     _ => None,
                 };
-                Pump::Send(Send::new(Source::listing(head, entries, format).in_mode(mode), share))
+                Pump::Send(Send::new(Source::listing(head, rest).in_mode(mode), share))
             }
         })
     }

@@ -1,10 +1,11 @@
 //! Where the bytes that are sent come from: a file, or the lines of a listing.
 
-use wharf_core::{Allowance, Filter, LinesEnd, ListingFormat, Mode, StorageError, ascii};
+use wharf_core::{Filter, Lister, Mode, StorageError, ascii};
 
-use wharf_storage::{Entries, ReadFile};
+use wharf_storage::ReadFile;
 
 use super::deflate::{Deflate, deflate};
+use super::listed::OpenTree;
 use super::memory::DEFLATED_AT_ONCE;
 
 /// Something that fills buffers. Its calls may block.
@@ -31,10 +32,8 @@ enum Plain {
     Listing {
         /// Lines that go first.
         head: Vec<u8>,
-        /// The directory, until it has been read.
-        entries: Option<Box<dyn Entries>>,
-        /// How a line looks.
-        format: Box<ListingFormat>,
+        /// The directory, if any, and what makes lines of it.
+        rest: Option<(OpenTree, Box<Lister>)>,
     },
 }
 
@@ -68,12 +67,8 @@ impl Source {
     }
 
     /// A listing: lines, then a directory's entries.
-    pub(super) fn listing(
-        head: Vec<u8>,
-        entries: Option<Box<dyn Entries>>,
-        format: Box<ListingFormat>,
-    ) -> Self {
-        Self::of(Plain::Listing { head, entries, format })
+    pub(super) fn listing(head: Vec<u8>, rest: Option<(OpenTree, Box<Lister>)>) -> Self {
+        Self::of(Plain::Listing { head, rest })
     }
 
     fn of(plain: Plain) -> Self {
@@ -95,7 +90,7 @@ impl Source {
     pub(super) fn closes_at_once(&self) -> bool {
         match &self.plain {
             Plain::File { file, .. } => file.closes_at_once(),
-            Plain::Listing { entries, .. } => entries.is_none(),
+            Plain::Listing { rest, .. } => rest.is_none(),
         }
     }
 
@@ -120,7 +115,7 @@ impl Plain {
                 let length = end.saturating_sub(*offset).min(most as u64);
                 length == 0 || file.is_at_hand(*offset, length)
             }
-            Self::Listing { entries, .. } => entries.is_none(),
+            Self::Listing { rest, .. } => rest.is_none(),
         }
     }
 
@@ -141,13 +136,14 @@ impl Plain {
                 }
                 Ok(count > 0)
             }
-            Self::Listing { head, entries, format } => {
+            Self::Listing { head, rest } => {
                 buffer.clear();
                 buffer.append(head);
-                let Some(directory) = entries else { return Ok(false) };
-                let next = |entry: &mut _, detail| directory.next_into(entry, detail);
-                let (_, end) = format.write_portion(next, Allowance::ALL, most / 2, buffer)?;
-                Ok(end == LinesEnd::Enough)
+                let Some((tree, lister)) = rest else { return Ok(false) };
+                tree.begin();
+                let more = lister.write_portion(tree, most / 2, buffer);
+                tree.end();
+                more
             }
         }
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use wharf_core::ascii::{FromNetwork, ToNetwork};
 use wharf_core::testing::{Answers, ScriptedClient};
 use wharf_core::{
-    Allowance, Filter, Lines, LinesEnd, ListingFormat, Opened, Plan, RequestId, StorageAnswer,
-    StorageError, StorageRequest, TransferEnd,
+    Detail, Entry, Filter, Lines, ListedTree, Lister, ListingFormat, Opened, Plan, RequestId,
+    StorageAnswer, StorageError, StorageRequest, TransferEnd, VirtualPath,
 };
 
 use crate::{Entries, ReadFile, Storage, WriteFile};
@@ -100,16 +101,34 @@ impl<S: Storage> Files<S> {
         format: &ListingFormat,
         data: &mut Vec<u8>,
     ) -> Result<(), StorageError> {
-        let entries = self.directory(directory);
-        loop {
-            let next = |entry: &mut _, detail| entries.next_into(entry, detail);
-            let (_, end) = format.write_portion(next, Allowance::ALL, usize::MAX, data)?;
-            if end == LinesEnd::Complete {
-                break;
-            }
-        }
-        self.open.remove(&directory);
+        let Some(Open::Directory(entries)) = self.open.remove(&directory) else {
+            panic!("{directory:?} is no open directory")
+        };
+        let mut tree = Tree { storage: &self.storage, entries };
+        let mut lister = Lister::new(Box::new(format.clone()));
+        while lister.write_portion(&mut tree, usize::MAX, data)? {}
         Ok(())
+    }
+}
+
+/// A directory that is listed, and where others are opened. There is always time.
+struct Tree<'a, S> {
+    storage: &'a S,
+    entries: Box<dyn Entries>,
+}
+
+impl<S: Storage> ListedTree for Tree<'_, S> {
+    fn next(&mut self, entry: &mut Entry, detail: Detail) -> Result<bool, StorageError> {
+        self.entries.next_into(entry, detail)
+    }
+
+    fn open(&mut self, path: &VirtualPath) -> Result<(), StorageError> {
+        self.entries = self.storage.open_directory(path)?;
+        Ok(())
+    }
+
+    fn time_spent(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -94,6 +94,8 @@ pub(crate) struct Listing {
     pub(crate) directory_prefix: Vec<u8>,
     /// The option -d: the entry itself, not what is in it.
     pub(crate) itself: bool,
+    /// The option -a: `.` and `..` are listed, too.
+    pub(crate) all: bool,
     pub(crate) format: ListingFormat,
     pub(crate) found: Found,
 }

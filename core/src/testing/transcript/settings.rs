@@ -50,6 +50,8 @@ pub(super) fn configure(config: &mut SessionConfig, name: &str, value: &str) -> 
         "digests" => config.digests = number(value)?,
         "mode_z" => config.mode_z = number(value)?,
         "list_utc_offset_minutes" => config.list_utc_offset_minutes = number(value)?,
+        "list_depth" => config.list_bounds.depth = number(value)?,
+        "list_entries" => config.list_bounds.entries = number(value)?,
         "tls" => config.tls = Some(tls_policy(value)?),
         "host" => config.hosts.push(value.into()),
         "site" => {

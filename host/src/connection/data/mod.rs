@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use socket2::Socket;
 use wharf_core::{Instant, Mode, Plan, RequestId, TransferEnd};
+use wharf_storage::Storage;
 
 use crate::connection::context::Context;
 use crate::connection::job::Job;
@@ -118,6 +119,8 @@ pub(super) struct Order {
     pub(super) mode: Mode,
     /// How many bytes a second at most.
     pub(super) rate: Option<NonZeroU64>,
+    /// Where a recursive listing goes on.
+    pub(super) storage: Option<Arc<dyn Storage>>,
 }
 
 impl State {
@@ -283,7 +286,7 @@ impl DataChannel {
         order: Order,
         cx: &mut Context<'_>,
     ) -> Result<(), TransferEnd> {
-        let Order { plan, mode, rate } = order;
+        let Order { plan, mode, rate, storage } = order;
         let State::Open { wire, using, .. } = &mut self.state else {
             return Err(TransferEnd::DataLost);
         };
@@ -291,8 +294,8 @@ impl DataChannel {
         let share =
             self.memory.share(Needs::of(&plan, mode, encrypted)).ok_or(TransferEnd::NoMemory)?;
         let buffer = share.buffer();
-        let pump =
-            Pump::new(plan, mode, cx.files, encrypted, share).ok_or(TransferEnd::DataLost)?;
+        let pump = Pump::new(plan, mode, cx.files, storage, encrypted, share)
+            .ok_or(TransferEnd::DataLost)?;
         if pump.is_upload() {
             wire.set_tls_portion(TLS_READ_BUFFERS * buffer);
         } else {

@@ -212,7 +212,7 @@ mod tests {
         let plan = Plan::Send { file, filter: Filter::Identity, offset: 0, end: None };
         let needs = Needs::of(&plan, Mode::Stream, false);
         let share = TransferMemory::new(1 << 30).share(needs).unwrap();
-        let pump = Pump::new(plan, Mode::Stream, &mut files, false, share).unwrap();
+        let pump = Pump::new(plan, Mode::Stream, &mut files, None, false, share).unwrap();
         let now = Instant::from_epoch(Duration::from_secs(10));
         let mut transfer = RunningTransfer::new(file, pump, NonZeroU64::new(1000), now);
         let (ours, _theirs) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
