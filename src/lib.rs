@@ -37,9 +37,9 @@ pub use error::StartError;
 pub use server::Server;
 pub use wharf_host as host;
 pub use wharf_host::proto::{
-    self, Access, Denial, Disposition, Entry, Grant, Kind, Metadata, OnHangup, Password, PathError,
-    Permissions, Rates, Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd,
-    VirtualPath, WallTime, WriteMode,
+    self, Access, Denial, Disposition, Entry, Grant, Kind, ListBounds, Metadata, OnHangup,
+    Password, PathError, Permissions, Rates, Resumption, Rights, SiteReply, StorageError,
+    TlsRequired, UploadEnd, VirtualPath, WallTime, WriteMode,
 };
 pub use wharf_host::storage::{storage_error, wall_time};
 #[cfg(feature = "tls")]

@@ -23,7 +23,9 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU};
 use signal_hook::iterator::Signals;
-use wharf::{AccountsFile, Directory, PassivePorts, Permissions, Server, ServerBuilder, Stop};
+use wharf::{
+    AccountsFile, Directory, ListBounds, PassivePorts, Permissions, Server, ServerBuilder, Stop,
+};
 
 use login::Login;
 use options::{Exit, Options, Task};
@@ -132,6 +134,11 @@ fn serve(
         // The log has a bound of its own, which counts what was left out of all sessions.
         .log_lines_per_minute(0)
         .list_utc_offset_minutes(options.list_utc_offset)
+        .list_bounds(ListBounds {
+            entries: options.list_entries,
+            depth: options.list_depth,
+            ..ListBounds::default()
+        })
         .allow_foreign_data(options.allow_foreign_data)
         .allow_privileged_ports(options.allow_privileged_ports)
         .mode_z(!options.no_mode_z)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
-use wharf::{Backend, Durability, OnHangup, PassivePorts};
+use wharf::{Backend, Durability, ListBounds, OnHangup, PassivePorts};
 
 use crate::run_as::RunAs;
 use crate::tls::TlsOptions;
@@ -169,6 +169,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "±HH:MM", value_parser = utc_offset, default_value = "+00:00",
           allow_hyphen_values = true)]
     pub(crate) list_utc_offset: i16,
+
+    /// Most entries that LIST -R and NLST -R show; 0: they are refused
+    #[arg(long, value_name = "N", default_value_t = ListBounds::default().entries)]
+    pub(crate) list_entries: u64,
+
+    /// How many levels of folders LIST -R and NLST -R go down
+    #[arg(long, value_name = "N", default_value_t = ListBounds::default().depth)]
+    pub(crate) list_depth: usize,
 
     /// Allow data connections to and from other addresses than the client's (unsafe: RFC 2577)
     #[arg(long)]

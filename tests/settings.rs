@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use wharf::{
-    Backend, Memory, Permissions, Resumption, Server, ServerBuilder, SimpleAccounts, SiteReply,
-    StartError, TlsRequired, UploadEnd,
+    Backend, ListBounds, Memory, Permissions, Resumption, Server, ServerBuilder, SimpleAccounts,
+    SiteReply, StartError, TlsRequired, UploadEnd,
 };
 
 type Make = fn() -> ServerBuilder;
@@ -61,6 +61,9 @@ fn what_makes_no_sense_is_told_by_name() {
         ("login_timeout(0ns): a time longer than zero", || good().login_timeout(Duration::ZERO)),
         ("data_timeout(0ns): a time longer than zero", || good().data_timeout(Duration::ZERO)),
         ("login_cool_down(0ns): a time longer", || good().login_cool_down(Duration::ZERO)),
+        ("list_bounds.time(0ns): a time longer than zero", || {
+            good().list_bounds(ListBounds { time: Duration::ZERO, ..ListBounds::default() })
+        }),
         ("list_utc_offset_minutes(1440): less than a day", || good().list_utc_offset_minutes(1440)),
         ("list_utc_offset_minutes(-32768)", || good().list_utc_offset_minutes(i16::MIN)),
         ("public_address(0.0.0.0): an address", || good().public_address(Ipv4Addr::UNSPECIFIED)),

@@ -137,6 +137,7 @@ impl ServerBuilder {
             ("login_timeout", session.login_timeout),
             ("data_timeout", session.data_timeout),
             ("login_cool_down", self.service.login_cool_down),
+            ("list_bounds.time", session.list_bounds.time),
         ];
         if let Some((name, time)) = times.iter().find(|(_, time)| *time == Duration::ZERO) {
             return wrong(name, time, "a time longer than zero is wanted");

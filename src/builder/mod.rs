@@ -20,7 +20,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_host::proto::{OnHangup, Permissions, SiteCommand, SiteReply, TlsPolicy};
+use wharf_host::proto::{ListBounds, OnHangup, Permissions, SiteCommand, SiteReply, TlsPolicy};
 use wharf_host::tls::Tls;
 use wharf_host::{Accounts, PassivePorts, ServiceSettings, SiteRequest, Storage};
 
@@ -289,6 +289,13 @@ impl ServerBuilder {
     /// Sets how many minutes east of UTC the times of LIST are; 0 when unset.
     pub fn list_utc_offset_minutes(mut self, minutes: i16) -> Self {
         self.service.session.list_utc_offset_minutes = minutes;
+        self
+    }
+
+    /// Sets how far LIST and NLST go with `-R`, and how much memory they take to sort a directory
+    /// with `-t`, `-S` and `-r`; see [`ListBounds`] for what holds when unset.
+    pub fn list_bounds(mut self, bounds: ListBounds) -> Self {
+        self.service.session.list_bounds = bounds;
         self
     }
 

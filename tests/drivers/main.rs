@@ -9,6 +9,7 @@ mod embedding;
 mod failures;
 mod hangup;
 mod limits;
+mod listings;
 mod logins;
 mod lost;
 mod memory;
