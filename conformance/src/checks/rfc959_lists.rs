@@ -82,6 +82,7 @@ fn list(context: &mut Context<'_>) -> Result {
             context.advise(format!("{command}, which clients send: {error}"))?;
         }
     }
+    options_of_ls(context)?;
     let mut spare = context.login()?;
     spare.expect("CWD sub", &[250])?;
     if let Err(error) = lists_one(&mut spare, "LIST -- -dash", 7, "-dash") {
@@ -101,6 +102,43 @@ fn list(context: &mut Context<'_>) -> Result {
         ensure!(entries.len() == 300, "{} entries of 300", entries.len());
         Ok(())
     })
+}
+
+/// The order of entries, and what is in the directories within, as `ls` has them. To leave them out is
+/// no fault, but clients and scripts send them.
+fn options_of_ls(context: &mut Context<'_>) -> Result {
+    let mut client = context.login()?;
+    client.put("sub/folder/within", b"")?;
+    let names = |client: &mut Client, command: &str| {
+        let lines = client.list(command)?;
+        let entries = long_lines(client, &lines)?.into_iter().filter(|entry| entry.kind == b'-');
+        let names: Vec<_> = entries.map(|entry| entry.name.escape_ascii().to_string()).collect();
+        Ok::<_, Failure>(names)
+    };
+    let by_size = ["z", "-dash", "two  spaces", "a"];
+    let from_small = by_size.iter().rev().copied().collect::<Vec<_>>();
+    for (options, expected) in [("-S", &by_size[..]), ("-Sr", &from_small)] {
+        let mut client = context.login()?;
+        client.expect("CWD sub", &[250])?;
+        let command = format!("LIST {options}");
+        match names(&mut client, &command) {
+            Ok(got) if got == expected => {}
+            Ok(got) => context.advise(format!("{command}: {got:?} is not sorted by size"))?,
+            Err(error) => context.advise(format!("{command}: {error}"))?,
+        }
+    }
+    for command in ["LIST -R sub", "NLST -R sub"] {
+        let mut client = context.login()?;
+        let found = client
+            .list(command)
+            .map(|lines| lines.iter().filter(|line| line.ends_with(b"within")).count() == 1);
+        match found {
+            Ok(true) => {}
+            Ok(false) => context.advise(format!("{command}: what is further down is missing"))?,
+            Err(error) => context.advise(format!("{command}: {error}"))?,
+        }
+    }
+    client.expect("DELE sub/folder/within", &[250]).map(drop)
 }
 
 fn empty_or_refused(client: &mut Client, line: &str) -> Result {
