@@ -122,6 +122,8 @@ pub enum Admission {
     AddressFull,
     /// Too many logins have failed from the client's address.
     CoolingDown,
+    /// The client's address is not of a network that may come in.
+    NotAllowed,
 }
 
 impl Endpoint {

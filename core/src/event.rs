@@ -209,6 +209,9 @@ pub enum Denial {
     TooManySessions,
     /// Too many logins have failed from the client's address; nothing was looked at.
     CoolingDown,
+    /// All is right, but the account is not for the network that the client is in. It is answered,
+    /// and counted, as [`Refused`](Self::Refused).
+    WrongNetwork,
 }
 
 impl fmt::Display for Denial {
@@ -219,6 +222,7 @@ impl fmt::Display for Denial {
             Self::TooManySessions => "too many sessions of the account",
             Self::CoolingDown => "too many failed logins",
             Self::Failed => "the accounts have failed",
+            Self::WrongNetwork => "not from a network of the account",
         })
     }
 }

@@ -55,6 +55,7 @@ mod line;
 mod listing;
 mod log_limiter;
 mod name;
+mod networks;
 mod path;
 mod permissions;
 mod reply;
@@ -82,6 +83,7 @@ pub use listing::{
     Recursion, SortKey, Style,
 };
 pub use log_limiter::LogLimiter;
+pub use networks::{Network, NetworkError, NetworkRules, Networks};
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
 pub use rights::Rights;

@@ -152,7 +152,7 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
         Action::Authenticate { id, .. } => {
             let granted =
                 |rights: Permissions| Ok(Grant { rights: rights.into(), ..Grant::default() });
-            let outcome = match how % 8 {
+            let outcome = match how % 9 {
                 1 => Err(Denial::Refused),
                 2 => Err(Denial::Unavailable),
                 3 => granted(Permissions::READ_ONLY),
@@ -160,6 +160,7 @@ fn answer(action: &Action, how: usize) -> Option<Event> {
                 5 => Err(Denial::TooManySessions),
                 6 => Err(Denial::CoolingDown),
                 7 => Err(Denial::Failed),
+                8 => Err(Denial::WrongNetwork),
                 _ => granted(Permissions::ALL),
             };
             Event::Authenticated { id: *id, outcome }

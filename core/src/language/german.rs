@@ -57,6 +57,8 @@ static TEXTS: &[(&str, &str)] = &[
      "Verbunden von {}"),
     ("Connecting to the active data address",
      "Die aktive Datenverbindung wird aufgebaut"),
+    ("Connections from your address are not allowed.",
+     "Verbindungen von Ihrer Adresse sind nicht erlaubt."),
     ("Control connection {}; data connections {}",
      "Steuerverbindung {}; Datenverbindungen {}"),
     ("Data connection did not come in time.",

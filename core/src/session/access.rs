@@ -154,7 +154,7 @@ impl Session {
             }
             Err(denial) => {
                 self.log_denial(denial, &user);
-                if denial == Denial::Refused {
+                if matches!(denial, Denial::Refused | Denial::WrongNetwork) {
                     self.failed_logins += 1;
                 }
                 let until = now.instant + self.config.login_delay;
@@ -187,6 +187,9 @@ impl Session {
         let (journal, user) = (&mut self.journal, ForLog(user));
         match denial {
             Denial::Refused => journal.login_failed(format_args!("login failed as {user}")),
+            Denial::WrongNetwork => journal.login_failed(format_args!(
+                "login failed as {user}: not from a network of the account"
+            )),
             Denial::CoolingDown => self.log_cooling_down(),
             Denial::TooManySessions => journal.refused(format_args!("too many sessions as {user}")),
             Denial::Unavailable => journal.refused(format_args!("no accounts to ask for {user}")),

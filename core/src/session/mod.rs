@@ -179,6 +179,9 @@ impl Session {
                 self.log_cooling_down();
                 self.end(421, COOLING_DOWN, now);
             }
+            Admission::NotAllowed => {
+                self.end(421, "Connections from your address are not allowed.", now);
+            }
         }
     }
 

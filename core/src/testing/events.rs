@@ -72,6 +72,7 @@ fn with_id(verb: &str, id: RequestId, rest: &str) -> Result<Event> {
                 "broken" => Err(Denial::Failed),
                 "too-many" => Err(Denial::TooManySessions),
                 "cooling-down" => Err(Denial::CoolingDown),
+                "wrong-network" => Err(Denial::WrongNetwork),
                 granted => Ok(grant(granted)?),
             };
             Event::Authenticated { id, outcome }

@@ -114,6 +114,7 @@ impl Section {
                     "server-full" => Admission::ServerFull,
                     "address-full" => Admission::AddressFull,
                     "cooling-down" => Admission::CoolingDown,
+                    "not-allowed" => Admission::NotAllowed,
                     _ => return Err("unknown admission".into()),
                 }
             }
