@@ -58,7 +58,10 @@ pub use certificate::ClientCertificate;
 #[cfg(feature = "file")]
 pub use file::{AccountsError, AccountsFile, FileHost, hash_password};
 pub use simple::SimpleAccounts;
-pub use wharf_core::{Denial, Grant, Password, Permissions, Rates, Rights, TlsRequired};
+pub use wharf_core::{
+    Denial, Grant, NetworkError, NetworkRules, Networks, Password, Permissions, Rates, Rights,
+    TlsRequired,
+};
 
 /// What a successful login gives to a session.
 pub struct Account {
@@ -66,6 +69,8 @@ pub struct Account {
     pub storage: Arc<dyn Storage>,
     /// What it may do, protect and take up.
     pub grant: Grant,
+    /// From where it may be used.
+    pub networks: NetworkRules,
     /// Kept until the session logs out, and then dropped, which must not block: the account's place
     /// among others.
     pub permit: Option<Box<dyn Any + Send>>,
@@ -76,7 +81,7 @@ impl Account {
     /// folder. It asks for no TLS and has no limits of its own.
     pub fn new(storage: Arc<dyn Storage>, rights: impl Into<Rights>) -> Self {
         let grant = Grant { rights: rights.into(), ..Grant::default() };
-        Self { storage, grant, permit: None }
+        Self { storage, grant, networks: NetworkRules::default(), permit: None }
     }
 
     /// Sets what the account has to protect by TLS.
@@ -88,6 +93,20 @@ impl Account {
     /// Sets how fast each transfer may be.
     pub fn rates(mut self, rates: Rates) -> Self {
         self.grant.rates = rates;
+        self
+    }
+
+    /// Lets clients in these networks alone use the account. A login from elsewhere is answered as a
+    /// wrong password is, and logged with the reason.
+    pub fn allow_from(mut self, networks: Networks) -> Self {
+        self.networks.allow = networks;
+        self
+    }
+
+    /// Lets no client in these networks use the account, be it in [allowed](Self::allow_from) ones
+    /// or not.
+    pub fn deny_from(mut self, networks: Networks) -> Self {
+        self.networks.deny = networks;
         self
     }
 

@@ -1,11 +1,12 @@
 //! The accounts as they are used: checked, and with their folders open.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wharf_core::{Denial, Grant, Permissions};
+use wharf_core::{Denial, Grant, NetworkRules, Permissions};
 
 use super::password::StoredHash;
 use super::places::Counter;
@@ -71,6 +72,7 @@ pub(super) struct User {
 pub(super) struct Entry {
     pub(super) storage: Arc<Directory>,
     pub(super) grant: Grant,
+    pub(super) networks: NetworkRules,
     pub(super) most_sessions: Option<NonZeroUsize>,
     pub(super) sessions: Arc<Counter>,
 }
@@ -149,11 +151,15 @@ impl Realm {
 }
 
 impl Entry {
-    /// Lets a session in, where there is a place for it.
-    pub(super) fn admit(&self) -> Result<Account, Denial> {
+    /// Lets a session in from `peer`, where there is a place for it.
+    pub(super) fn admit(&self, peer: IpAddr) -> Result<Account, Denial> {
+        if !self.networks.admit(peer) {
+            return Err(Denial::WrongNetwork);
+        }
         let place = self.sessions.take(self.most_sessions).ok_or(Denial::TooManySessions)?;
         let storage = Arc::clone(&self.storage);
-        Ok(Account { storage, grant: self.grant.clone(), permit: None }.permit(place))
+        let (grant, networks) = (self.grant.clone(), self.networks.clone());
+        Ok(Account { storage, grant, networks, permit: None }.permit(place))
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct User {
     permissions: Option<Text>,
     tls: Option<Text>,
     tls_upload_end: Option<Text>,
+    allow_from: Option<Spanned<OneOrMore>>,
+    deny_from: Option<Spanned<OneOrMore>>,
     #[serde(default)]
     folders: BTreeMap<Text, Text>,
     #[serde(default)]
@@ -63,6 +65,8 @@ pub(super) struct Anonymous {
     permissions: Option<Text>,
     tls: Option<Text>,
     tls_upload_end: Option<Text>,
+    allow_from: Option<Spanned<OneOrMore>>,
+    deny_from: Option<Spanned<OneOrMore>>,
     #[serde(default)]
     folders: BTreeMap<Text, Text>,
     #[serde(default)]
@@ -75,6 +79,8 @@ pub(super) struct Common {
     pub(super) permissions: Option<Text>,
     pub(super) tls: Option<Text>,
     pub(super) tls_upload_end: Option<Text>,
+    pub(super) allow_from: Option<Spanned<OneOrMore>>,
+    pub(super) deny_from: Option<Spanned<OneOrMore>>,
     pub(super) folders: BTreeMap<Text, Text>,
     pub(super) limits: Limits,
 }
@@ -113,6 +119,8 @@ impl User {
             permissions: self.permissions.take(),
             tls: self.tls.take(),
             tls_upload_end: self.tls_upload_end.take(),
+            allow_from: self.allow_from.take(),
+            deny_from: self.deny_from.take(),
             folders: std::mem::take(&mut self.folders),
             limits: std::mem::take(&mut self.limits),
         }
@@ -121,8 +129,17 @@ impl User {
 
 impl From<Anonymous> for Common {
     fn from(anonymous: Anonymous) -> Self {
-        let Anonymous { root, permissions, tls, tls_upload_end, folders, limits } = anonymous;
-        Self { root, permissions, tls, tls_upload_end, folders, limits }
+        let Anonymous {
+            root,
+            permissions,
+            tls,
+            tls_upload_end,
+            allow_from,
+            deny_from,
+            folders,
+            limits,
+        } = anonymous;
+        Self { root, permissions, tls, tls_upload_end, allow_from, deny_from, folders, limits }
     }
 }
 

@@ -221,11 +221,11 @@ impl Shared {
                 Some(anonymous) => Some(anonymous),
                 None => {
                     let host = host.unwrap_or_default();
-                    self.by_password(&book, realm, host, attempt.user, password.as_bytes())?
+                    self.by_password(&book, realm, host, attempt, password.as_bytes())?
                 }
             },
         };
-        entry.ok_or(Denial::Refused)?.admit()
+        entry.ok_or(Denial::Refused)?.admit(attempt.peer)
     }
 
     /// Finds the user whose password it is. All that fails takes the same way, and as long.
@@ -234,9 +234,10 @@ impl Shared {
         book: &Book,
         realm: &'a Realm,
         host: &str,
-        name: &[u8],
+        attempt: &Attempt<'_>,
         password: &[u8],
     ) -> Result<Option<&'a Entry>, Denial> {
+        let name = attempt.user;
         let user = realm.users.get(name).filter(|user| user.enabled);
         let stored = user.and_then(|user| user.hash.as_ref());
         let possible = stored.is_some() && password.len() <= LONGEST_PASSWORD;
@@ -245,14 +246,18 @@ impl Shared {
 
         let hash_text = hash.as_str().as_bytes();
         let ticket = self.stamp.ticket([host.as_bytes(), name, hash_text, password]);
-        let known = self.remembered().knows(&ticket, Instant::now());
+        // From elsewhere the right password takes as long as a wrong one each time.
+        let is_here = user.is_some_and(|user| user.entry.networks.admit(attempt.peer));
+        let known = is_here && self.remembered().knows(&ticket, Instant::now());
         if !(known && possible) {
             self.computed.fetch_add(1, Ordering::Relaxed);
             let right = hash.matches(password, &self.scratch).map_err(|_| Denial::Unavailable)?;
             if !(right && possible) {
                 return Ok(None);
             }
-            self.remembered().keep(ticket, Instant::now());
+            if is_here {
+                self.remembered().keep(ticket, Instant::now());
+            }
         }
         Ok(user.map(|user| &user.entry))
     }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::Spanned;
-use wharf_core::{Grant, Permissions, Rates, Rights, TlsRequired};
+use wharf_core::{Grant, NetworkRules, Networks, Permissions, Rates, Rights, TlsRequired};
 
 use super::book::{Book, Entry, HostEntry, Realm, User, is_anonymous};
 use super::error::{AccountsError, Source};
 use super::fields;
-use super::format::{self, Common, Number, Text};
+use super::format::{self, Common, Number, OneOrMore, Text};
 use super::password::StoredHash;
 use super::places::Places;
 use wharf_storage::Directory;
@@ -233,6 +233,10 @@ impl Reader<'_> {
         let tls = tls.unwrap_or(TlsRequired::None);
         let upload_end = given.tls_upload_end.as_ref();
         let upload_end = self.field(owner, "tls_upload_end", upload_end, fields::word);
+        let networks = NetworkRules {
+            allow: self.networks(owner, "allow_from", given.allow_from),
+            deny: self.networks(owner, "deny_from", given.deny_from),
+        };
         let limits = given.limits;
         let most_sessions = self.limit(owner, "limits.sessions", limits.sessions);
         let rates = Rates {
@@ -242,7 +246,30 @@ impl Reader<'_> {
         let sessions = self.places.of(owner.host, owner.user.unwrap_or_default());
         let most_sessions = most_sessions.and_then(|most| NonZeroUsize::try_from(most).ok());
         let grant = Grant { rights, tls, rates, upload_end };
-        Some(Entry { storage: storage?, grant, most_sessions, sessions })
+        Some(Entry { storage: storage?, grant, networks, most_sessions, sessions })
+    }
+
+    /// Reads a list of networks; one that is there names at least one.
+    fn networks(
+        &mut self,
+        owner: Owner<'_>,
+        field: &str,
+        given: Option<Spanned<OneOrMore>>,
+    ) -> Networks {
+        let Some(given) = given else { return Networks::default() };
+        let at = given.span();
+        let texts = given.into_inner().into_vec();
+        if texts.is_empty() {
+            self.mistake(owner, field, &at, "a network is wanted, such as \"192.168.0.0/16\"");
+        }
+        let mut networks = Networks::default();
+        for text in texts {
+            match text.parse::<Networks>() {
+                Ok(more) => networks.extend(more),
+                Err(mistake) => self.mistake(owner, field, &at, mistake),
+            }
+        }
+        networks
     }
 
     fn folders(

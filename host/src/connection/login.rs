@@ -60,9 +60,14 @@ impl Login {
         }
         let Some(accounts) = &self.accounts else { return Some(Err(Denial::Unavailable)) };
         let attempt = Attempt { user: &self.user, credential, peer: self.peer };
-        let outcome = ask(&**accounts, &attempt)?;
-        // Only a wrong password is a guess.
-        if let (Err(Denial::Refused), Credential::Password(_)) = (&outcome, credential) {
+        let outcome = ask(&**accounts, &attempt)?.and_then(|account| {
+            let is_here = account.networks.admit(self.peer);
+            if is_here { Ok(account) } else { Err(Denial::WrongNetwork) }
+        });
+        // Only a wrong password is a guess; and a right one from elsewhere is not to show as right.
+        if let (Err(Denial::Refused | Denial::WrongNetwork), Credential::Password(_)) =
+            (&outcome, credential)
+        {
             self.failures.failed(self.peer, self.clock.now().instant);
         }
         Some(outcome.map(|account| {

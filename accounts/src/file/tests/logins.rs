@@ -245,3 +245,54 @@ fn secrets_are_not_shown() {
     let shown = format!("{accounts:?} {:?}", accounts.shared.book());
     assert!(!shown.contains("$argon2id"), "{shown}");
 }
+
+#[test]
+fn an_account_is_for_its_networks_alone() {
+    let certificate = format!("certificate = \"{}\"\n", fingerprint(b"c"));
+    let networks = "allow_from = [\"10.0.0.0/8\", \"2001:db8::/32\"]\ndeny_from = \"10.0.0.9\"\n\
+                    limits.sessions = 1";
+    let anonymous = "[anonymous]\ndeny_from = \"10.0.0.0/8, 192.0.2.7\"\n";
+    let place = Place::new(&(user("anna", "right", &(certificate + networks)) + anonymous));
+    let accounts = place.load();
+    let right = Password::new("right");
+    let methods =
+        [Credential::Password(&right), Credential::Certificate(&ClientCertificate::from_der(b"c"))];
+    for method in methods {
+        for (peer, outcome) in [
+            ("10.1.2.3", None),
+            ("::ffff:10.1.2.3", None),
+            ("2001:db8::1", None),
+            ("10.0.0.9", Some(Denial::WrongNetwork)),
+            ("::ffff:10.0.0.9", Some(Denial::WrongNetwork)),
+            ("192.0.2.1", Some(Denial::WrongNetwork)),
+            ("::1", Some(Denial::WrongNetwork)),
+        ] {
+            assert_eq!(prove_from(peer, &accounts, "anna", method).err(), outcome, "{peer}");
+        }
+    }
+    for (peer, outcome) in [
+        ("192.0.2.1", None),
+        ("192.0.2.7", Some(Denial::WrongNetwork)),
+        ("10.1.2.3", Some(Denial::WrongNetwork)),
+    ] {
+        assert_eq!(prove_from(peer, &accounts, "ftp", methods[0]).err(), outcome, "{peer}");
+    }
+}
+
+/// Neither the time of a login nor the limit of sessions tells that the password is right.
+#[test]
+fn a_right_password_from_elsewhere_does_not_show() {
+    let place =
+        Place::new(&user("anna", "right", "allow_from = \"10.0.0.0/8\"\nlimits.sessions = 1"));
+    let accounts = place.load();
+    let password = Password::new("right");
+    let from = |peer| prove_from(peer, &accounts, "anna", Credential::Password(&password));
+    let session = from("10.0.0.1").unwrap();
+    for again in 1..=3 {
+        assert_eq!(from("192.0.2.1").err(), Some(Denial::WrongNetwork));
+        assert_eq!(computed(&accounts), 1 + again);
+    }
+    assert_eq!(from("10.0.0.1").err(), Some(Denial::TooManySessions));
+    assert_eq!(computed(&accounts), 4);
+    drop(session);
+}

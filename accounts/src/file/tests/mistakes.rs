@@ -46,6 +46,17 @@ fn of_users() {
             "certificate: \"AB:CD\": not a SHA-256 fingerprint; 32 bytes such as",
         ),
         ("anna", "certificate = []", "certificate: a fingerprint is wanted"),
+        ("anna", "allow_from = []", "allow_from: a network is wanted, such as"),
+        (
+            "anna",
+            "allow_from = [\"10.0.0.1\", \"office\"]",
+            "allow_from: \"office\": an address or a network is wanted, such as",
+        ),
+        (
+            "anna",
+            "deny_from = \"10.0.0.1/8\"",
+            "deny_from: \"10.0.0.1/8\": an address within a network; 10.0.0.0/8 is the network",
+        ),
         ("anna", "root = \"nowhere\"", "root: cannot open the folder \"nowhere\": No such file"),
         (
             "anna",

@@ -81,7 +81,16 @@ fn prove(
     user: &str,
     credential: Credential<'_>,
 ) -> Result<Account, Denial> {
-    let peer = IpAddr::from([192, 0, 2, 1]);
+    prove_from("192.0.2.1", accounts, user, credential)
+}
+
+fn prove_from(
+    peer: &str,
+    accounts: &dyn Accounts,
+    user: &str,
+    credential: Credential<'_>,
+) -> Result<Account, Denial> {
+    let peer: IpAddr = peer.parse().unwrap();
     accounts.login(&Attempt { user: user.as_bytes(), credential, peer })
 }
 
