@@ -37,16 +37,17 @@ pub use error::StartError;
 pub use server::Server;
 pub use wharf_host as host;
 pub use wharf_host::proto::{
-    self, Access, Denial, Disposition, Entry, Grant, Kind, ListBounds, Metadata, OnHangup,
-    Password, PathError, Permissions, Rates, Resumption, Rights, SiteReply, StorageError,
-    TlsRequired, UploadEnd, VirtualPath, WallTime, WriteMode,
+    self, Access, Denial, Disposition, Entry, Grant, Kind, ListBounds, Metadata, Network,
+    NetworkError, NetworkRules, Networks, OnHangup, Password, PathError, Permissions, Rates,
+    Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd, VirtualPath, WallTime,
+    WriteMode,
 };
 pub use wharf_host::storage::{storage_error, wall_time};
 #[cfg(feature = "tls")]
 pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{
-    Account, Accounts, Attempt, ClientCertificate, Content, Credential, Entries, Memory,
-    PassivePorts, PassivePortsError, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
+    Account, Accounts, Attempt, ClientCertificate, Content, Credential, Entries, ListenerRules,
+    Memory, PassivePorts, PassivePortsError, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
     WriteFile, exposures,
 };
 #[cfg(feature = "accounts-file")]

@@ -6,6 +6,7 @@ mod commands;
 mod log_bound;
 mod logger;
 mod login;
+mod networks;
 mod options;
 mod output;
 mod remains;
@@ -144,6 +145,7 @@ fn serve(
         .mode_z(!options.no_mode_z)
         .atomic_uploads(!options.no_atomic_uploads)
         .on_hangup(options.on_hangup);
+    server = options.networks.apply(server);
     if let Some(address) = options.public_address {
         server = server.public_address(address);
     }

@@ -10,6 +10,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use wharf::{Backend, Durability, ListBounds, OnHangup, PassivePorts};
 
+use crate::networks::NetworkOptions;
 use crate::run_as::RunAs;
 use crate::tls::TlsOptions;
 
@@ -106,6 +107,9 @@ pub(crate) struct Options {
     /// Tell clients to connect to this IPv4 address for data (behind NAT)
     #[arg(long, value_name = "IP", value_parser = public_address)]
     pub(crate) public_address: Option<Ipv4Addr>,
+
+    #[command(flatten)]
+    pub(crate) networks: NetworkOptions,
 
     /// The driver to run on
     #[arg(long, value_name = "NAME", default_value_t)]
@@ -248,6 +252,8 @@ impl Options {
                 return Err(Exit::Mistake(format!("the address {address} is given twice")));
             }
         }
+        let listeners = [&self.listen[..], &self.tls.implicit_tls].concat();
+        self.networks.check(&listeners).map_err(Exit::Mistake)?;
         Ok(Box::new(self))
     }
 }

@@ -143,6 +143,7 @@ fn what_is_no_guess_is_not_found() {
         "INFO  wharf_core::session::access] 192.0.2.1: login as",
         "INFO  wharf_core::session::access] 192.0.2.1: login failed as",
         "WARN  somebody] 192.0.2.1: login failed as",
+        "WARN  wharf_host::connection::end] 192.0.2.1: connection refused: its network is not allowed",
         "192.0.2.1: login failed as",
     ] {
         let line = format!("[2026-01-31T23:59:59Z {line} {user}");

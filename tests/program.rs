@@ -2,13 +2,14 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::Signal;
 use wharf::Backend;
 
+use support::Client;
 use support::program::{Program, command};
 
 fn folder() -> tempfile::TempDir {
@@ -135,4 +136,21 @@ fn help_and_version_are_no_mistakes() {
         assert_eq!(output.status.code(), Some(0));
         assert!(!output.stdout.is_empty() && output.stderr.is_empty());
     }
+}
+
+#[test]
+fn a_denied_client_is_told_and_logged() {
+    let folder = folder();
+    let mut program = Program::start(folder.path(), |command| {
+        command.args(["--deny-from", "127.0.0.0/8"]).stderr(Stdio::piped());
+    });
+    let mut client = Client::dial(program.address).unwrap();
+    assert!(client.expect(421).text.contains("not allowed"));
+    client.expect_end();
+    let mut log = BufReader::new(program.child.stderr.take().unwrap());
+    assert_eq!(program.end(Signal::TERM).0, Some(0));
+    let mut told = String::new();
+    log.read_to_string(&mut told).unwrap();
+    let line = "] 127.0.0.1: connection refused: its network is not allowed\n";
+    assert_eq!(told.matches(line).count(), 1, "{told}");
 }

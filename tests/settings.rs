@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use wharf::{
-    Backend, ListBounds, Memory, Permissions, Resumption, Server, ServerBuilder, SimpleAccounts,
-    SiteReply, StartError, TlsRequired, UploadEnd,
+    Backend, ListBounds, ListenerRules, Memory, Permissions, Resumption, Server, ServerBuilder,
+    SimpleAccounts, SiteReply, StartError, TlsRequired, UploadEnd,
 };
 
 type Make = fn() -> ServerBuilder;
@@ -66,6 +66,9 @@ fn what_makes_no_sense_is_told_by_name() {
         }),
         ("list_utc_offset_minutes(1440): less than a day", || good().list_utc_offset_minutes(1440)),
         ("list_utc_offset_minutes(-32768)", || good().list_utc_offset_minutes(i16::MIN)),
+        ("listener_rules(127.0.0.1:9): no listener", || {
+            good().listener_rules(([127, 0, 0, 1], 9).into(), ListenerRules::new())
+        }),
         ("public_address(0.0.0.0): an address", || good().public_address(Ipv4Addr::UNSPECIFIED)),
         ("storage: there is nothing to serve", Server::builder),
         ("anonymous: no client could log in", || Server::builder().storage(Memory::new())),

@@ -31,8 +31,9 @@ mod workers;
 pub use connection::job::{Done, Job};
 pub use connection::{Connection, DataSocket, SocketHandle, Turn};
 pub use server::{
-    Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Listener, PassivePorts, PassivePortsError, Seat,
-    Seats, Service, ServiceSettings, SiteHandler, SiteRequest, Stop, StopWhenDropped,
+    Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Listener, ListenerRules, PassivePorts,
+    PassivePortsError, Seat, Seats, Service, ServiceSettings, SiteHandler, SiteRequest, Stop,
+    StopWhenDropped,
 };
 pub use wharf_accounts as accounts;
 pub use wharf_accounts::{

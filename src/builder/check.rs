@@ -156,6 +156,16 @@ impl ServerBuilder {
             let wanted = "an address is wanted that clients can connect to";
             return wrong("public_address", address, wanted);
         }
+        let all: Vec<_> = self.listen.iter().chain(&self.listen_implicit).collect();
+        let has = |address| all.iter().any(|socket| socket.address() == Some(address));
+        let mut known = HashSet::new();
+        for (address, _) in &self.rules_at {
+            if !has(*address) {
+                return wrong("listener_rules", address, "no listener has this address");
+            } else if !known.insert(address) {
+                return wrong("listener_rules", address, "the address is given twice");
+            }
+        }
         let mut known = HashSet::new();
         for (method, sockets) in
             [("listen", &self.listen), ("listen_implicit", &self.listen_implicit)]

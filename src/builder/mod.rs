@@ -20,9 +20,11 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_host::proto::{ListBounds, OnHangup, Permissions, SiteCommand, SiteReply, TlsPolicy};
+use wharf_host::proto::{
+    ListBounds, Networks, OnHangup, Permissions, SiteCommand, SiteReply, TlsPolicy,
+};
 use wharf_host::tls::Tls;
-use wharf_host::{Accounts, PassivePorts, ServiceSettings, SiteRequest, Storage};
+use wharf_host::{Accounts, ListenerRules, PassivePorts, ServiceSettings, SiteRequest, Storage};
 
 use crate::backend::Backend;
 use crate::error::StartError;
@@ -36,6 +38,9 @@ pub struct ServerBuilder {
     listen: Vec<Socket>,
     listen_implicit: Vec<Socket>,
     connections: Vec<OwnedFd>,
+    /// What holds for the clients of all listeners, and what is different for some.
+    rules: ListenerRules,
+    rules_at: Vec<(SocketAddr, ListenerRules)>,
     tls: Option<Tls>,
     tls_policy: TlsPolicy,
     backend: Backend,
@@ -64,6 +69,8 @@ impl ServerBuilder {
             listen: Vec::new(),
             listen_implicit: Vec::new(),
             connections: Vec::new(),
+            rules: ListenerRules::new(),
+            rules_at: Vec::new(),
             tls: None,
             tls_policy: TlsPolicy::default(),
             backend: Backend::default(),
@@ -115,6 +122,44 @@ impl ServerBuilder {
     /// ```
     pub fn connection(mut self, stream: impl Into<OwnedFd>) -> Self {
         self.connections.push(stream.into());
+        self
+    }
+
+    /// Lets clients in these networks alone connect, and those of further calls; all clients may when
+    /// unset. Others get 421, or are closed at once where TLS comes first (implicit FTPS), and count
+    /// among no sessions.
+    ///
+    /// ```
+    /// use wharf::{Memory, Permissions, Server};
+    ///
+    /// let server = Server::builder().storage(Memory::new()).anonymous(Permissions::READ_ONLY);
+    /// let server = server.allow("127.0.0.0/8,10.0.0.0/8".parse()?).deny("10.0.0.9".parse()?);
+    /// server.spawn()?.shutdown()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn allow(mut self, networks: Networks) -> Self {
+        self.rules = self.rules.allow(networks);
+        self
+    }
+
+    /// Lets no client in these networks connect, be it in [allowed](Self::allow) ones or not.
+    pub fn deny(mut self, networks: Networks) -> Self {
+        self.rules = self.rules.deny(networks);
+        self
+    }
+
+    /// Sets what holds for the clients of all listeners, in place of what has been set by
+    /// [`allow`](Self::allow) and [`deny`](Self::deny).
+    pub fn rules(mut self, rules: ListenerRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Sets what is different for the clients of the listener with this address, as it was given to
+    /// [`listen`](Self::listen), [`listen_implicit`](Self::listen_implicit) or
+    /// [`listener`](Self::listener). What these rules say nothing of is as for all.
+    pub fn listener_rules(mut self, address: SocketAddr, rules: ListenerRules) -> Self {
+        self.rules_at.push((address, rules));
         self
     }
 
@@ -391,6 +436,8 @@ impl fmt::Debug for ServerBuilder {
         f.debug_struct("ServerBuilder")
             .field("listen", &self.listen)
             .field("listen_implicit", &self.listen_implicit)
+            .field("rules", &self.rules)
+            .field("rules_at", &self.rules_at)
             .field("tls", &self.tls)
             .field("tls_policy", &self.tls_policy)
             .field("backend", &self.backend)

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
 
-use wharf_host::{Accounts, Arrival, Listener, Service, SimpleAccounts, Stop};
+use wharf_host::{Accounts, Arrival, Listener, ListenerRules, Service, SimpleAccounts, Stop};
 
 use super::{ServerBuilder, Socket};
 use crate::backend::Backend;
@@ -149,20 +149,46 @@ impl ServerBuilder {
         }
         let all = self.listen.iter().chain(&self.listen_implicit);
         let all: Vec<_> = all.filter_map(Socket::address).collect();
-        let mut listeners = open(std::mem::take(&mut self.listen), &all)?;
-        let implicit = open(std::mem::take(&mut self.listen_implicit), &all)?;
+        let (listen, implicit) =
+            (std::mem::take(&mut self.listen), std::mem::take(&mut self.listen_implicit));
+        let mut listeners = self.open(listen, &all)?;
+        let implicit = self.open(implicit, &all)?;
         let addresses: Vec<_> = listeners.iter().map(Listener::address).collect();
         let implicit_addresses: Vec<_> = implicit.iter().map(Listener::address).collect();
         listeners.extend(implicit.into_iter().map(Listener::with_implicit_tls));
         if !self.connections.is_empty() {
             let stop = listeners.is_empty().then_some(&stop);
-            listeners.push(adopt(std::mem::take(&mut self.connections), stop)?);
+            let connected = adopt(std::mem::take(&mut self.connections), stop)?;
+            listeners.push(connected.with_rules(self.rules.clone()));
         }
         let tls = self.tls.map(|tls| tls.resumption(self.tls_policy.resumption));
         self.service.tls = tls.map(|tls| (tls, self.tls_policy));
         let service = Arc::new(Service::new(accounts, self.service));
         let parts = Parts { service, listeners, stop, addresses, implicit_addresses };
         Ok(Bound { parts, backend: self.backend })
+    }
+
+    /// Listens on some of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address
+    /// of their own on the same port.
+    fn open(&self, sockets: Vec<Socket>, all: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
+        let open = |socket: Socket| {
+            let at = socket.address();
+            let own = self.rules_at.iter().find(|(address, _)| Some(*address) == at);
+            let rules = own.map_or_else(ListenerRules::new, |(_, rules)| rules.clone());
+            let listener = match socket {
+                Socket::Address(address) => {
+                    let is_other =
+                        |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+                    let dual = !all.iter().any(is_other);
+                    Listener::bind(address, dual)
+                        .map_err(|error| StartError::listen(address, error))
+                }
+                Socket::Open(listener) => Listener::from_std(listener)
+                    .map_err(|error| StartError::listen("the socket given", error)),
+            };
+            Ok(listener?.with_rules(rules.or(&self.rules)))
+        };
+        sockets.into_iter().map(open).collect()
     }
 
     fn take_accounts(&mut self) -> Result<Arc<dyn Accounts>, StartError> {
@@ -189,26 +215,12 @@ impl ServerBuilder {
 }
 
 impl Socket {
-    fn address(&self) -> Option<SocketAddr> {
+    pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Address(address) => Some(*address),
             Self::Open(listener) => listener.local_addr().ok(),
         }
     }
-}
-
-/// Listens on some of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address of
-/// their own on the same port.
-fn open(sockets: Vec<Socket>, all: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
-    let open = |socket| match socket {
-        Socket::Address(address) => {
-            let dual = !all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
-            Listener::bind(address, dual).map_err(|error| StartError::listen(address, error))
-        }
-        Socket::Open(listener) => Listener::from_std(listener)
-            .map_err(|error| StartError::listen("the socket given", error)),
-    };
-    sockets.into_iter().map(open).collect()
 }
 
 /// Makes a listener of connections that there are already; `stop` is called when the last of them

@@ -24,7 +24,7 @@ fn the_example_is_right() {
     assert_eq!(accounts.summary(), "3 users, 1 host, anonymous read-only");
     let password = Password::new(b"harbour");
     let credential = Credential::Password(&password);
-    let attempt = Attempt { user: b"anna", credential, peer: "192.0.2.1".parse().unwrap() };
+    let attempt = Attempt { user: b"anna", credential, peer: "192.168.1.1".parse().unwrap() };
     let account = accounts.login(&attempt).unwrap();
     assert_eq!(account.grant.rights.anywhere(), Permissions::ALL);
     assert!(accounts.hosts()[0].accounts.login(&attempt).is_ok());

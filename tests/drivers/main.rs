@@ -14,6 +14,7 @@ mod logins;
 mod lost;
 mod memory;
 mod mode_z;
+mod networks;
 mod no_data;
 mod overtaking;
 mod panics;

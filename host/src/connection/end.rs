@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use socket2::Socket;
 use wharf_core::{Admission, Endpoint, Event, Instant, Now, Session};
 
 use super::job::Job;
 use super::{Connection, Turn};
+use crate::server::Service;
 use crate::server::admission::Eviction;
 use crate::workers::Presence;
 
@@ -22,6 +24,18 @@ pub(super) enum Life {
     LingeringClose(Instant),
     /// Nothing more will happen.
     Over,
+}
+
+/// Tells a client that has just come why it is not let in, and keeps nothing of it: it counts among no
+/// sessions. Where it would have to shake hands first, it is not told.
+pub(super) fn refuse(service: &Service, socket: &Socket, endpoint: Endpoint, implicit_tls: bool) {
+    let client = endpoint.peer().ip();
+    wharf_storage::log_limited!(Warn, "{client}: connection refused: its network is not allowed");
+    if !implicit_tls {
+        let session = Session::new(service.session.clone(), endpoint, service.clock.now());
+        // A new socket has room for it; a client that has gone already needs none.
+        let _ = socket.send(session.transmit());
+    }
 }
 
 impl Connection {

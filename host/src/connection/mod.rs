@@ -196,8 +196,14 @@ impl Connection {
     /// Opens a session for a client that has been accepted; `None` where it is not even to be told
     /// why not.
     pub fn open(service: &Arc<Service>, arrival: Arrival) -> Option<Self> {
-        let Arrival { socket, peer, implicit_tls, stops } = arrival;
+        let Arrival { socket, peer, implicit_tls, rules, stops } = arrival;
         let now = service.clock.now();
+        let local = network_address(&socket.local_addr().ok()?).ok()?;
+        if rules.is_some_and(|rules| !rules.networks.admit(peer.ip())) {
+            let endpoint = Endpoint::new(local, peer, Admission::NotAllowed);
+            end::refuse(service, &socket, endpoint, implicit_tls);
+            return None;
+        }
         let descriptor = service.descriptors.take(OF_A_SESSION);
         let (admission, mut permit) = if service.failures.is_cooling(peer.ip(), now.instant) {
             (Admission::CoolingDown, service.sessions.refuse()?)
@@ -206,7 +212,6 @@ impl Connection {
         } else {
             service.sessions.enter(peer.ip())?
         };
-        let local = network_address(&socket.local_addr().ok()?).ok()?;
         let mut endpoint = Endpoint::new(local, peer, admission);
         if implicit_tls {
             endpoint = endpoint.with_implicit_tls();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
+use crate::server::rules::ListenerRules;
 use crate::server::sockets::{accept_from, carry_commands, tcp_socket};
 use crate::server::stop::StopWhenDropped;
 
@@ -32,6 +33,7 @@ pub struct Listener {
     source: Source,
     address: SocketAddr,
     implicit_tls: bool,
+    rules: Option<Arc<ListenerRules>>,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub struct Arrival {
     pub(crate) socket: Socket,
     pub(crate) peer: SocketAddr,
     pub(crate) implicit_tls: bool,
+    /// What its listener asks of it.
+    pub(crate) rules: Option<Arc<ListenerRules>>,
     /// Dropped with the session.
     pub(crate) stops: Option<Arc<StopWhenDropped>>,
 }
@@ -93,7 +97,7 @@ impl Listener {
         if OPTIONS_ARE_INHERITED {
             carry_commands(&socket);
         }
-        Ok(Self { source: Source::Socket(socket), address, implicit_tls: false })
+        Ok(Self { source: Source::Socket(socket), address, implicit_tls: false, rules: None })
     }
 
     /// Makes a listener of connections that have been accepted: the driver is given each of them
@@ -104,12 +108,17 @@ impl Listener {
         writer.write_all(&vec![0; arrivals.len()])?;
         let waiting = Mutex::new(arrivals.into());
         let source = Source::Connected(Connected { waiting, _writer: writer, reader });
-        Ok(Self { source, address: NO_ADDRESS, implicit_tls: false })
+        Ok(Self { source, address: NO_ADDRESS, implicit_tls: false, rules: None })
     }
 
     /// Lets each connection begin with a TLS handshake (implicit FTPS).
     pub fn with_implicit_tls(self) -> Self {
         Self { implicit_tls: true, ..self }
+    }
+
+    /// Sets what holds for its clients.
+    pub fn with_rules(self, rules: ListenerRules) -> Self {
+        Self { rules: rules.shared(), ..self }
     }
 
     /// Returns the address, with the port that the system chose; port 0 of 127.0.0.1 where it does
@@ -127,6 +136,7 @@ impl Listener {
         match accepted {
             Accepted::Client(mut arrival) => {
                 arrival.implicit_tls |= self.implicit_tls;
+                arrival.rules.clone_from(&self.rules);
                 if !OPTIONS_ARE_INHERITED {
                     carry_commands(&arrival.socket);
                 }
@@ -174,7 +184,7 @@ impl Arrival {
         let peer = network_address(&socket.peer_addr()?)?;
         socket.set_nonblocking(true)?;
         carry_commands(&socket);
-        Ok(Self { socket, peer, implicit_tls: false, stops: None })
+        Ok(Self { socket, peer, implicit_tls: false, rules: None, stops: None })
     }
 
     /// Lets the connection begin with a TLS handshake (implicit FTPS).
@@ -209,7 +219,8 @@ pub(crate) fn accept(listener: &Socket) -> Accepted {
         let error = match accept_from(listener) {
             Ok((socket, address)) => match address.as_socket() {
                 Some(peer) => {
-                    let arrival = Arrival { socket, peer, implicit_tls: false, stops: None };
+                    let (implicit_tls, rules, stops) = (false, None, None);
+                    let arrival = Arrival { socket, peer, implicit_tls, rules, stops };
                     return Accepted::Client(arrival);
                 }
                 None => continue,

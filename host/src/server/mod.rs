@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `service` | all of it together: [`Service`] |
 //! | `listener` | where clients come in: [`Listener`] |
+//! | `rules` | what holds for the clients of one listener: [`ListenerRules`] |
 //! | `admission` | how many may be in at once: [`AdmissionControl`] |
 //! | `failures` | which clients have failed to log in too often: [`Failures`] |
 //! | `client_address` | which addresses count as one client's |
@@ -23,6 +24,7 @@ pub(crate) mod failures;
 pub(crate) mod listener;
 pub(crate) mod passive;
 pub(crate) mod ports;
+pub(crate) mod rules;
 mod seats;
 mod service;
 pub(crate) mod site;
@@ -32,6 +34,7 @@ pub(crate) mod stop;
 pub use clock::Clock;
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 pub use passive::{PassivePorts, PassivePortsError};
+pub use rules::ListenerRules;
 pub use seats::{Seat, Seats};
 pub use service::{Service, ServiceSettings};
 pub use site::{SiteHandler, SiteRequest};

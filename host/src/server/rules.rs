@@ -1,0 +1,64 @@
+//! What holds for the clients of one listener.
+
+use std::sync::Arc;
+
+use wharf_core::{NetworkRules, Networks};
+
+/// What holds for the clients of one listener, or of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenerRules {
+    pub(crate) networks: NetworkRules,
+}
+
+impl ListenerRules {
+    /// Makes rules that let all clients in.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets clients in these networks alone connect.
+    pub fn allow(mut self, networks: Networks) -> Self {
+        self.networks.allow.extend(networks);
+        self
+    }
+
+    /// Lets no client in these networks connect, be it in [allowed](Self::allow) ones or not.
+    pub fn deny(mut self, networks: Networks) -> Self {
+        self.networks.deny.extend(networks);
+        self
+    }
+
+    /// Takes from `others` what these rules say nothing of.
+    #[doc(hidden)]
+    pub fn or(mut self, others: &Self) -> Self {
+        let fill = |own: &mut Networks, other: &Networks| {
+            if own.is_empty() {
+                own.clone_from(other);
+            }
+        };
+        fill(&mut self.networks.allow, &others.networks.allow);
+        fill(&mut self.networks.deny, &others.networks.deny);
+        self
+    }
+
+    /// Returns the rules as they are shared by connections; `None` where they say nothing.
+    pub(crate) fn shared(self) -> Option<Arc<Self>> {
+        (self != Self::default()).then(|| Arc::new(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_listener_does_not_say_is_as_for_all() {
+        let networks = |text: &str| text.parse::<Networks>().unwrap();
+        let all = ListenerRules::new().allow(networks("10.0.0.0/8")).deny(networks("10.0.0.1"));
+        let own = ListenerRules::new().allow(networks("192.0.2.0/24"));
+        let both = own.clone().deny(networks("10.0.0.1"));
+        assert_eq!(own.or(&all), both);
+        assert_eq!(ListenerRules::new().or(&all), all);
+        assert!(ListenerRules::new().shared().is_none() && all.shared().is_some());
+    }
+}
