@@ -9,6 +9,7 @@ use core::num::NonZeroU64;
 use crate::digest::DigestAlgorithm;
 use crate::event::RequestId;
 use crate::listing::ListingFormat;
+use crate::notice::Notice;
 use crate::path::VirtualPath;
 use crate::storage::StorageRequest;
 
@@ -143,6 +144,9 @@ pub enum Action {
     /// [`DigestEnd::Stopped`](crate::DigestEnd::Stopped), or, where all had been read already, the
     /// digest.
     StopDigest,
+    /// Tell what watches the session what has happened; only where
+    /// [`SessionConfig::notices`](crate::SessionConfig::notices) asks for it. No answer.
+    Notice(Box<Notice>),
     /// Give back the session's place among the others, and the account's: the client has gone, and
     /// only an upload comes to its end. No answer.
     Vacate,

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct SessionConfig {
     /// How many lines a minute a session may log of what it was refused, and how many of failed
     /// logins; twenty times as many of what is no trouble. Zero stands for any number.
     pub log_lines_per_minute: u32,
+    /// Whether the session tells what happens in it: [`Action::Notice`](crate::Action::Notice).
+    pub notices: bool,
     /// The address that PASV names, where the control connection's own is not reachable (NAT).
     pub public_address: Option<Ipv4Addr>,
     /// Allows data connections to and from other addresses than the client's (FXP). Opens the
@@ -64,6 +67,7 @@ impl Default for SessionConfig {
             max_login_attempts: 3,
             login_delay: Duration::from_secs(3),
             log_lines_per_minute: 60,
+            notices: false,
             public_address: None,
             allow_foreign_data: false,
             allow_privileged_ports: false,
@@ -124,6 +128,19 @@ pub enum Admission {
     CoolingDown,
     /// The client's address is not of a network that may come in.
     NotAllowed,
+}
+
+/// Writes one word, such as `server-full`.
+impl fmt::Display for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Welcome => "welcome",
+            Self::ServerFull => "server-full",
+            Self::AddressFull => "address-full",
+            Self::CoolingDown => "cooling-down",
+            Self::NotAllowed => "not-allowed",
+        })
+    }
 }
 
 impl Endpoint {

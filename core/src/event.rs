@@ -37,6 +37,9 @@ pub enum Event {
     ControlLost,
     /// The session, which has not logged in, has to make room for another.
     Evicted,
+    /// The driver gives the session up: nothing is sent or carried out any more, but for the
+    /// [notices](crate::Action::Notice) of its end. A driver without observers needs no such event.
+    Dropped,
     /// The server stops: idle sessions end now, transfers may go on until `deadline`.
     Shutdown {
         /// When transfers are broken off.

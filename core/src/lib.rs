@@ -56,6 +56,7 @@ mod listing;
 mod log_limiter;
 mod name;
 mod networks;
+mod notice;
 mod path;
 mod permissions;
 mod reply;
@@ -84,6 +85,7 @@ pub use listing::{
 };
 pub use log_limiter::LogLimiter;
 pub use networks::{Network, NetworkError, NetworkRules, Networks};
+pub use notice::{CutOff, LoginFailure, Notice, Parting, Quoted, Transferred};
 pub use path::{LONGEST_PATH, PathError, VirtualPath};
 pub use permissions::Permissions;
 pub use rights::Rights;

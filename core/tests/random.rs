@@ -65,6 +65,7 @@ impl Player {
         steps::keep();
         let config = SessionConfig {
             max_login_attempts: 1000,
+            notices: true,
             tls: Some(TlsPolicy {
                 resumption: Resumption::Require,
                 allow_ccc: true,

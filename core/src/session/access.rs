@@ -7,6 +7,7 @@ use core::fmt;
 use crate::action::{Action, LoginMethod, Password};
 use crate::event::{Denial, Grant, RequestId};
 use crate::language::ENGLISH;
+use crate::notice::{LoginFailure, Parting};
 use crate::time::Now;
 
 use super::state::{
@@ -61,6 +62,7 @@ impl Session {
     pub(crate) fn user(&mut self, name: &[u8], now: Now) {
         self.log_out(now);
         if self.is_too_open_for(self.tls_required()) {
+            self.tell_login_failure(name, LoginFailure::TlsRequired);
             return self.reply(530, TLS_TO_LOG_IN);
         }
         let user = name.to_vec();
@@ -105,15 +107,16 @@ impl Session {
         match outcome {
             Ok(grant) => {
                 self.journal.ordinary(format_args!("login as {} by certificate", ForLog(&user)));
+                self.tell_login(&user, true);
                 self.login = Login::In { user, grant };
                 self.reply(232, "User logged in, authorized by certificate.");
             }
             Err(Denial::Refused) => self.ask_for_password(user),
             Err(denial) => {
-                self.log_denial(denial, &user);
+                self.tell_denial(denial, &user);
                 match denial {
                     Denial::TooManySessions => self.reply(530, TOO_MANY_SESSIONS),
-                    Denial::Failed => self.end(421, LOGIN_FAILED, now),
+                    Denial::Failed => self.end(Parting::AccountsFailed, 421, LOGIN_FAILED, now),
                     _ => self.ask_for_password(user),
                 }
             }
@@ -125,7 +128,8 @@ impl Session {
         match core::mem::replace(&mut self.login, Login::None) {
             Login::None => self.reply(503, "Login with USER first."),
             // USER came within TLS, and CCC after it.
-            Login::Named { .. } if self.is_too_open_for(self.tls_required()) => {
+            Login::Named { user } if self.is_too_open_for(self.tls_required()) => {
+                self.tell_login_failure(&user, LoginFailure::TlsRequired);
                 self.reply(530, TLS_TO_LOG_IN);
             }
             Login::Named { user } => {
@@ -144,16 +148,18 @@ impl Session {
         match outcome {
             // Only a client that knows the password learns of this.
             Ok(grant) if self.is_too_open_for(grant.tls) => {
+                self.tell_login_failure(&user, LoginFailure::TlsRequired);
                 self.actions.push_back(Action::Logout);
                 self.reply(530, "This account requires TLS to log in; send AUTH TLS first.");
             }
             Ok(grant) => {
                 self.journal.ordinary(format_args!("login as {}", ForLog(&user)));
+                self.tell_login(&user, false);
                 self.login = Login::In { user, grant };
                 self.reply(230, "Login successful.");
             }
             Err(denial) => {
-                self.log_denial(denial, &user);
+                self.tell_denial(denial, &user);
                 if matches!(denial, Denial::Refused | Denial::WrongNetwork) {
                     self.failed_logins += 1;
                 }
@@ -166,13 +172,13 @@ impl Session {
     /// The delay after a failed login is over.
     pub(super) fn login_failed(&mut self, why: Denial, now: Now) {
         if why == Denial::CoolingDown {
-            return self.end(421, COOLING_DOWN, now);
+            return self.end(Parting::LoginFailures, 421, COOLING_DOWN, now);
         }
         if why == Denial::Failed {
-            return self.end(421, LOGIN_FAILED, now);
+            return self.end(Parting::AccountsFailed, 421, LOGIN_FAILED, now);
         }
         if self.failed_logins >= self.config.max_login_attempts {
-            return self.end(421, "Too many failed logins.", now);
+            return self.end(Parting::LoginFailures, 421, "Too many failed logins.", now);
         }
         self.work = Work::Idle;
         match why {
@@ -183,7 +189,8 @@ impl Session {
 
     /// Tells why a login failed. `contrib/fail2ban` reads the first of these lines, and
     /// [`log_cooling_down`](Self::log_cooling_down)'s: to the byte up to the name.
-    fn log_denial(&mut self, denial: Denial, user: &[u8]) {
+    fn tell_denial(&mut self, denial: Denial, user: &[u8]) {
+        self.tell_login_failure(user, LoginFailure::Denied(denial));
         let (journal, user) = (&mut self.journal, ForLog(user));
         match denial {
             Denial::Refused => journal.login_failed(format_args!("login failed as {user}")),
@@ -228,11 +235,11 @@ impl Session {
 
     /// QUIT.
     pub(crate) fn quit(&mut self, now: Now) {
-        self.end(221, "Goodbye.", now);
+        self.end(Parting::Quit, 221, "Goodbye.", now);
     }
 
     pub(super) fn log_out(&mut self, now: Now) {
-        if let Login::In { .. } = self.login {
+        if self.drop_login() {
             self.actions.push_back(Action::Logout);
             self.login_deadline = now.instant + self.config.login_timeout;
         }

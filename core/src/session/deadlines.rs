@@ -1,6 +1,7 @@
 //! When something takes too long: the one place that knows all timers of a session.
 
 use crate::event::Denial;
+use crate::notice::Parting;
 use crate::time::{Instant, Now};
 
 use super::Session;
@@ -94,10 +95,11 @@ impl Session {
             Deadline::LoginDelay(why) => self.login_failed(why, now),
             Deadline::Handshake => {
                 self.journal.ordinary(format_args!("TLS handshake timed out"));
+                self.part(Parting::HandshakeTimeout);
                 self.abandon_handshake(now);
             }
-            Deadline::Login => self.end(421, "Login timed out.", now),
-            Deadline::Idle => self.end(421, "Idle for too long.", now),
+            Deadline::Login => self.end(Parting::LoginTimeout, 421, "Login timed out.", now),
+            Deadline::Idle => self.end(Parting::IdleTimeout, 421, "Idle for too long.", now),
             Deadline::Data if self.data.stands() => self.stop_transfer(StopReason::Stalled),
             Deadline::Data => self.connecting_timed_out(),
             Deadline::Unused => self.data_unused(),

@@ -1,6 +1,7 @@
 //! Which command is executed when, and which are refused before.
 
 use crate::command::{Argument, Begins, Call, Command, Spec, Timing, TlsRule};
+use crate::notice::Parting;
 use crate::reply::Text;
 use crate::time::Now;
 
@@ -20,10 +21,11 @@ impl Session {
             let from = self.state();
             let between_commands = matches!(self.work, Work::Idle | Work::Delaying { .. });
             if between_commands && self.shutdown.is_some() {
-                self.end(421, "The server is shutting down.", now);
+                self.end(Parting::Shutdown, 421, "The server is shutting down.", now);
                 return self.moved(from, Trigger::Shutdown);
             }
             if matches!(self.work, Work::Securing { .. }) && self.shutdown.is_some() {
+                self.part(Parting::Shutdown);
                 self.abandon_handshake(now);
                 return self.moved(from, Trigger::Shutdown);
             }
@@ -53,6 +55,8 @@ impl Session {
             self.inbox.lift_barrier();
         }
         if !self.input.is_open() && matches!(self.work, Work::Idle) && self.inbox.is_empty() {
+            self.part(Parting::ClientClosed);
+            self.drop_login();
             self.close_data();
             self.work = Work::Ending { until: now.instant + LAST_REPLY_TIMEOUT };
             self.moved(State::Ready, Trigger::ControlClosed);
@@ -89,7 +93,10 @@ impl Session {
                 }
                 Err((code, text)) => self.refuse(spec, code, text),
             },
-            Command::Http => self.end(500, "This is an FTP server; it does not speak HTTP.", now),
+            Command::Http => {
+                let text = "This is an FTP server; it does not speak HTTP.";
+                self.end(Parting::Http, 500, text, now);
+            }
             Command::Unknown(word) => {
                 self.reply(500, Text::from("Command \"{}\" not understood.").with_name(&word));
             }

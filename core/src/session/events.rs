@@ -17,6 +17,7 @@ impl Session {
             Event::ControlClosed => self.control_closed(now),
             Event::ControlLost => self.control_lost(now),
             Event::Evicted => self.evicted(now),
+            Event::Dropped => self.dropped(now),
             Event::Shutdown { deadline } => {
                 self.shutdown = Some(self.shutdown.map_or(deadline, |first| first.min(deadline)));
             }

@@ -8,6 +8,7 @@ use crate::action::Filter;
 use crate::event::RequestId;
 use crate::facts::Role;
 use crate::listing::Style;
+use crate::notice::Notice;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::Text;
@@ -44,7 +45,8 @@ impl Session {
     pub(crate) fn mkd(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::MAKE_DIRECTORY) else { return };
         let text = Text::from("\"{}\" directory created.").with_path(path.as_bytes());
-        let done = Continuation::Reply(257, text);
+        let notice = self.notice(|| Notice::DirectoryMade { path: path.clone() });
+        let done = Continuation::Reply(257, text, notice);
         self.ask(StorageRequest::CreateDirectory(path), done);
     }
 
@@ -54,17 +56,17 @@ impl Session {
         if path.is_root() {
             return self.reply(550, "Can't remove root directory.");
         }
-        let done = Continuation::Reply(250, "Directory removed.".into());
+        let notice = self.notice(|| Notice::DirectoryRemoved { path: path.clone() });
+        let done = Continuation::Reply(250, "Directory removed.".into(), notice);
         self.ask(StorageRequest::RemoveDirectory(path), done);
     }
 
     /// DELE.
     pub(crate) fn dele(&mut self, argument: &[u8]) {
         let Some(path) = self.resolve(argument, Permissions::DELETE) else { return };
-        self.ask(
-            StorageRequest::RemoveFile(path),
-            Continuation::Reply(250, "File removed.".into()),
-        );
+        let notice = self.notice(|| Notice::Deleted { path: path.clone() });
+        let done = Continuation::Reply(250, "File removed.".into(), notice);
+        self.ask(StorageRequest::RemoveFile(path), done);
     }
 
     /// RNFR.
@@ -90,7 +92,8 @@ impl Session {
         }
         // Without either, what stands there is not this account's to destroy.
         let replace = self.may(Permissions::DELETE, &to) || self.may(Permissions::STORE, &to);
-        self.ask(StorageRequest::Rename { from, to, replace }, Continuation::RenameTo);
+        let notice = self.notice(|| Notice::Renamed { from: from.clone(), to: to.clone() });
+        self.ask(StorageRequest::Rename { from, to, replace }, Continuation::RenameTo(notice));
     }
 
     /// SIZE (RFC 3659 section 4). In TYPE A it would have to convert the whole file to tell.
@@ -137,12 +140,12 @@ impl Session {
             }
             (outcome, Continuation::StatLines(lines)) => return self.stat_lines(*lines, outcome),
             (Ok(answer), then) => (answer, then),
-            (Err(error), Continuation::RenameTo) => {
+            (Err(error), Continuation::RenameTo(_)) => {
                 let (code, text) = store_failure(error);
                 return self.reply(code, text);
             }
             // A client may stop asking then.
-            (Err(error @ StorageError::Unsupported), Continuation::Changed(_)) => {
+            (Err(error @ StorageError::Unsupported), Continuation::Changed(..)) => {
                 return self.reply(502, failure(error).1);
             }
             (Err(error), _) => {
@@ -173,7 +176,8 @@ impl Session {
                 self.parameters.rename_from = Some(path);
                 self.reply(350, "Ready for the new name.");
             }
-            (Continuation::Changed(changed), StorageAnswer::Metadata(metadata)) => {
+            (Continuation::Changed(changed, notice), StorageAnswer::Metadata(metadata)) => {
+                self.tell(notice);
                 self.facts_changed(&changed, &metadata);
             }
             (Continuation::Space, StorageAnswer::Space(Some(bytes))) => {
@@ -182,8 +186,14 @@ impl Session {
             (Continuation::Space, StorageAnswer::Space(None)) => {
                 self.reply(550, "How much space is left is not known here.");
             }
-            (Continuation::RenameTo, _) => self.reply(250, "Renamed."),
-            (Continuation::Reply(code, text), _) => self.reply(code, text),
+            (Continuation::RenameTo(notice), _) => {
+                self.tell(notice);
+                self.reply(250, "Renamed.");
+            }
+            (Continuation::Reply(code, text, notice), _) => {
+                self.tell(notice);
+                self.reply(code, text);
+            }
             _ => self.reply(451, "The storage gave an answer to another question."),
         }
     }

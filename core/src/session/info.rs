@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::action::{Action, Filter, Mode};
 use crate::command::{COMMANDS, Call, FEATURES, LONGEST_WORD, SITE_COMMANDS, Spec};
 use crate::event::{RequestId, SiteReply};
+use crate::notice::Notice;
 use crate::reply::Text;
 
 use super::state::{Awaiting, Data, Login, NotAwaited, Protection, Security, Work};
@@ -77,7 +78,7 @@ impl Session {
             let directory = self.parameters.directory.clone();
             let id = self.next_id();
             self.actions.push_back(Action::Site { id, command, argument, user, directory });
-            self.work = Work::Waiting { id, awaiting: Awaiting::Site };
+            self.work = Work::Waiting { id, awaiting: Awaiting::Site(command) };
         } else if let Some(spec) = Spec::find_in(SITE_COMMANDS, word) {
             match self.admit(spec, (!rest.is_empty()).then_some(rest)) {
                 Ok(()) => (spec.run)(self, Call { argument: rest, ..call }),
@@ -132,10 +133,17 @@ impl Session {
         id: RequestId,
         reply: &SiteReply,
     ) -> Result<(), NotAwaited> {
-        self.take_awaiting(id, Awaiting::site)?;
-        match reply.code {
-            200..=599 => self.replies.lines(reply.code, &reply.text),
-            _ => self.reply(451, "The SITE command gave an invalid reply."),
+        let command = self.take_awaiting(id, Awaiting::site)?;
+        let is_valid = (200..=599).contains(&reply.code);
+        let notice = self.notice(|| Notice::SiteCalled {
+            command: self.config.site_commands[command].name.clone(),
+            code: if is_valid { reply.code } else { 451 },
+        });
+        self.tell(notice);
+        if is_valid {
+            self.replies.lines(reply.code, &reply.text);
+        } else {
+            self.reply(451, "The SITE command gave an invalid reply.");
         }
         Ok(())
     }

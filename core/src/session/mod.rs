@@ -17,6 +17,7 @@
 //! | `modify` | MFMT, MFF, SITE CHMOD, SITE UTIME |
 //! | `identity` | CLNT, CSID |
 //! | `failure` | what a storage error is called in a reply |
+//! | `notices` | what is told of what has happened, where the embedding program watches |
 //! | `journal` | what is said in the log, and how often |
 //! | `info` | FEAT, HELP, SITE, STAT, SYST |
 //! | `parting` | what becomes of a session whose client has gone, or that gets no answer |
@@ -38,6 +39,7 @@ mod info;
 mod journal;
 mod listing;
 mod modify;
+mod notices;
 mod parameters;
 mod parting;
 mod security;
@@ -46,6 +48,7 @@ pub mod states;
 mod stop;
 mod transfer;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -53,6 +56,7 @@ use core::time::Duration;
 use crate::action::Action;
 use crate::config::{Admission, Endpoint, SessionConfig};
 use crate::event::{Event, Grant, RequestId};
+use crate::notice::Parting;
 use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::reply::{Replies, Text};
@@ -61,6 +65,7 @@ use crate::time::{Instant, Now};
 
 use inbox::Inbox;
 use journal::Journal;
+use notices::Notices;
 use state::{
     Awaiting, Continuation, Data, Handshake, Input, LastWord, Login, NotAwaited, Parameters,
     Protection, Security, TlsCause, Work,
@@ -95,6 +100,8 @@ pub struct Session {
     config: Arc<SessionConfig>,
     endpoint: Endpoint,
     journal: Journal,
+    /// Where the embedding program watches, for as long as there is something to be told.
+    notices: Option<Box<Notices>>,
     inbox: Inbox,
     replies: Replies,
     actions: VecDeque<Action>,
@@ -129,6 +136,7 @@ impl Session {
         let peer = endpoint.peer().ip();
         let mut session = Self {
             journal: Journal::new(peer, config.log_lines_per_minute, now.instant),
+            notices: None,
             config,
             endpoint,
             inbox: Inbox::new(),
@@ -150,6 +158,7 @@ impl Session {
             vacated: false,
             shutdown: None,
         };
+        session.tell_arrival();
         if endpoint.implicit_tls() {
             session.work =
                 Work::Securing { cause: TlsCause::Implicit, handshake: Handshake::Withheld };
@@ -167,22 +176,17 @@ impl Session {
 
     /// Sends the first reply.
     fn open(&mut self, now: Now) {
-        match self.endpoint.admission() {
-            Admission::Welcome => self.greet(),
-            Admission::ServerFull => {
-                self.end(421, SERVER_FULL, now);
-            }
-            Admission::AddressFull => {
-                self.end(421, "Too many sessions from your address; try later.", now);
-            }
+        let why = match self.endpoint.admission() {
+            Admission::Welcome => return self.greet(),
+            Admission::ServerFull => SERVER_FULL,
+            Admission::AddressFull => "Too many sessions from your address; try later.",
             Admission::CoolingDown => {
                 self.log_cooling_down();
-                self.end(421, COOLING_DOWN, now);
+                COOLING_DOWN
             }
-            Admission::NotAllowed => {
-                self.end(421, "Connections from your address are not allowed.", now);
-            }
-        }
+            Admission::NotAllowed => "Connections from your address are not allowed.",
+        };
+        self.say_last(421, why, now);
     }
 
     /// Takes bytes from the control connection and returns how many it consumed.
@@ -252,6 +256,10 @@ impl Session {
         if matches!(self.work, Work::Ending { .. }) && self.transmit().is_empty() {
             self.work = Work::Ended;
             self.moved(State::Ending, Trigger::Close);
+            if let Some(notice) = self.last_notice() {
+                self.actions.push_back(Action::Close);
+                return Some(Action::Notice(notice));
+            }
             return Some(Action::Close);
         }
         None
@@ -278,8 +286,14 @@ impl Session {
         self.replies.line(code, text);
     }
 
+    /// Ends the session with this reply.
+    fn end(&mut self, why: Parting, code: u16, text: &'static str, now: Now) {
+        self.part(why);
+        self.say_last(code, text, now);
+    }
+
     /// Sends the last reply; the connection is closed after it.
-    fn end(&mut self, code: u16, text: &'static str, now: Now) {
+    fn say_last(&mut self, code: u16, text: &'static str, now: Now) {
         self.reply(code, text);
         self.close_data();
         self.forget_login();
@@ -288,7 +302,7 @@ impl Session {
 
     /// Gives the account back, before the client hears of the end: it may log in again at once.
     fn forget_login(&mut self) {
-        if let Login::In { .. } = core::mem::replace(&mut self.login, Login::None) {
+        if self.drop_login() {
             self.actions.push_back(Action::Logout);
         }
     }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::digits;
+use crate::notice::Notice;
 use crate::permissions::Permissions;
 use crate::reply::Text;
 use crate::storage::{Metadata, StorageRequest};
@@ -85,7 +86,9 @@ impl Session {
             // It could lock out every account whose root this is.
             return self.reply(550, "Can't change the mode of the root directory.");
         }
-        self.ask(StorageRequest::SetFacts { path, modified, mode }, Continuation::Changed(changed));
+        let notice = self.notice(|| Notice::FactsChanged { path: path.clone(), modified, mode });
+        let done = Continuation::Changed(changed, notice);
+        self.ask(StorageRequest::SetFacts { path, modified, mode }, done);
     }
 
     /// The storage has changed what was asked for: the reply tells what is there now.

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::action::Action;
 use crate::event::RequestId;
+use crate::notice::{CutOff, Parting};
 use crate::time::{Instant, Now};
 
 use super::listing::REST_UNREAD;
@@ -40,6 +41,7 @@ impl Session {
     /// The control connection broke. Nothing can be said, so nothing is waited for that would only
     /// have been said; what was sent to be stored is another matter.
     pub(super) fn control_lost(&mut self, now: Now) {
+        self.part(Parting::Lost);
         self.input = Input::Lost(self.last_word());
         self.inbox.drop_commands();
         self.replies.shut();
@@ -73,6 +75,7 @@ impl Session {
 
     /// The session's place has been given to another, as it had not logged in.
     pub(super) fn evicted(&mut self, now: Now) {
+        self.part(Parting::Evicted);
         match self.work {
             Work::Securing { .. } => self.abandon_handshake(now),
             Work::Ending { .. } | Work::Ended => {}
@@ -83,12 +86,27 @@ impl Session {
         }
     }
 
+    /// The driver gives the session up.
+    pub(super) fn dropped(&mut self, now: Now) {
+        self.part(Parting::Dropped);
+        self.inbox.drop_commands();
+        self.replies.shut();
+        self.leave(now);
+    }
+
     /// Ends the session without a word more than has been said. Whatever is still at work is
     /// dropped with [`Action::Close`].
     fn leave(&mut self, now: Now) {
         if let Work::Ending { .. } | Work::Ended = self.work {
             return;
         }
+        self.tell_cut_off(CutOff::SessionEnded);
+        self.drop_login();
+        self.let_go(now);
+    }
+
+    /// Lets go of what goes on; nothing more is said.
+    fn let_go(&mut self, now: Now) {
         if self.is_in_motion() {
             // The driver has it, and drops it with the rest.
             self.data = Data::None;
@@ -124,7 +142,7 @@ impl Session {
     pub(super) fn answer_deadline(&self) -> Option<Instant> {
         let waits = match &self.work {
             // Where the embedding program is at work, it knows best.
-            Work::Waiting { awaiting: Awaiting::Site, .. } => {
+            Work::Waiting { awaiting: Awaiting::Site(_), .. } => {
                 return self.half_closed(self.config.idle_timeout);
             }
             Work::Waiting { .. } | Work::Digesting(_) => true,
@@ -157,6 +175,7 @@ impl Session {
         if self.is_ending_upload() {
             return self.vacate();
         }
+        self.part(Parting::NoAnswer);
         self.dismiss(NO_ANSWER, now);
     }
 
@@ -166,8 +185,9 @@ impl Session {
             self.reply(212, REST_UNREAD);
         }
         self.reply(421, why);
+        self.tell_cut_off(CutOff::SessionEnded);
         self.forget_login();
-        self.leave(now);
+        self.let_go(now);
     }
 
     /// The directory whose lines STAT waits for.

@@ -139,9 +139,14 @@ impl Session {
         server.and(account)
     }
 
+    /// Returns `true` if the control connection is within TLS.
+    pub(super) fn is_protected(&self) -> bool {
+        matches!(self.security, Security::Protected { .. })
+    }
+
     /// Returns `true` if a login with these requirements is in the wrong place.
     pub(super) fn is_too_open_for(&self, required: TlsRequired) -> bool {
-        required.login() && !matches!(self.security, Security::Protected { .. })
+        required.login() && !self.is_protected()
     }
 
     /// Decides what the end of an upload without close_notify is worth.

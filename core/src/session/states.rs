@@ -91,7 +91,7 @@ pub enum Trigger {
     Close,
     /// [`Event::Timeout`].
     Timeout,
-    /// The client has closed its side, or the connection is lost.
+    /// The client has closed its side, the connection is lost, or the driver gives it up.
     ControlClosed,
     /// [`Event::Evicted`].
     Evicted,
@@ -250,7 +250,9 @@ impl Trigger {
     pub(super) fn of_event(event: &Event) -> Self {
         match event {
             Event::Timeout => Self::Timeout,
-            Event::ControlEnding | Event::ControlClosed | Event::ControlLost => Self::ControlClosed,
+            Event::ControlEnding | Event::ControlClosed | Event::ControlLost | Event::Dropped => {
+                Self::ControlClosed
+            }
             Event::Evicted => Self::Evicted,
             Event::Shutdown { .. } => Self::Shutdown,
             Event::TlsStarted { .. } => Self::TlsStarted,
@@ -280,7 +282,7 @@ impl Session {
                 Awaiting::Accounts { .. } => State::AwaitingAccounts,
                 Awaiting::Storage(_) => State::AwaitingStorage,
                 Awaiting::Port(_) => State::AwaitingPort,
-                Awaiting::Site => State::AwaitingSite,
+                Awaiting::Site(_) => State::AwaitingSite,
             },
             Work::Securing { handshake: Handshake::Withheld, .. } => State::TlsWithheld,
             Work::Securing { handshake: Handshake::UnderWay, .. } => State::TlsHandshake,

@@ -26,6 +26,7 @@ pub fn show(action: &Action) -> String {
             format!("authenticate #{} {} {method}{host}", id.0, word(user))
         }
         Action::Logout => "logout".into(),
+        Action::Notice(notice) => format!("notice {notice}"),
         Action::Vacate => "vacate".into(),
         Action::Storage { id, request } => format!("storage #{} {}", id.0, show_request(request)),
         Action::Release(id) => format!("release #{}", id.0),

@@ -31,6 +31,7 @@ pub fn parse(text: &str, now: Instant) -> core::result::Result<Event, String> {
         "control-closed" => Event::ControlClosed,
         "control-lost" => Event::ControlLost,
         "evicted" => Event::Evicted,
+        "dropped" => Event::Dropped,
         "shutdown" => Event::Shutdown { deadline: now + duration(rest)? },
         _ => {
             let (id, rest) = split(rest);
@@ -156,29 +157,8 @@ pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
 }
 
 fn storage_error(text: &str) -> Result<StorageError> {
-    use StorageError::*;
-    const ALL: [(&str, StorageError); 18] = [
-        ("not-found", NotFound),
-        ("permission-denied", PermissionDenied),
-        ("already-exists", AlreadyExists),
-        ("not-a-directory", NotADirectory),
-        ("is-a-directory", IsADirectory),
-        ("not-regular", NotRegular),
-        ("not-empty", NotEmpty),
-        ("bad-name", BadName),
-        ("bad-offset", BadOffset),
-        ("no-space", NoSpace),
-        ("quota-exceeded", QuotaExceeded),
-        ("read-only", ReadOnly),
-        ("crosses-devices", CrossesDevices),
-        ("displaced", Displaced),
-        ("busy", Busy),
-        ("unsupported", Unsupported),
-        ("panicked", Panicked),
-        ("other", Other),
-    ];
-    let found = ALL.iter().find(|(name, _)| *name == text);
-    found.map(|&(_, error)| error).ok_or_else(|| format!("unknown storage error {text:?}"))
+    let found = StorageError::ALL.into_iter().find(|error| error.word() == text);
+    found.ok_or_else(|| format!("unknown storage error {text:?}"))
 }
 
 fn grant(text: &str) -> Result<Grant> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Action, Event, Plan, RequestId, StorageAnswer, StorageRequest};
+use crate::{Action, Event, Notice, Plan, RequestId, StorageAnswer, StorageRequest};
 
 /// What stands where a driver would hold sockets and files.
 #[derive(Debug, Default)]
@@ -20,6 +20,18 @@ pub(super) struct Ledger {
     /// Its handshake goes on.
     pub(super) handshake: bool,
     pub(super) closed: bool,
+    told: Told,
+}
+
+/// How far notices have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    Nothing,
+    Connected,
+    LoggedIn,
+    /// Nothing more is to be told.
+    End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +130,42 @@ impl Ledger {
             }
             Action::Close => {
                 self.closed = true;
+                assert!(
+                    matches!(self.told, Told::Nothing | Told::End),
+                    "{:?} at the end",
+                    self.told
+                );
                 // What moves, or is read, is dropped with the rest.
                 let used = [self.file_in_transfer(), self.digest.map(|(_, file)| file)];
                 self.open.retain(|file, _| !used.contains(&Some(*file)));
             }
+            Action::Notice(notice) => self.notice(notice),
             Action::Logout | Action::Vacate => {}
         }
+    }
+
+    /// Enters a notice: connected and disconnected, logged in and logged out come in pairs.
+    fn notice(&mut self, notice: &Notice) {
+        self.told = match (self.told, notice) {
+            (Told::Nothing, Notice::Connected { .. }) => Told::Connected,
+            (Told::Nothing, Notice::Refused { .. }) => Told::End,
+            (Told::Connected, Notice::LoggedIn { .. }) => Told::LoggedIn,
+            (Told::Connected, Notice::LoginFailed { .. }) => Told::Connected,
+            (Told::Connected, Notice::Disconnected { .. }) => Told::End,
+            (Told::LoggedIn, Notice::LoggedOut { .. }) => Told::Connected,
+            (
+                Told::LoggedIn,
+                Notice::Download(_)
+                | Notice::Upload(_)
+                | Notice::Deleted { .. }
+                | Notice::Renamed { .. }
+                | Notice::DirectoryMade { .. }
+                | Notice::DirectoryRemoved { .. }
+                | Notice::FactsChanged { .. }
+                | Notice::SiteCalled { .. },
+            ) => Told::LoggedIn,
+            (told, notice) => panic!("{notice} is told when {told:?}"),
+        };
     }
 
     /// Enters an event that answers what was asked.

@@ -39,6 +39,8 @@ impl Connection {
                 self.authenticate(id, user, method, host);
             }
             Action::Logout => self.log_out(),
+            // They are not asked for.
+            Action::Notice(_) => {}
             Action::Vacate => {
                 self.permit.vacate();
                 if let Some(account) = &mut self.account {

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::event::{Denial, Grant, RequestId};
 use crate::listing::{Allowance, ListingFormat};
+use crate::notice::Notice;
 use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::time::Instant;
@@ -112,8 +113,8 @@ pub(crate) enum Awaiting {
     Storage(Continuation),
     /// A passive port.
     Port(PassiveReply),
-    /// The reply of the embedding program to its SITE command.
-    Site,
+    /// The reply of the embedding program to its SITE command of this index.
+    Site(usize),
 }
 
 impl Awaiting {
@@ -142,9 +143,9 @@ impl Awaiting {
     }
 
     /// Takes what waits for the embedding program; gives anything else back.
-    pub(crate) fn site(self) -> Result<(), Box<Self>> {
+    pub(crate) fn site(self) -> Result<usize, Box<Self>> {
         match self {
-            Self::Site => Ok(()),
+            Self::Site(command) => Ok(command),
             other => Err(Box::new(other)),
         }
     }
@@ -185,12 +186,12 @@ pub(crate) enum Continuation {
     Facts(VirtualPath),
     /// RNFR.
     RenameFrom(VirtualPath),
-    /// Just a reply: MKD, RMD, DELE.
-    Reply(u16, Text),
-    /// RNTO.
-    RenameTo,
-    /// MFMT, MFF, SITE CHMOD, SITE UTIME.
-    Changed(Changed),
+    /// Just a reply, and what is told of it: MKD, RMD, DELE.
+    Reply(u16, Text, Option<Box<Notice>>),
+    /// RNTO, and what is told of it.
+    RenameTo(Option<Box<Notice>>),
+    /// MFMT, MFF, SITE CHMOD, SITE UTIME, and what is told of it.
+    Changed(Changed, Option<Box<Notice>>),
     /// AVBL.
     Space,
     /// STAT with a path, until the directory is open.

@@ -27,6 +27,7 @@ impl Session {
             }
             Range::Between { start, end } => (start, Some(end)),
         };
+        self.note_download(&path);
         let what = What::Retrieve { filter, offset, end, size: 0 };
         self.prepare(what, StorageRequest::OpenRead(path));
     }

@@ -2,6 +2,7 @@
 
 use crate::action::Action;
 use crate::event::{DataProof, RequestId};
+use crate::notice::CutOff;
 use crate::session::Session;
 use crate::session::state::{Data, EarlyTls, NotAwaited, Protection, Stage, Transfer, Work};
 use crate::time::Now;
@@ -106,7 +107,10 @@ impl Session {
         }
         let (sends, file) = (what.sends(), *file);
         match proof.ok_or(HANDSHAKE_FAILED).and_then(|proof| self.judge_proof(proof)) {
-            Err(why) => self.fail_transfer(522, why),
+            Err(why) => {
+                self.tell_cut_off(CutOff::Handshake);
+                self.fail_transfer(522, why);
+            }
             Ok(()) if sends => self.start_moving(file, now),
             Ok(()) => self.open_upload(true),
         }

@@ -20,6 +20,7 @@ use core::time::Duration;
 
 use crate::action::{Action, Mode};
 use crate::event::{RequestId, TransferEnd};
+use crate::notice::CutOff;
 use crate::reply::Text;
 use crate::storage::StorageError;
 use crate::time::{Instant, Now};
@@ -169,6 +170,7 @@ impl Session {
         let rate = if transfer.what.sends() { rates.download } else { rates.upload };
         let (id, plan) = (transfer.id, transfer.what.plan(file));
         self.actions.push_back(Action::Transfer { id, plan, mode, rate });
+        self.note_motion();
     }
 
     pub(super) fn transfer_progressed(
@@ -277,7 +279,9 @@ impl Session {
                 (426, transfer.stop.unwrap_or(StopReason::Aborted).text(Stopped::Transfer))
             }
         };
-        self.journal.ordinary(format_args!("{} bytes, {code} {text}", transfer.bytes));
+        if !self.tell_transfer(&transfer, CutOff::of(end, transfer.stop)) {
+            self.journal.ordinary(format_args!("{} bytes, {code} {text}", transfer.bytes));
+        }
         self.reply(code, text);
         if transfer.stop == Some(StopReason::Aborted) {
             self.reply(226, Text::from("{} command successful.").with("ABOR"));

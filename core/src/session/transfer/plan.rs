@@ -67,7 +67,7 @@ impl What {
     }
 
     /// Returns `true` if bytes go to the client.
-    pub(super) fn sends(&self) -> bool {
+    pub(in crate::session) fn sends(&self) -> bool {
         !matches!(self, What::Store(_))
     }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::action::{Action, Filter, Plan};
 use crate::config::OnHangup;
 use crate::event::{RequestId, TransferEnd};
+use crate::notice::CutOff;
 use crate::path::VirtualPath;
 use crate::reply::Text;
 use crate::session::failure::{Refusal, store_failure};
@@ -76,7 +77,7 @@ impl Upload {
         &mut self,
         outcome: StorageOutcome,
         announced: bool,
-    ) -> Result<Option<StorageRequest>, Refusal> {
+    ) -> Result<Option<StorageRequest>, StorageError> {
         match outcome {
             Ok(StorageAnswer::Opened(Opened { existed, .. })) => {
                 self.existed = existed;
@@ -88,7 +89,7 @@ impl Upload {
             outcome => {
                 let error = outcome.err().unwrap_or(StorageError::Other);
                 let other_name = self.other_name(error).filter(|_| !announced);
-                other_name.map(Some).ok_or_else(|| self.failure(error))
+                other_name.map(Some).ok_or(error)
             }
         }
     }
@@ -207,7 +208,11 @@ impl Session {
                 let request = self.request(request);
                 self.set_stage(Stage::Opening { request, announced });
             }
-            Err((code, text)) => self.fail_transfer(code, text),
+            Err(error) => {
+                let (code, text) = upload.failure(error);
+                self.tell_cut_off(CutOff::Storage(error));
+                self.fail_transfer(code, text);
+            }
         }
     }
 

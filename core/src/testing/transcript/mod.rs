@@ -69,7 +69,7 @@ const SEEDS: u64 = 8;
 /// | text | event |
 /// |---|---|
 /// | `timeout` | the deadline has come (`@` does it too) |
-/// | `control-ending`, `control-closed`, `control-lost`, `evicted` | the control connection |
+/// | `control-ending`, `control-closed`, `control-lost`, `evicted`, `dropped` | the control connection |
 /// | `shutdown +30s` | the server stops, transfers within that time |
 /// | `tls-started`, `tls-started certificate` | TLS on the control connection |
 /// | `authenticated #1 elr`, `… #1 refused`, `… #1 unavailable`, `… #1 broken` | a login |

@@ -47,6 +47,13 @@ pub(super) fn configure(config: &mut SessionConfig, name: &str, value: &str) -> 
                 _ => return Err(format!("unknown word {value}")),
             }
         }
+        "notices" => {
+            config.notices = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err(format!("unknown word {value}")),
+            }
+        }
         "digests" => config.digests = number(value)?,
         "mode_z" => config.mode_z = number(value)?,
         "list_utc_offset_minutes" => config.list_utc_offset_minutes = number(value)?,
