@@ -14,8 +14,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! A program may bring parts of its own: files ([`Storage`]) and accounts ([`Accounts`]), SITE
-//! commands ([`ServerBuilder::site_command`]), sockets ([`ServerBuilder::listener`],
+//! A program may hear what happens ([`ServerBuilder::observer`], [`ServerBuilder::on_upload`]), and
+//! bring parts of its own: files ([`Storage`]) and accounts ([`Accounts`]), SITE commands
+//! ([`ServerBuilder::site_command`]), sockets ([`ServerBuilder::listener`],
 //! [`ServerBuilder::connection`]), a driver ([`ServerBuilder::run_with`]), or the executor of smol
 //! ([`ServerBuilder::build`], [`drivers`]).
 //!
@@ -37,18 +38,18 @@ pub use error::StartError;
 pub use server::Server;
 pub use wharf_host as host;
 pub use wharf_host::proto::{
-    self, Access, Denial, Disposition, Entry, Grant, Kind, ListBounds, Metadata, Network,
-    NetworkError, NetworkRules, Networks, OnHangup, Password, PathError, Permissions, Rates,
-    Resumption, Rights, SiteReply, StorageError, TlsRequired, UploadEnd, VirtualPath, WallTime,
-    WriteMode,
+    self, Access, Admission, CutOff, Denial, Disposition, Entry, Filter, Grant, Kind, ListBounds,
+    LoginFailure, Metadata, Mode, Network, NetworkError, NetworkRules, Networks, Notice, OnHangup,
+    Parting, Password, PathError, Permissions, Rates, Resumption, Rights, SiteReply, StorageError,
+    TlsRequired, Transferred, UploadEnd, VirtualPath, WallTime, WriteMode,
 };
 pub use wharf_host::storage::{storage_error, wall_time};
 #[cfg(feature = "tls")]
 pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{
     Account, Accounts, Attempt, ClientCertificate, Content, Credential, Entries, ListenerRules,
-    Memory, PassivePorts, PassivePortsError, ReadFile, SimpleAccounts, SiteRequest, Stop, Storage,
-    WriteFile, exposures,
+    Memory, Observer, PassivePorts, PassivePortsError, ReadFile, SessionEvent, SimpleAccounts,
+    SiteRequest, Stop, Storage, Upload, UploadedFile, Wanted, WriteFile, exposures,
 };
 #[cfg(feature = "accounts-file")]
 pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};

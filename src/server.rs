@@ -69,7 +69,8 @@ impl Server {
 
     /// Stops accepting, lets transfers finish up to the
     /// [grace](crate::ServerBuilder::shutdown_timeout), tells idle clients 421, and returns when all
-    /// sessions have ended, or 5 s after the grace: a storage call that hangs is not waited for. A
+    /// sessions have ended, or 5 s after the grace: a storage call that hangs is not waited for. Observers
+    /// have another [while](crate::ServerBuilder::observer_timeout). A
     /// client that keeps its socket open takes the
     /// [lingering time](crate::ServerBuilder::lingering_time), within the grace.
     pub fn shutdown(mut self) -> io::Result<()> {

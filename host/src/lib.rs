@@ -6,6 +6,7 @@
 //! | module | has |
 //! |---|---|
 //! | `connection` | a client's sockets and files, carrying out what Session decides: [`Connection`] |
+//! | `observers` | what an embedding program hears of the sessions: [`Observer`] |
 //! | `transfer` | file bytes to the data connection and back, and the digests of files |
 //! | `server` | what all sessions share: [`Service`], [`Listener`], [`Stop`] and more |
 //! | [`tls`] | certificates, and whose TLS sessions are resumed: [`Tls`](tls::Tls) |
@@ -17,6 +18,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
+mod observers;
 mod server;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -30,6 +32,7 @@ mod workers;
 
 pub use connection::job::{Done, Job};
 pub use connection::{Connection, DataSocket, SocketHandle, Turn};
+pub use observers::{Observer, SessionEvent, Upload, UploadedFile, Wanted};
 pub use server::{
     Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Listener, ListenerRules, PassivePorts,
     PassivePortsError, Seat, Seats, Service, ServiceSettings, SiteHandler, SiteRequest, Stop,

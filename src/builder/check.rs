@@ -118,6 +118,7 @@ impl ServerBuilder {
             ("logins_at_once", service.logins_at_once),
             ("storage_threads", service.storage_threads),
             ("max_stuck_calls", service.max_stuck_calls),
+            ("observer_queue", service.observer_queue),
         ];
         if let Some((name, number)) = numbers.iter().find(|(_, number)| *number == 0) {
             return wrong(name, number, "at least 1 is wanted");

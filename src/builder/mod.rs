@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `mod` | the settings, a method each |
 //! | `tls` | those of TLS |
+//! | `observers` | those of what hears what happens |
 //! | `check` | which make no sense |
 //! | `start` | from settings to a running server, or to its parts |
 
 mod check;
+mod observers;
 mod start;
 #[cfg(feature = "tls")]
 mod tls;

@@ -68,7 +68,11 @@ impl Bound {
             self.into_parts()?;
         let (shared, stopper) = (service.clone(), stop.clone());
         let thread = thread::Builder::new().name("wharf".into());
-        let thread = thread.spawn(move || driver(shared, listeners, stopper));
+        let thread = thread.spawn(move || {
+            let outcome = driver(shared.clone(), listeners, stopper);
+            shared.finish_observers();
+            outcome
+        });
         let thread = Some(thread.map_err(StartError::system("start a thread"))?);
         Ok(Server { addresses, implicit_addresses, service, stop, thread })
     }

@@ -6,6 +6,7 @@ mod support;
 mod crowds;
 mod digests;
 mod embedding;
+mod events;
 mod failures;
 mod hangup;
 mod limits;

@@ -39,8 +39,7 @@ impl Connection {
                 self.authenticate(id, user, method, host);
             }
             Action::Logout => self.log_out(),
-            // They are not asked for.
-            Action::Notice(_) => {}
+            Action::Notice(notice) => self.tell(*notice),
             Action::Vacate => {
                 self.permit.vacate();
                 if let Some(account) = &mut self.account {

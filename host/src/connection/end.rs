@@ -1,9 +1,10 @@
 //! The end of the client, of the server and of the session.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use socket2::Socket;
-use wharf_core::{Admission, Endpoint, Event, Instant, Now, Session};
+use wharf_core::{Action, Admission, Endpoint, Event, Instant, Notice, Now, Session};
 
 use super::job::Job;
 use super::{Connection, Turn};
@@ -29,6 +30,7 @@ pub(super) enum Life {
 /// Tells a client that has just come why it is not let in, and keeps nothing of it: it counts among no
 /// sessions. Where it would have to shake hands first, it is not told.
 pub(super) fn refuse(service: &Service, socket: &Socket, endpoint: Endpoint, implicit_tls: bool) {
+    service.observers.refused(endpoint);
     let client = endpoint.peer().ip();
     wharf_storage::log_limited!(Warn, "{client}: connection refused: its network is not allowed");
     if !implicit_tls {
@@ -42,12 +44,12 @@ impl Connection {
     /// Tells a client that has just come 421: it cannot be served. That takes no time, so where the
     /// client would have to shake hands first, it is not told.
     pub fn turn_away(mut self) {
-        if self.implicit_tls {
-            return;
-        }
         let endpoint = Endpoint::new(self.local, self.peer, Admission::ServerFull);
         self.session =
             Session::new(self.service.session.clone(), endpoint, self.service.clock.now());
+        if self.implicit_tls {
+            return;
+        }
         while self.life == Life::Alive && self.turn() == Turn::Again {}
     }
 
@@ -78,10 +80,35 @@ impl Connection {
                 false
             }
             Eviction::Silent => {
+                self.session.handle(Event::Evicted, now);
                 self.close(Life::Over);
                 true
             }
         }
+    }
+
+    /// Tells the observers, where there are any.
+    pub(super) fn tell(&mut self, notice: Notice) {
+        if let Some(teller) = &mut self.teller {
+            let storage = self.account.as_ref().map(|account| &account.storage);
+            teller.tell(&self.service.observers, notice, storage);
+        }
+    }
+
+    /// Tells the observers of the end of a session that has not come to its own, and is dropped.
+    pub(super) fn tell_end(&mut self) {
+        if self.teller.is_none() {
+            return;
+        }
+        // It may be dropped as it has panicked, and then be in any state.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            self.session.handle(Event::Dropped, self.service.clock.now());
+            while let Some(action) = self.session.poll() {
+                if let Action::Notice(notice) = action {
+                    self.tell(*notice);
+                }
+            }
+        }));
     }
 
     /// Ends lingering closes at `deadline` at the latest: the server stops.

@@ -38,6 +38,7 @@ use wharf_accounts::Account;
 use wharf_core::{Admission, Endpoint, Event, Instant, Now, Session};
 use wharf_storage::Storage;
 
+use crate::observers::Teller;
 use crate::server::Service;
 use crate::server::admission::Permit;
 use crate::server::descriptors::{OF_A_SESSION, Taken};
@@ -176,6 +177,8 @@ pub struct Connection {
     /// What the workers know of this session.
     job_owner: Arc<JobOwner>,
     implicit_tls: bool,
+    /// Where there are observers.
+    teller: Option<Box<Teller>>,
     /// Stops the server when its last connection is gone.
     _stops: Option<Arc<StopWhenDropped>>,
 }
@@ -205,13 +208,17 @@ impl Connection {
             return None;
         }
         let descriptor = service.descriptors.take(OF_A_SESSION);
-        let (admission, mut permit) = if service.failures.is_cooling(peer.ip(), now.instant) {
-            (Admission::CoolingDown, service.sessions.refuse()?)
-        } else if descriptor.is_none() {
-            (Admission::ServerFull, service.sessions.refuse()?)
+        let refused = if service.failures.is_cooling(peer.ip(), now.instant) {
+            Some(Admission::CoolingDown)
         } else {
-            service.sessions.enter(peer.ip())?
+            descriptor.is_none().then_some(Admission::ServerFull)
         };
+        let admitted = match refused {
+            Some(why) => service.sessions.refuse().map(|permit| (why, permit)).ok_or(why),
+            None => service.sessions.enter(peer.ip()),
+        };
+        let told = |why| service.observers.refused(Endpoint::new(local, peer, why));
+        let (admission, mut permit) = admitted.map_err(told).ok()?;
         let mut endpoint = Endpoint::new(local, peer, admission);
         if implicit_tls {
             endpoint = endpoint.with_implicit_tls();
@@ -240,6 +247,7 @@ impl Connection {
             for_transfer: None,
             job_owner: Arc::new(JobOwner::new(peer.ip())),
             implicit_tls,
+            teller: service.observers.teller(endpoint),
             _stops: stops,
         })
     }
@@ -398,5 +406,6 @@ impl fmt::Debug for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.job_owner.set_presence(Presence::Gone);
+        self.tell_end();
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use wharf_accounts::Accounts;
 use wharf_core::{Instant, SessionConfig, SiteCommand, TlsPolicy};
 
+use crate::observers::{Observer, Observers, Wanted};
 use crate::server::admission::AdmissionControl;
 use crate::server::clock::Clock;
 use crate::server::descriptors::Descriptors;
@@ -46,6 +47,8 @@ pub struct Service {
     pub(crate) passive_ports: Arc<OpenPorts>,
     /// The answers to [`SessionConfig::site_commands`], in the same order.
     pub(crate) site_handlers: Vec<SiteHandler>,
+    /// What hears what happens, exactly where [`SessionConfig::notices`] is set.
+    pub(crate) observers: Observers,
     shutdown_timeout: Duration,
     /// The server stops without the grace.
     is_dropped: AtomicBool,
@@ -55,8 +58,8 @@ pub struct Service {
 
 /// What a [`Service`] is made of, beside the accounts. What belongs together is given together.
 pub struct ServiceSettings {
-    /// The settings that core obeys. Its `tls`, `hosts` and `site_commands` are left as they are by
-    /// default: they follow from the fields below.
+    /// The settings that core obeys. Its `tls`, `hosts`, `site_commands` and `notices` are left as they
+    /// are by default: they follow from the fields below.
     pub session: SessionConfig,
     /// Certificates, and what is asked of TLS.
     pub tls: Option<(Tls, TlsPolicy)>,
@@ -64,6 +67,12 @@ pub struct ServiceSettings {
     pub hosts: Vec<(String, Arc<dyn Accounts>)>,
     /// SITE commands of the embedding program, each with its handler.
     pub site_commands: Vec<(SiteCommand, SiteHandler)>,
+    /// What hears what happens in the sessions, and of which notices.
+    pub observers: Vec<(Wanted, Arc<dyn Observer>)>,
+    /// How many events may wait for each observer.
+    pub observer_queue: usize,
+    /// How long the observers may take, when the server stops, for the events that wait.
+    pub observer_timeout: Duration,
     /// How many sessions there may be in all; fewer where the limit of open files is too low.
     pub max_sessions: usize,
     /// How many sessions a client address may have.
@@ -100,6 +109,9 @@ impl Default for ServiceSettings {
             tls: None,
             hosts: Vec::new(),
             site_commands: Vec::new(),
+            observers: Vec::new(),
+            observer_queue: 8192,
+            observer_timeout: Duration::from_secs(5),
             max_sessions: 1000,
             max_sessions_per_address: 250,
             max_login_failures: 100,
@@ -123,7 +135,10 @@ impl Service {
         let (tls, policy) = settings.tls.unzip();
         let (host_names, hosts) = settings.hosts.into_iter().unzip();
         let (site_commands, site_handlers) = settings.site_commands.into_iter().unzip();
+        let observers =
+            Observers::new(settings.observers, settings.observer_queue, settings.observer_timeout);
         let session = SessionConfig {
+            notices: !observers.is_empty(),
             mode_z: settings.session.mode_z && cfg!(feature = "mode-z"),
             digests: settings.session.digests && cfg!(feature = "digests"),
             tls: policy,
@@ -153,6 +168,7 @@ impl Service {
             transfer_memory: TransferMemory::new(settings.max_transfer_memory),
             passive_ports: OpenPorts::new(settings.passive_ports),
             site_handlers,
+            observers,
             shutdown_timeout: settings.shutdown_timeout,
             is_dropped: AtomicBool::new(false),
             lingering_time: settings.lingering_time,
@@ -170,6 +186,12 @@ impl Service {
     pub fn transfer_deadline(&self) -> Instant {
         let now = self.clock.now().instant;
         if self.is_dropped.load(Ordering::Acquire) { now } else { now + self.shutdown_timeout }
+    }
+
+    /// Returns when the observers have heard all events that wait, or have taken too long for it; no
+    /// more come. A program that calls a driver itself calls this when that has returned.
+    pub fn finish_observers(&self) {
+        self.observers.finish();
     }
 
     /// Leaves out the grace of a stop that is yet to be called: nothing waits for the server.
@@ -195,6 +217,9 @@ impl fmt::Debug for ServiceSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceSettings")
             .field("session", &self.session)
+            .field("observers", &self.observers.len())
+            .field("observer_queue", &self.observer_queue)
+            .field("observer_timeout", &self.observer_timeout)
             .field("max_sessions", &self.max_sessions)
             .field("max_sessions_per_address", &self.max_sessions_per_address)
             .field("max_login_failures", &self.max_login_failures)

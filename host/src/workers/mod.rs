@@ -66,9 +66,11 @@ struct State {
 }
 
 impl Workers {
-    /// Starts the thread that looks after the others; these come with the work. The first is to
+    /// Starts the thread that looks after the others, which come with the work, and those of the
+    /// observers. The first is to
     /// prepare TLS, where there is any.
     pub fn start(service: &Service) -> io::Result<Self> {
+        service.observers.start()?;
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let lanes = [
             LaneQueue::storage(service.storage_threads),

@@ -35,13 +35,13 @@ impl AdmissionControl {
     /// Takes a place for a session with `peer`, which is given back when the [`Permit`] is dropped.
     ///
     /// A session that is not welcome has a permit too, to be told so and go: it takes no place from
-    /// others, but there are few of these. `None` means that not even one of these is free, and
-    /// the connection is best dropped without a word.
+    /// others, but there are few of these. The error means that not even one of these is free,
+    /// says why the client is not welcome, and the connection is best dropped without a word.
     ///
     /// Where there is no room, the oldest session that has not logged in has to go, of the same client
     /// where that has all it may have: a crowd that only connects keeps no client out. A session that
     /// has logged in stays.
-    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Admission, Permit)> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<(Admission, Permit), Admission> {
         let client = ClientAddress::of(peer);
         let mut counts = self.lock();
         let present = |counts: &Counts| counts.clients.get(&client).copied().unwrap_or(0);
@@ -59,15 +59,15 @@ impl AdmissionControl {
             counts.last_number += 1;
             Place::Counted(client)
         } else {
-            counts.refuse()?
+            counts.refuse().ok_or(admission)?
         };
         let permit = counts.last_number;
         drop(counts);
-        Some((admission, Permit::new(self, place, permit)))
+        Ok((admission, Permit::new(self, place, permit)))
     }
 
-    /// Takes a permit for a session that is not welcome whatever room there is; `None` as with
-    /// [`enter`](Self::enter).
+    /// Takes a permit for a session that is not welcome whatever room there is; `None` as the
+    /// error of [`enter`](Self::enter).
     pub(crate) fn refuse(self: &Arc<Self>) -> Option<Permit> {
         let place = self.lock().refuse()?;
         Some(Permit::new(self, place, 0))

@@ -48,10 +48,10 @@ fn the_refused_are_few() {
     let refused: Vec<_> =
         (0..REFUSED_AT_MOST).map(|_| sessions.enter(ip("192.0.2.1")).unwrap()).collect();
     assert!(refused.iter().all(|(admission, _)| *admission == Admission::ServerFull));
-    assert!(sessions.enter(ip("192.0.2.1")).is_none());
+    assert_eq!(sessions.enter(ip("192.0.2.1")).unwrap_err(), Admission::ServerFull);
     assert_eq!(sessions.count(), 0);
     drop(refused);
-    assert!(sessions.enter(ip("192.0.2.1")).is_some());
+    assert!(sessions.enter(ip("192.0.2.1")).is_ok());
 }
 
 /// A connection's two ends.
@@ -179,7 +179,7 @@ fn limits_hold_among_threads() {
             scope.spawn(move || {
                 for _ in 0..500 {
                     let permits: Vec<_> = (0..4)
-                        .filter_map(|_| sessions.enter(IpAddr::from([192, 0, 2, n % 3])))
+                        .filter_map(|_| sessions.enter(IpAddr::from([192, 0, 2, n % 3])).ok())
                         .collect();
                     assert!(sessions.count() <= 20);
                     assert!(sessions.lock().clients.values().all(|&count| count <= 5));
