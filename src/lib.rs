@@ -48,8 +48,8 @@ pub use wharf_host::storage::{storage_error, wall_time};
 pub use wharf_host::tls::{Certificate, ClientCertificates, ClientRoots, Tls, TlsError};
 pub use wharf_host::{
     Account, Accounts, Attempt, ClientCertificate, Content, Credential, Entries, ListenerRules,
-    Memory, Observer, PassivePorts, PassivePortsError, ReadFile, SessionEvent, SimpleAccounts,
-    SiteRequest, Stop, Storage, Upload, UploadedFile, Wanted, WriteFile, exposures,
+    Memory, Observer, PassivePorts, PassivePortsError, PublicAddress, ReadFile, SessionEvent,
+    SimpleAccounts, SiteRequest, Stop, Storage, Upload, UploadedFile, Wanted, WriteFile, exposures,
 };
 #[cfg(feature = "accounts-file")]
 pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};

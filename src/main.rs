@@ -146,9 +146,6 @@ fn serve(
         .atomic_uploads(!options.no_atomic_uploads)
         .on_hangup(options.on_hangup);
     server = options.networks.apply(server);
-    if let Some(address) = options.public_address {
-        server = server.public_address(address);
-    }
     let mut self_signed = None;
     if let Some(ready) = tls {
         self_signed = ready.self_signed.then_some(ready.fingerprint);
@@ -211,6 +208,7 @@ fn reload(
         let started = thread.spawn(move || {
             let (options, directory, login, remains) = &*all;
             login.reload();
+            options.networks.look_up_names();
             remains.look_again();
             warnings::exposed_files(options, directory, login);
         });

@@ -1,14 +1,14 @@
 //! The options that look at where clients come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
 use clap::Args;
-use wharf::{ListenerRules, Networks, ServerBuilder};
+use wharf::{ListenerRules, Networks, PublicAddress, ServerBuilder};
 
-/// Who may connect. Each option holds for all listeners, or for the one that it names.
+/// Which clients may connect, and where they connect to for data. Each option holds for all listeners, or for the one that it names.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NetworkOptions {
     /// Let clients in these networks alone connect, such as 192.168.0.0/16,::1; others get 421. With
@@ -20,6 +20,13 @@ pub(crate) struct NetworkOptions {
     /// Let no clients in these networks connect, be they in those of --allow-from or not
     #[arg(long, value_name = "[ADDR:PORT=]NET,...", value_parser = for_listener::<Networks>)]
     deny_from: Vec<ForListener<Networks>>,
+
+    /// Tell clients to connect to this IPv4 address for data (behind NAT), or to that of this host
+    /// name, which is looked up again each minute and on SIGHUP; but clients in a network after !
+    /// to the server's own, as in 203.0.113.7,!192.168.0.0/16
+    #[arg(long, value_name = "[ADDR:PORT=]IP|NAME[,!NET]...",
+          value_parser = for_listener::<PublicAddress>)]
+    public_address: Vec<ForListener<PublicAddress>>,
 }
 
 /// A value for one listener, or for all.
@@ -56,11 +63,36 @@ impl NetworkOptions {
         for ForListener { listener, value } in &self.deny_from {
             add(*listener, &|rules| rules.deny(value.clone()));
         }
+        for ForListener { listener, value } in &self.public_address {
+            add(*listener, &|rules| rules.public_address(value.clone()));
+        }
         rules
     }
 
-    /// Looks for a listener that is named and does not exist.
+    /// Looks up again the public addresses that are names; what goes wrong is logged.
+    pub(crate) fn look_up_names(&self) {
+        for address in &self.public_address {
+            let _ = address.value.look_up();
+        }
+    }
+
+    /// Looks for public addresses that are names and have no address; each mistake is a line.
+    pub(crate) fn check_names(&self) -> Vec<String> {
+        let names = self.public_address.iter().map(|address| &address.value);
+        let failed = names.filter_map(|address| {
+            let error = address.look_up().err()?;
+            Some(format!("--public-address: {}: {error}", address.name().unwrap_or_default()))
+        });
+        failed.collect()
+    }
+
+    /// Looks for a listener that is named and does not exist, and for an address too many.
     pub(crate) fn check(&self, listeners: &[SocketAddr]) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        if let Some(twice) = self.public_address.iter().find(|it| !seen.insert(it.listener)) {
+            let place = twice.listener.map_or("all listeners".into(), |at| at.to_string());
+            return Err(format!("--public-address is given twice for {place}"));
+        }
         let unknown = self.rules().into_keys().flatten().find(|at| !listeners.contains(at));
         match unknown {
             Some(at) => Err(format!(

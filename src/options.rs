@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,10 +103,6 @@ pub(crate) struct Options {
     /// are taken, the oldest that no command uses is closed, of the client that has most of them
     #[arg(long, value_name = "A-B")]
     pub(crate) passive_ports: Option<PassivePorts>,
-
-    /// Tell clients to connect to this IPv4 address for data (behind NAT)
-    #[arg(long, value_name = "IP", value_parser = public_address)]
-    pub(crate) public_address: Option<Ipv4Addr>,
 
     #[command(flatten)]
     pub(crate) networks: NetworkOptions,
@@ -278,13 +274,6 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     resolved.ok_or_else(|| {
         "an address and a port are wanted, such as 0.0.0.0:2121 or [::1]:2121".to_string()
     })
-}
-
-fn public_address(text: &str) -> Result<Ipv4Addr, String> {
-    let address = text.parse().ok().filter(|address: &Ipv4Addr| {
-        !(address.is_unspecified() || address.is_multicast() || address.is_broadcast())
-    });
-    address.ok_or_else(|| "an IPv4 address is wanted that clients can connect to".to_string())
 }
 
 fn positive(text: &str) -> Result<u32, String> {

@@ -30,8 +30,6 @@ pub struct SessionConfig {
     pub log_lines_per_minute: u32,
     /// Whether the session tells what happens in it: [`Action::Notice`](crate::Action::Notice).
     pub notices: bool,
-    /// The address that PASV names, where the control connection's own is not reachable (NAT).
-    pub public_address: Option<Ipv4Addr>,
     /// Allows data connections to and from other addresses than the client's (FXP). Opens the
     /// bounce attack of RFC 2577 section 3.
     pub allow_foreign_data: bool,
@@ -68,7 +66,6 @@ impl Default for SessionConfig {
             login_delay: Duration::from_secs(3),
             log_lines_per_minute: 60,
             notices: false,
-            public_address: None,
             allow_foreign_data: false,
             allow_privileged_ports: false,
             atomic_uploads: true,
@@ -112,6 +109,7 @@ pub struct Endpoint {
     peer: SocketAddr,
     admission: Admission,
     implicit_tls: bool,
+    public_address: Option<Ipv4Addr>,
 }
 
 /// Whether there is room for another session.
@@ -147,12 +145,29 @@ impl Endpoint {
     /// Names the server's and the client's address; an IPv4 address in IPv6 clothes
     /// (`::ffff:1.2.3.4`) counts as IPv4.
     pub fn new(local: SocketAddr, peer: SocketAddr, admission: Admission) -> Self {
-        Self { local: canonical(local), peer: canonical(peer), admission, implicit_tls: false }
+        Self {
+            local: canonical(local),
+            peer: canonical(peer),
+            admission,
+            implicit_tls: false,
+            public_address: None,
+        }
     }
 
     /// The connection begins with a TLS handshake (implicit FTPS).
     pub fn with_implicit_tls(self) -> Self {
         Self { implicit_tls: true, ..self }
+    }
+
+    /// Sets the address that PASV names to this client, where the control connection's own is not
+    /// reachable for it (NAT).
+    pub fn with_public_address(self, address: Option<Ipv4Addr>) -> Self {
+        Self { public_address: address, ..self }
+    }
+
+    /// Returns the address that PASV names; `None` stands for the control connection's own.
+    pub fn public_address(&self) -> Option<Ipv4Addr> {
+        self.public_address
     }
 
     /// Returns `true` if the connection begins with a TLS handshake.

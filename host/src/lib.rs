@@ -35,8 +35,8 @@ pub use connection::{Connection, DataSocket, SocketHandle, Turn};
 pub use observers::{Observer, SessionEvent, Upload, UploadedFile, Wanted};
 pub use server::{
     Accepted, Arrival, Clock, EXHAUSTION_PAUSE, Listener, ListenerRules, PassivePorts,
-    PassivePortsError, Seat, Seats, Service, ServiceSettings, SiteHandler, SiteRequest, Stop,
-    StopWhenDropped,
+    PassivePortsError, PublicAddress, Seat, Seats, Service, ServiceSettings, SiteHandler,
+    SiteRequest, Stop, StopWhenDropped,
 };
 pub use wharf_accounts as accounts;
 pub use wharf_accounts::{

@@ -151,11 +151,14 @@ impl ServerBuilder {
     }
 
     fn check_addresses(&self) -> Result<(), StartError> {
-        if let Some(address) = self.service.session.public_address
-            && (address.is_unspecified() || address.is_multicast() || address.is_broadcast())
-        {
-            let wanted = "an address is wanted that clients can connect to";
-            return wrong("public_address", address, wanted);
+        for address in self.public_addresses() {
+            // A name has no address yet, and is looked at when it has one.
+            if let Some(address) = address.address()
+                && (address.is_unspecified() || address.is_multicast() || address.is_broadcast())
+            {
+                let wanted = "an address is wanted that clients can connect to";
+                return wrong("public_address", address, wanted);
+            }
         }
         let all: Vec<_> = self.listen.iter().chain(&self.listen_implicit).collect();
         let has = |address| all.iter().any(|socket| socket.address() == Some(address));

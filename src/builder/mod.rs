@@ -17,7 +17,7 @@ mod tls;
 pub use start::{Bound, Parts};
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,9 @@ use wharf_host::proto::{
     ListBounds, Networks, OnHangup, Permissions, SiteCommand, SiteReply, TlsPolicy,
 };
 use wharf_host::tls::Tls;
-use wharf_host::{Accounts, ListenerRules, PassivePorts, ServiceSettings, SiteRequest, Storage};
+use wharf_host::{
+    Accounts, ListenerRules, PassivePorts, PublicAddress, ServiceSettings, SiteRequest, Storage,
+};
 
 use crate::backend::Backend;
 use crate::error::StartError;
@@ -151,7 +153,7 @@ impl ServerBuilder {
     }
 
     /// Sets what holds for the clients of all listeners, in place of what has been set by
-    /// [`allow`](Self::allow) and [`deny`](Self::deny).
+    /// [`allow`](Self::allow), [`deny`](Self::deny) and [`public_address`](Self::public_address).
     pub fn rules(mut self, rules: ListenerRules) -> Self {
         self.rules = rules;
         self
@@ -300,9 +302,20 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the address that PASV names, for servers behind NAT.
-    pub fn public_address(mut self, address: Ipv4Addr) -> Self {
-        self.service.session.public_address = Some(address);
+    /// Sets the address that PASV names, for servers behind NAT: an [`Ipv4Addr`](std::net::Ipv4Addr),
+    /// or a [`PublicAddress`] that is not for all clients, or is a host name. A name that cannot be
+    /// looked up when the server is started is a mistake.
+    ///
+    /// ```no_run
+    /// use wharf::{Memory, Permissions, PublicAddress, Server};
+    ///
+    /// let server = Server::builder().storage(Memory::new()).anonymous(Permissions::READ_ONLY);
+    /// let address: PublicAddress = "ftp.example.org,!192.168.0.0/16".parse()?;
+    /// server.public_address(address).spawn()?.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn public_address(mut self, address: impl Into<PublicAddress>) -> Self {
+        self.rules = self.rules.public_address(address);
         self
     }
 

@@ -6,7 +6,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
 
-use wharf_host::{Accounts, Arrival, Listener, ListenerRules, Service, SimpleAccounts, Stop};
+use wharf_host::{
+    Accounts, Arrival, Listener, ListenerRules, PublicAddress, Service, SimpleAccounts, Stop,
+};
 
 use super::{ServerBuilder, Socket};
 use crate::backend::Backend;
@@ -40,6 +42,8 @@ pub struct Parts {
 pub struct Bound {
     parts: Parts,
     backend: Backend,
+    /// Names that are looked up while the server runs.
+    names: Vec<PublicAddress>,
 }
 
 impl Bound {
@@ -61,11 +65,19 @@ impl Bound {
 
     /// Starts to serve by this driver; see [`ServerBuilder::run_with`].
     pub fn run_with(
-        self,
+        mut self,
         driver: impl FnOnce(Arc<Service>, Vec<Listener>, Stop) -> io::Result<()> + Send + 'static,
     ) -> Result<Server, StartError> {
+        let names = std::mem::take(&mut self.names);
         let Parts { service, listeners, stop, addresses, implicit_addresses } =
             self.into_parts()?;
+        if !names.is_empty() {
+            let (thread, stop) = (thread::Builder::new().name("wharf-names".into()), stop.clone());
+            // It is not waited for: a look-up may take long.
+            thread
+                .spawn(move || PublicAddress::keep_up(&names, &stop))
+                .map_err(StartError::system("start a thread"))?;
+        }
         let (shared, stopper) = (service.clone(), stop.clone());
         let thread = thread::Builder::new().name("wharf".into());
         let thread = thread.spawn(move || {
@@ -146,6 +158,7 @@ impl ServerBuilder {
     pub fn bind(mut self) -> Result<Bound, StartError> {
         self.check()?;
         let accounts = self.take_accounts()?;
+        let names = self.look_up_names()?;
         let stop = Stop::new().map_err(StartError::system("make a pair of sockets"))?;
         if self.listen.is_empty() && self.listen_implicit.is_empty() && self.connections.is_empty()
         {
@@ -169,7 +182,27 @@ impl ServerBuilder {
         self.service.tls = tls.map(|tls| (tls, self.tls_policy));
         let service = Arc::new(Service::new(accounts, self.service));
         let parts = Parts { service, listeners, stop, addresses, implicit_addresses };
-        Ok(Bound { parts, backend: self.backend })
+        Ok(Bound { parts, backend: self.backend, names })
+    }
+
+    /// Returns the addresses that PASV names, of all listeners.
+    pub(super) fn public_addresses(&self) -> impl Iterator<Item = &PublicAddress> {
+        let rules = [&self.rules].into_iter().chain(self.rules_at.iter().map(|(_, rules)| rules));
+        rules.filter_map(ListenerRules::named_address)
+    }
+
+    /// Looks up the public addresses that are names, and returns those.
+    fn look_up_names(&self) -> Result<Vec<PublicAddress>, StartError> {
+        let mut names = Vec::new();
+        for address in self.public_addresses() {
+            if let Some(name) = address.name() {
+                address.look_up().map_err(|error| {
+                    StartError::setting(format!("public_address({name:?})"), error.to_string())
+                })?;
+                names.push(address.clone());
+            }
+        }
+        Ok(names)
     }
 
     /// Listens on some of `all` addresses: `[::]` takes IPv4 clients too, unless they have an address

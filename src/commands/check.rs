@@ -30,6 +30,7 @@ pub(crate) fn check(options: &Options) -> ExitCode {
     if let (Some(login), Ok(directory)) = (&login, login::open(options)) {
         warnings::exposed_files(options, &directory, login);
     }
+    findings.mistakes.extend(options.networks.check_names());
     check_user(options, login.as_ref(), &mut findings);
     for line in &findings.good {
         print(&format!("{line}\n"));

@@ -59,6 +59,8 @@ fn a_mistake_is_one_line_that_names_it() {
         (&["--backend", "tokio"], "wanted"),
         (&["--public-address", "::1"], "--public-address"),
         (&["--public-address", "0.0.0.0"], "clients can connect to"),
+        (&["--public-address", "203.0.113.7,!10.0.0.1/8"], "10.0.0.0/8 is the network"),
+        (&["--public-address", "a.example", "--public-address", "203.0.113.7"], "given twice"),
         (&["--allow-from", "10.0.0.1/8"], "10.0.0.0/8 is the network"),
         (&["--allow-from", ""], "192.168.0.0/16"),
         (&["--deny-from", "office"], "--deny-from"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wharf::{
     Account, Accounts, Attempt, Backend, Denial, ListenerRules, Memory, Networks, Permissions,
-    SimpleAccounts,
+    PublicAddress, SimpleAccounts,
 };
 
 use crate::support::{Client, accounts_server, address, for_each_driver, server, tls_server};
@@ -15,6 +15,8 @@ for_each_driver!(
     a_network_that_is_denied_takes_no_place,
     a_denied_client_of_implicit_tls_is_closed_at_once,
     an_account_for_another_network_is_as_a_wrong_password,
+    pasv_names_the_public_address_to_clients_outside,
+    each_listener_may_have_a_public_address,
 );
 
 const REFUSED: &str = "421 Connections from your address are not allowed.\r\n";
@@ -90,4 +92,49 @@ fn an_account_for_another_network_is_as_a_wrong_password(backend: Backend) {
     client.ask("USER far", 331);
     client.ask("PASS right", 530);
     Client::dial(address(&server)).unwrap().expect(421);
+}
+
+fn public(text: &str) -> PublicAddress {
+    text.parse().unwrap()
+}
+
+/// Returns what PASV and EPSV answer, without the port.
+fn passive(mut client: Client) -> String {
+    client.expect(220);
+    client.enter();
+    assert!(client.ask("EPSV", 229).text.contains("(|||"));
+    let reply = client.ask("PASV", 227).text;
+    let numbers = reply.split_once('(').unwrap().1;
+    numbers.splitn(5, ',').take(4).collect::<Vec<_>>().join(".")
+}
+
+fn pasv_names_the_public_address_to_clients_outside(backend: Backend) {
+    let server = server(backend, Memory::new());
+    let server = server.public_address(public("203.0.113.7,!127.0.0.2")).spawn().unwrap();
+    assert_eq!(passive(Client::dial(address(&server)).unwrap()), "203.0.113.7");
+    #[cfg(target_os = "linux")]
+    {
+        let inside = Client::dial_from([127, 0, 0, 2].into(), address(&server)).unwrap();
+        assert_eq!(passive(inside), "127.0.0.1");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn each_listener_may_have_a_public_address(_: Backend) {}
+
+#[cfg(target_os = "linux")]
+fn each_listener_may_have_a_public_address(backend: Backend) {
+    let listeners = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+        .map(|ip| std::net::TcpListener::bind((ip, 0)).expect("Linux has all of 127.0.0.0/8"));
+    let at = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+    let mut server = server(backend, Memory::new()).public_address(public("203.0.113.7"));
+    for listener in listeners {
+        server = server.listener(listener);
+    }
+    let rules = |text| ListenerRules::new().public_address(public(text));
+    let server = server.listener_rules(at[1], rules("203.0.113.8"));
+    let _server = server.listener_rules(at[2], rules("localhost")).spawn().unwrap();
+    for (at, named) in at.into_iter().zip(["203.0.113.7", "203.0.113.8", "127.0.0.1"]) {
+        assert_eq!(passive(Client::dial(at).unwrap()), named);
+    }
 }

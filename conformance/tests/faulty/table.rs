@@ -311,7 +311,7 @@ fn security() -> Vec<Mutation> {
             builder.max_login_attempts(1000)
         }),
         server("PASV names another address", &["rfc959.pasv"], |builder| {
-            builder.public_address([192, 0, 2, 1].into())
+            builder.public_address(std::net::Ipv4Addr::new(192, 0, 2, 1))
         }),
         reply("user names leak", &["rfc2577.usernames"], |to, line| {
             if to == "USER STRANGER" { "530 No such user\r\n".to_owned() } else { line }

@@ -135,7 +135,7 @@ impl Session {
             IpAddr::V4(ip) => ip,
             IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
         };
-        let [a, b, c, d] = self.config.public_address.unwrap_or(own).octets();
+        let [a, b, c, d] = self.endpoint.public_address().unwrap_or(own).octets();
         let (high, low) = (port / 256, port % 256);
         let numbers = format_args!("{a},{b},{c},{d},{high},{low}");
         self.reply(227, Text::from("Entering Passive Mode ({}).").with(numbers));

@@ -202,7 +202,7 @@ impl Connection {
         let Arrival { socket, peer, implicit_tls, rules, stops } = arrival;
         let now = service.clock.now();
         let local = network_address(&socket.local_addr().ok()?).ok()?;
-        if rules.is_some_and(|rules| !rules.networks.admit(peer.ip())) {
+        if rules.as_ref().is_some_and(|rules| !rules.networks.admit(peer.ip())) {
             let endpoint = Endpoint::new(local, peer, Admission::NotAllowed);
             end::refuse(service, &socket, endpoint, implicit_tls);
             return None;
@@ -219,7 +219,9 @@ impl Connection {
         };
         let told = |why| service.observers.refused(Endpoint::new(local, peer, why));
         let (admission, mut permit) = admitted.map_err(told).ok()?;
-        let mut endpoint = Endpoint::new(local, peer, admission);
+        let public_address = rules.and_then(|rules| rules.public_address_for(peer.ip()));
+        let endpoint = Endpoint::new(local, peer, admission);
+        let mut endpoint = endpoint.with_public_address(public_address);
         if implicit_tls {
             endpoint = endpoint.with_implicit_tls();
         }

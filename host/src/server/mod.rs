@@ -10,6 +10,7 @@
 //! | `client_address` | which addresses count as one client's |
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
 //! | `ports` | which are open, and whose: [`OpenPorts`] |
+//! | `public_address` | the address that PASV names: [`PublicAddress`] |
 //! | `sockets` | how sockets are opened and accepted |
 //! | `descriptors` | the open files that the process's limit leaves to sessions |
 //! | `seats` | how many sessions each thread of a driver has: [`Seats`] |
@@ -24,6 +25,7 @@ pub(crate) mod failures;
 pub(crate) mod listener;
 pub(crate) mod passive;
 pub(crate) mod ports;
+pub(crate) mod public_address;
 pub(crate) mod rules;
 mod seats;
 mod service;
@@ -34,6 +36,7 @@ pub(crate) mod stop;
 pub use clock::Clock;
 pub use listener::{Accepted, Arrival, EXHAUSTION_PAUSE, Listener};
 pub use passive::{PassivePorts, PassivePortsError};
+pub use public_address::PublicAddress;
 pub use rules::ListenerRules;
 pub use seats::{Seat, Seats};
 pub use service::{Service, ServiceSettings};

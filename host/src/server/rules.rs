@@ -1,13 +1,17 @@
 //! What holds for the clients of one listener.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use wharf_core::{NetworkRules, Networks};
+
+use crate::server::public_address::PublicAddress;
 
 /// What holds for the clients of one listener, or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenerRules {
     pub(crate) networks: NetworkRules,
+    pub(crate) public_address: Option<PublicAddress>,
 }
 
 impl ListenerRules {
@@ -28,6 +32,18 @@ impl ListenerRules {
         self
     }
 
+    /// Names this address in the reply to PASV.
+    pub fn public_address(mut self, address: impl Into<PublicAddress>) -> Self {
+        self.public_address = Some(address.into());
+        self
+    }
+
+    /// Returns the address that PASV names, if it is set.
+    #[doc(hidden)]
+    pub fn named_address(&self) -> Option<&PublicAddress> {
+        self.public_address.as_ref()
+    }
+
     /// Takes from `others` what these rules say nothing of.
     #[doc(hidden)]
     pub fn or(mut self, others: &Self) -> Self {
@@ -38,7 +54,13 @@ impl ListenerRules {
         };
         fill(&mut self.networks.allow, &others.networks.allow);
         fill(&mut self.networks.deny, &others.networks.deny);
+        self.public_address = self.public_address.or_else(|| others.public_address.clone());
         self
+    }
+
+    /// Returns the address that PASV names to this client, if it is not the server's own.
+    pub(crate) fn public_address_for(&self, client: IpAddr) -> Option<Ipv4Addr> {
+        self.public_address.as_ref()?.named_to(client)
     }
 
     /// Returns the rules as they are shared by connections; `None` where they say nothing.

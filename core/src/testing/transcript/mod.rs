@@ -24,7 +24,7 @@ const SEEDS: u64 = 8;
 /// | line | meaning |
 /// |---|---|
 /// | `=== title` | a new session begins, with the default settings |
-/// | `config login_delay=0s`, `peer 10.0.0.1:4000`, `local 10.0.0.9:21`, `admission server-full`, `implicit` | how it is set up |
+/// | `config login_delay=0s`, `peer 10.0.0.1:4000`, `local 10.0.0.9:21`, `admission server-full`, `implicit`, `public-address 203.0.113.7` | how it is set up |
 /// | `login elr` | it has been logged in with these permissions; not looked at further |
 /// | `C: text` | the client sends a line; CRLF is added |
 /// | `C< bytes` | the client sends bytes as they are |

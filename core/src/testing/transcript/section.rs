@@ -1,6 +1,6 @@
 //! One session of a transcript: how it is set up, and its steps.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::string::String;
 use std::vec::Vec;
 use std::{format, vec};
@@ -23,6 +23,7 @@ pub struct Section {
     peer: SocketAddr,
     admission: Admission,
     implicit: bool,
+    public_address: Option<Ipv4Addr>,
     login: Option<Permissions>,
     /// The first one is the greeting: its input is empty.
     pub(super) steps: Vec<Step>,
@@ -37,7 +38,8 @@ impl Section {
     /// Starts the session, and logs it in where the transcript says so. Returns it with what has come
     /// out: the greeting.
     pub fn start(&self) -> (Harness, Outcome) {
-        let mut endpoint = Endpoint::new(self.local, self.peer, self.admission);
+        let endpoint = Endpoint::new(self.local, self.peer, self.admission);
+        let mut endpoint = endpoint.with_public_address(self.public_address);
         if self.implicit {
             endpoint = endpoint.with_implicit_tls();
         }
@@ -68,6 +70,7 @@ impl Section {
             peer: "10.0.0.1:4000".parse().expect("an address"),
             admission: Admission::Welcome,
             implicit: false,
+            public_address: None,
             login: None,
             steps: vec![Step::new(line, Input::Bytes(Vec::new()))],
         }
@@ -108,6 +111,7 @@ impl Section {
         match name {
             "peer" => self.peer = events::number(value)?,
             "local" => self.local = events::number(value)?,
+            "public-address" => self.public_address = Some(events::number(value)?),
             "login" => self.login = Some(permissions(value)?),
             "admission" => {
                 self.admission = match value {

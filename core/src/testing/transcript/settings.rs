@@ -36,7 +36,6 @@ pub(super) fn configure(config: &mut SessionConfig, name: &str, value: &str) -> 
         "data_timeout" => config.data_timeout = time(value)?,
         "login_attempts" => config.max_login_attempts = number(value)?,
         "login_delay" => config.login_delay = time(value)?,
-        "public_address" => config.public_address = Some(number(value)?),
         "allow_foreign_data" => config.allow_foreign_data = number(value)?,
         "allow_privileged_ports" => config.allow_privileged_ports = number(value)?,
         "atomic_uploads" => config.atomic_uploads = number(value)?,
