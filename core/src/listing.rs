@@ -11,6 +11,7 @@ use crate::digits::{self, Digits};
 use crate::facts::{Facts, Role};
 use crate::glob;
 use crate::name;
+use crate::path::VirtualPath;
 use crate::permissions::Permissions;
 use crate::storage::{Entry, Kind, Metadata};
 use crate::time::{Civil, WallTime};
@@ -27,6 +28,8 @@ pub struct ListingFormat {
     pub style: Style,
     /// Only entries whose name matches this pattern are listed, see [`glob`](crate::glob).
     pub pattern: Option<Vec<u8>>,
+    /// The directory that is listed.
+    pub path: VirtualPath,
     /// What stands before each name, such as `dir/`; raw bytes like the names themselves.
     pub prefix: Vec<u8>,
     /// The account's permissions there, for the `perm` fact.
@@ -128,12 +131,13 @@ const MONTHS: [&[u8; 3]; 12] = [
 ];
 
 impl ListingFormat {
-    /// Makes one for a directory without exceptions in its permissions, of which all entries are
-    /// listed as they come; times are in UTC.
+    /// Makes one for the root, without exceptions in its permissions, of which all entries are listed
+    /// as they come; times are in UTC.
     pub fn new(style: Style, permissions: Permissions, now: WallTime) -> Self {
         Self {
             style,
             pattern: None,
+            path: VirtualPath::root(),
             prefix: Vec::new(),
             permissions,
             exceptions: Vec::new(),
@@ -144,6 +148,11 @@ impl ListingFormat {
             recursion: None,
             bounds: ListBounds::default(),
         }
+    }
+
+    /// Returns `true` if a [`Lister`] opens directories: others, or the same once more.
+    pub fn opens_directories(&self) -> bool {
+        self.recursion.is_some() || !self.order.is_plain()
     }
 
     /// Returns how many bytes of memory a [`Lister`] holds at the most, for this format's sake.

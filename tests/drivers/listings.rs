@@ -16,6 +16,7 @@ use crate::support::{
 for_each_driver!(
     a_tree_is_listed,
     entries_come_in_the_order_that_is_asked_for,
+    the_newest_of_many_comes_first,
     links_lead_neither_out_nor_around,
     what_may_not_be_listed_is_left_out,
     a_tree_is_listed_up_to_its_bounds,
@@ -134,6 +135,34 @@ fn entries_come_in_the_order_that_is_asked_for(backend: Backend) {
         assert_eq!(sorted("LIST -la pub"), [".", "..", "-l", ".git", "b", "old"]);
         assert_eq!(sorted("NLST -1t /pub/old/"), ["/pub/old/x", "/pub/old/er"]);
     });
+}
+
+fn the_newest_of_many_comes_first(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    let little = ListBounds { memory_bytes: 16 * 1024, ..ListBounds::default() };
+    for server in [server(backend, directory), server(backend, Memory::new())] {
+        let server = server.list_bounds(little).spawn().unwrap();
+        let mut client = Client::log_in(&server);
+        client.ask("MKD many", 257);
+        let mut names: Vec<String> = (0..300).map(|number| format!("many/{number:03}")).collect();
+        for (number, name) in (0..).zip(&names) {
+            client.put(&format!("STOR {name}"), b"");
+            // In an order that is not that of the names.
+            let minutes = number * 7 % 300;
+            let time = format!("20240101{:02}{:02}00", minutes / 60, minutes % 60);
+            client.ask(&format!("MFMT {time} {name}"), 213);
+        }
+        // 299 is 7 times 257, less 1500.
+        let newest = lines(&mut client, "NLST -t many");
+        assert_eq!(newest[..3], ["many/257", "many/214", "many/171"]);
+        let mut all = newest.clone();
+        all.sort();
+        assert_eq!(all, names);
+        names.reverse();
+        let reversed = lines(&mut client, "NLST -r many");
+        assert_eq!(reversed[..10], names[..10]);
+    }
 }
 
 fn links_lead_neither_out_nor_around(backend: Backend) {

@@ -20,8 +20,8 @@ pub trait ListedTree {
     /// for; returns `false` after the last.
     fn next(&mut self, entry: &mut Entry, detail: Detail) -> Result<bool, StorageError>;
 
-    /// Opens another directory in the place of the one that is open. Called for a
-    /// [recursion](ListingFormat::recursion) alone.
+    /// Opens another directory in the place of the one that is open, or the same once more. Called
+    /// where the format [says so](ListingFormat::opens_directories) alone.
     fn open(&mut self, path: &VirtualPath) -> Result<(), StorageError>;
 
     /// Returns how long the calls have taken so far, all together. Asked for a
@@ -43,8 +43,12 @@ pub struct Lister {
     entry: Entry,
     /// The directory that is open has been read to its end.
     is_read: bool,
-    /// Some entries came after those that could be sorted.
+    /// It is read once more, for the entries that the sorter had no room for.
+    is_rest: bool,
+    /// There were such.
     unsorted: bool,
+    /// How many entries of the directory have been read; the second time, how many are still to be.
+    count: u64,
 }
 
 /// What a look at the directory came to.
@@ -62,7 +66,8 @@ impl Lister {
     pub fn new(mut format: Box<ListingFormat>) -> Self {
         let (detail, bounds) = (format.detail(), format.bounds);
         let sorted = !format.order.is_plain();
-        let walk = format.recursion.take().map(|recursion| Walk::new(recursion, bounds));
+        let path = format.path.clone();
+        let walk = format.recursion.take().map(|recursion| Walk::new(path, recursion, bounds));
         Self {
             sorter: sorted.then(|| {
                 Sorter::new(format.order, format.follow_links, bounds.memory_bytes as usize)
@@ -72,7 +77,9 @@ impl Lister {
             detail,
             entry: blank(),
             is_read: false,
+            is_rest: false,
             unsorted: false,
+            count: 0,
         }
     }
 
@@ -126,20 +133,11 @@ impl Lister {
         tree: &mut impl ListedTree,
         steps: &mut usize,
     ) -> Result<Look, StorageError> {
-        if let Some(sorter) = &mut self.sorter {
-            if self.is_read {
-                sorter.finish();
-            }
-            if let Some(next) = sorter.next() {
-                self.entry = next;
-                return Ok(Look::Entry);
-            }
-        }
         if self.is_read {
-            return Ok(Look::End);
+            return self.look_at_sorted(tree);
         }
         let more = tree.next(&mut self.entry, self.detail)?;
-        if !more || self.walk.as_mut().is_some_and(|walk| !walk.count()) {
+        if !more || !self.count() {
             self.is_read = true;
             return Ok(Look::Nothing);
         }
@@ -149,18 +147,53 @@ impl Lister {
                 return Ok(Look::Nothing);
             }
         }
-        let Some(sorter) = &mut self.sorter else { return Ok(Look::Entry) };
-        if sorter.has_room() {
-            sorter.add(mem::replace(&mut self.entry, blank()));
-            return Ok(Look::Nothing);
+        match &mut self.sorter {
+            None => Ok(Look::Entry),
+            Some(sorter) if self.is_rest => match sorter.is_behind(&self.entry) {
+                true => Ok(Look::Entry),
+                false => Ok(Look::Nothing),
+            },
+            Some(sorter) => {
+                sorter.add(mem::replace(&mut self.entry, blank()));
+                Ok(Look::Nothing)
+            }
         }
-        if sorter.is_empty() {
-            self.unsorted = true;
+    }
+
+    /// Counts an entry; returns `false` if it is one too many.
+    fn count(&mut self) -> bool {
+        if self.is_rest {
+            let left = self.count.checked_sub(1);
+            self.count = left.unwrap_or_default();
+            return left.is_some();
+        }
+        let counts = self.walk.as_mut().is_none_or(Walk::count);
+        self.count += u64::from(counts);
+        counts
+    }
+
+    /// Finds the next entry of those that have been sorted. Those for which there was no room are
+    /// read anew after them: so what is shown first is what comes first, however large the directory.
+    fn look_at_sorted(&mut self, tree: &mut impl ListedTree) -> Result<Look, StorageError> {
+        let Some(sorter) = &mut self.sorter else { return Ok(Look::End) };
+        if let Some(next) = sorter.next() {
+            self.entry = next;
             return Ok(Look::Entry);
         }
-        // No more are taken in: the one that was too many waits for those that are sorted.
-        sorter.add(mem::replace(&mut self.entry, blank()));
-        sorter.finish();
+        if self.is_rest || sorter.is_whole() {
+            return Ok(Look::End);
+        }
+        (self.is_rest, self.unsorted) = (true, true);
+        let path = match &mut self.walk {
+            Some(walk) => match walk.has_time(tree.time_spent()) {
+                true => walk.path(),
+                false => None,
+            },
+            None => Some(&self.format.path),
+        };
+        let Some(path) = path else { return Ok(Look::End) };
+        tree.open(path)?;
+        self.is_read = false;
         Ok(Look::Nothing)
     }
 
@@ -201,7 +234,7 @@ impl Lister {
         if let Some(sorter) = &mut self.sorter {
             sorter.restart();
         }
-        self.is_read = false;
+        (self.is_read, self.is_rest, self.count) = (false, false, 0);
         true
     }
 

@@ -50,7 +50,7 @@ impl Order {
     }
 }
 
-/// Sorts the entries of a directory, as many as there is memory for.
+/// Finds which entries of a directory come first, as many as there is memory for, and sorts them.
 #[derive(Debug)]
 pub(super) struct Sorter {
     order: Order,
@@ -60,23 +60,15 @@ pub(super) struct Sorter {
     most: usize,
     entries: Vec<Entry>,
     bytes: usize,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Entries are taken in.
-    Filling,
-    /// They are sorted, and given back.
-    Emptying,
-    /// All that were sorted have been given back.
-    Empty,
+    /// The last of them, once some found no room: those were behind it.
+    last: Option<Entry>,
+    is_sorted: bool,
 }
 
 impl Sorter {
     pub(super) fn new(order: Order, follow_links: bool, most: usize) -> Self {
         let entries = Vec::new();
-        Self { order, follow_links, most, entries, bytes: 0, stage: Stage::Filling }
+        Self { order, follow_links, most, entries, bytes: 0, last: None, is_sorted: false }
     }
 
     /// Begins anew, for another directory.
@@ -84,41 +76,44 @@ impl Sorter {
         *self = Self::new(self.order, self.follow_links, self.most);
     }
 
-    /// Returns `true` if there is room for an entry to be [added](Self::add).
-    pub(super) fn has_room(&self) -> bool {
-        self.stage == Stage::Filling && self.bytes < self.most
-    }
-
+    /// Takes an entry in, if it is one of the first.
     pub(super) fn add(&mut self, entry: Entry) {
+        if self.is_behind(&entry) {
+            return;
+        }
         self.bytes += bytes(&entry);
         self.entries.push(entry);
+        if self.bytes > self.most && self.entries.len() > 1 {
+            // Half of them go at once, so that few are moved often.
+            let kept = self.entries.len() / 2;
+            let (order, follow_links) = (self.order, self.follow_links);
+            self.entries.select_nth_unstable_by(kept - 1, |a, b| order.compare(follow_links, a, b));
+            self.entries.truncate(kept);
+            self.last = self.entries.last().cloned();
+            self.bytes = self.entries.iter().map(bytes).sum();
+        }
     }
 
-    /// Takes in no more: what was added comes back in order.
-    pub(super) fn finish(&mut self) {
-        if self.stage == Stage::Filling {
-            self.stage = Stage::Emptying;
+    /// Returns `true` if the entry found no room, or would find none: others come first.
+    pub(super) fn is_behind(&self, entry: &Entry) -> bool {
+        let compare = |last| self.order.compare(self.follow_links, entry, last);
+        self.last.as_ref().is_some_and(|last| compare(last).is_gt())
+    }
+
+    /// Returns `true` if all entries found room.
+    pub(super) fn is_whole(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// Returns the next of those that were taken in, in order. No more are added.
+    pub(super) fn next(&mut self) -> Option<Entry> {
+        if !self.is_sorted {
+            self.is_sorted = true;
             let (order, follow_links) = (self.order, self.follow_links);
             // The first one is taken from the end.
             self.entries.sort_unstable_by(|one, other| order.compare(follow_links, other, one));
         }
-    }
-
-    /// Returns `true` once all that was added has come back.
-    pub(super) fn is_empty(&self) -> bool {
-        self.stage == Stage::Empty
-    }
-
-    /// Returns the next entry, once there will be no more.
-    pub(super) fn next(&mut self) -> Option<Entry> {
-        if self.stage != Stage::Emptying {
-            return None;
-        }
-        let next = self.entries.pop();
-        if next.is_none() {
-            self.stage = Stage::Empty;
-        }
-        next
+        self.entries.pop()
     }
 }
 

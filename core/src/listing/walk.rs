@@ -29,7 +29,8 @@ pub struct ListBounds {
     pub time: Duration,
     /// How many bytes of memory are used to sort a directory (-t, -S, -r), and as many again for
     /// the directories that -R has yet to list; 2 MiB unless changed, which is enough for about
-    /// 10,000 entries. What follows them in the directory is listed unsorted.
+    /// 10,000 entries. Of a directory that has more, those that come first are sorted, about 5,000,
+    /// and the others follow unsorted; it is read twice.
     pub memory_bytes: u32,
 }
 
@@ -43,8 +44,6 @@ impl Default for ListBounds {
 /// The option -R: the directories in a directory are listed after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recursion {
-    /// The directory that is listed first.
-    pub path: VirtualPath,
     /// What stands before the names of the directories in it, such as `./`; raw bytes.
     pub base: Vec<u8>,
     /// Each directory has a line with its name before its entries, as `ls` has it. Else each name
@@ -165,10 +164,15 @@ pub(super) struct Next<'a> {
 }
 
 impl Walk {
-    pub(super) fn new(mut recursion: Box<Recursion>, bounds: ListBounds) -> Self {
+    /// Begins in the directory at `path`.
+    pub(super) fn new(
+        path: VirtualPath,
+        mut recursion: Box<Recursion>,
+        bounds: ListBounds,
+    ) -> Self {
         let metadata = recursion.directory.take();
         let first = Place {
-            path: recursion.path.clone(),
+            path,
             base: recursion.base.clone(),
             unique: metadata.as_ref().and_then(|metadata| metadata.unique),
             metadata: metadata.filter(|_| recursion.all),
@@ -191,6 +195,11 @@ impl Walk {
         self.recursion.headings
     }
 
+    /// Returns where the directory is that is listed.
+    pub(super) fn path(&self) -> Option<&VirtualPath> {
+        self.trail.last().map(|here| &here.path)
+    }
+
     /// Counts an entry; returns `false` if it is one too many.
     pub(super) fn count(&mut self) -> bool {
         self.entries += 1;
@@ -202,10 +211,11 @@ impl Walk {
 
     /// Returns `true` if the time that has been spent leaves some.
     pub(super) fn has_time(&mut self, spent: Duration) -> bool {
-        if spent >= self.bounds.time {
+        let has_time = spent < self.bounds.time;
+        if !has_time {
             self.stop(Note::Time);
         }
-        !self.stopped
+        has_time
     }
 
     fn stop(&mut self, note: Note) {

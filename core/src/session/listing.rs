@@ -132,8 +132,8 @@ impl Listing {
         self.format.pattern = self.path.file_name().map(Vec::from);
         let before_name = self.given.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
         self.format.prefix = self.given[..before_name].to_vec();
+        self.format.path = self.path.parent();
         if let Some(recursion) = &mut self.format.recursion {
-            recursion.path = self.path.parent();
             recursion.base.clone_from(&self.format.prefix);
         }
         self.found = Found::Directory { head: Vec::new() };
@@ -217,7 +217,6 @@ impl Session {
                 return Err((504, "Recursive listings are switched off."));
             }
             listing.format.recursion = Some(Box::new(Recursion {
-                path: listing.path.clone(),
                 base: base(given, if full_names { b"" } else { b"./" }),
                 headings: !full_names,
                 all: options.all,
@@ -261,6 +260,7 @@ impl Session {
     ) -> ListingFormat {
         let rights = self.grant().map(|grant| grant.rights.clone()).unwrap_or_default();
         ListingFormat {
+            path: path.clone(),
             exceptions: rights.exceptions_in(path),
             utc_offset_minutes: self.config.list_utc_offset_minutes,
             bounds: self.config.list_bounds,

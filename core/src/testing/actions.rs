@@ -176,12 +176,15 @@ fn show_format(format: &ListingFormat) -> String {
     if format.order.reversed {
         text.push_str(" reversed");
     }
+    if format.opens_directories() {
+        let _ = write!(text, " of={}", word(format.path.as_bytes()));
+    }
     if let Some(recursion) = &format.recursion {
-        let (path, base) = (word(recursion.path.as_bytes()), word(&recursion.base));
+        let base = word(&recursion.base);
         let headings = if recursion.headings { " headings" } else { "" };
         let all = if recursion.all { " all" } else { "" };
         let ListBounds { depth, entries, .. } = format.bounds;
-        let _ = write!(text, " recursive={path} base={base}{headings}{all}");
+        let _ = write!(text, " recursive base={base}{headings}{all}");
         let _ = write!(text, " depth={depth} entries={entries}");
     }
     text

@@ -78,9 +78,9 @@ impl Connection {
             Action::CloseData(DataEnd::Refused) => self.data.refuse(&mut self.jobs, false),
             Action::CloseData(DataEnd::Announced) => self.data.refuse(&mut self.jobs, true),
             Action::Transfer { id, plan, mode, rate } => {
-                let recurses =
-                    matches!(&plan, Plan::List { format, .. } if format.recursion.is_some());
-                let account = self.account.as_ref().filter(|_| recurses);
+                let opens =
+                    matches!(&plan, Plan::List { format, .. } if format.opens_directories());
+                let account = self.account.as_ref().filter(|_| opens);
                 let storage = account.map(|account| account.storage.clone());
                 self.transfer(id, Order { plan, mode, rate, storage }, now);
             }

@@ -40,7 +40,7 @@ pub(crate) enum Pump {
 }
 
 impl Pump {
-    /// Makes the pump for a plan, whose file is taken out of `files`; a recursive listing goes on in
+    /// Makes the pump for a plan, whose file is taken out of `files`; a listing opens directories in
     /// `storage`. What is to be encrypted or
     /// deflated comes up from the kernel.
     pub(crate) fn new(

@@ -106,7 +106,6 @@ fn names() -> ListingFormat {
 
 fn recursion(base: &str, headings: bool) -> Option<Box<Recursion>> {
     Some(Box::new(Recursion {
-        path: VirtualPath::root(),
         base: base.into(),
         headings,
         all: false,
@@ -203,26 +202,64 @@ fn entries_come_by_time_and_size() {
 }
 
 #[test]
-fn what_finds_no_memory_comes_unsorted_and_a_line_says_so() {
-    let many: Vec<_> = (0..100).map(|number| file(&format!("{number:02}"), number, 0)).collect();
+fn of_a_large_directory_the_first_are_sorted_and_a_line_says_so() {
+    // In an order that is neither.
+    let many = (0..100).map(|number| number * 37 % 100);
+    let many: Vec<_> = many.map(|number| file(&format!("{number:02}"), number, 0)).collect();
+    let names_as_given: Vec<_> = many.iter().map(|entry| entry.name.clone()).collect();
     let mut tree = Tree::default().with_entries("/", many);
-    let order = Order { key: SortKey::Size, reversed: false };
     let bounds = ListBounds { memory_bytes: 10 * ENTRY, ..ListBounds::default() };
-    let format = ListingFormat { order, bounds, ..names() };
-    let got = lines(format.clone(), &mut tree);
-    let first: usize = got[0].parse().unwrap();
-    assert!((5..=10).contains(&first), "{first}");
-    let expected = (0..=first).rev().chain(first + 1..100).map(|number| format!("{number:02}"));
-    assert_eq!(got, expected.collect::<Vec<_>>());
-    // A program takes each line of NLST for a name.
-    let long = lines(ListingFormat { style: Style::Long, ..format.clone() }, &mut tree);
-    assert_eq!(long.len(), 101);
-    assert_eq!(long[100], "ls: not all is sorted: too many entries in a directory");
+    for (order, ascending) in [
+        (Order { key: SortKey::Size, reversed: false }, false),
+        (Order { key: SortKey::Size, reversed: true }, true),
+        (Order { key: SortKey::Storage, reversed: true }, false),
+    ] {
+        let format = ListingFormat { order, bounds, ..names() };
+        let got = lines(format.clone(), &mut tree);
+        let expected = |at: usize| format!("{:02}", if ascending { at } else { 99 - at });
+        let sorted = got.iter().enumerate().take_while(|(at, name)| **name == expected(*at));
+        let sorted = sorted.count();
+        assert!((4..12).contains(&sorted), "{got:?}");
+        // The rest comes as it is given.
+        let first: Vec<_> = (0..sorted).map(expected).collect();
+        let rest = names_as_given.iter().map(|name| String::from_utf8(name.clone()).unwrap());
+        let rest: Vec<_> = rest.filter(|name| !first.contains(name)).collect();
+        assert_eq!(got[sorted..], rest);
+        // A program takes each line of NLST for a name.
+        let long = lines(ListingFormat { style: Style::Long, ..format }, &mut tree);
+        assert_eq!(long.len(), 101);
+        assert_eq!(long[100], "ls: not all is sorted: too many entries in a directory");
+    }
+    // It is read twice, which counts once.
+    let order = Order { key: SortKey::Storage, reversed: true };
+    let hundred = ListBounds { entries: 100, ..bounds };
+    let format = ListingFormat { order, bounds: hundred, ..recursive(true) };
+    assert_eq!(lines(format.clone(), &mut tree).len(), 101);
+    let fifty = ListBounds { entries: 50, ..bounds };
+    let got = lines(ListingFormat { bounds: fifty, ..format }, &mut tree);
+    assert_eq!(got.len(), 52);
+    assert_eq!(got[51], "ls: the listing ends here: more than 50 entries");
     // As many as there is memory for are all.
     let mut tree = Tree::default().with_entries("/", vec![file("a", 1, 0), file("b", 2, 0)]);
-    let two = ListBounds { memory_bytes: 2 * ENTRY, ..bounds };
-    let format = ListingFormat { style: Style::Long, bounds: two, ..format };
+    let two = ListBounds { memory_bytes: 2 * ENTRY + 10, ..bounds };
+    let format = ListingFormat { style: Style::Long, order, bounds: two, ..names() };
     assert_eq!(lines(format, &mut tree).len(), 2);
+}
+
+#[test]
+fn large_directories_are_sorted_one_by_one() {
+    let order = Order { key: SortKey::Storage, reversed: true };
+    let bounds = ListBounds { memory_bytes: 3 * ENTRY, ..ListBounds::default() };
+    let mut tree = Tree::default()
+        .with("/", &["a/", "b", "c", "d", "e/", "f"])
+        .with("/a", &["1", "2", "3", "4", "5"])
+        .with("/e", &["6"]);
+    let format = ListingFormat { order, bounds, ..recursive(false) };
+    let got = lines(format, &mut tree);
+    assert_eq!((&got[0][..], got.len()), ("f", 12), "{got:?}");
+    assert!(got.iter().any(|name| name == "e/6"));
+    let of_a: Vec<_> = got.iter().filter(|name| name.starts_with("a/")).collect();
+    assert_eq!((&of_a[0][..], of_a.len()), ("a/5", 5), "{got:?}");
 }
 
 #[test]

@@ -119,7 +119,7 @@ pub(super) struct Order {
     pub(super) mode: Mode,
     /// How many bytes a second at most.
     pub(super) rate: Option<NonZeroU64>,
-    /// Where a recursive listing goes on.
+    /// Where a listing opens directories.
     pub(super) storage: Option<Arc<dyn Storage>>,
 }
 
