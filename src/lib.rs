@@ -80,3 +80,8 @@ pub mod testing {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The page on events, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/events.md")]
+struct Events;
