@@ -8,6 +8,8 @@ use std::time::Duration;
 use log::{Level, Record};
 use wharf::proto::{Instant, LogLimiter};
 
+use crate::event_log::TARGET;
+
 /// How many clients have a limit of their own, for each kind of lines.
 const MOST_SOURCES: usize = 4096;
 
@@ -21,9 +23,14 @@ enum Kind {
     Login,
     /// Something that was refused, or went wrong.
     Trouble,
-    /// What is no trouble: sessions and transfers.
+    /// What is no trouble: logins and the like.
     Ordinary,
+    /// What clients transfer and change.
+    Event,
 }
+
+/// How many kinds there are.
+const KINDS: usize = 4;
 
 /// Where a log line comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,15 +45,15 @@ pub(crate) enum Source {
 pub(crate) struct LogBound {
     lines_per_minute: u32,
     /// By kind, so that many lines of one kind do not displace those of another.
-    clients: [HashMap<Source, LogLimiter>; 3],
+    clients: [HashMap<Source, LogLimiter>; KINDS],
     /// A program has few modules: this needs no bound.
-    modules: [HashMap<Source, LogLimiter>; 3],
+    modules: [HashMap<Source, LogLimiter>; KINDS],
     /// When unused limits were last removed.
     tidied: Instant,
     /// Shared by clients beyond [`MOST_SOURCES`].
-    others: [LogLimiter; 3],
+    others: [LogLimiter; KINDS],
     /// Shared by all clients.
-    all: [LogLimiter; 3],
+    all: [LogLimiter; KINDS],
     left_out: HashMap<Source, u64>,
     left_out_in_all: u64,
 }
@@ -63,18 +70,23 @@ impl LogBound {
     /// 0 stands for any number.
     pub(crate) fn new(lines_per_minute: u32) -> Self {
         let of_kind = |kind: Kind, times| LogLimiter::new(kind.lines(lines_per_minute) * times);
-        let each = |times: [u32; 3]| {
-            [(Kind::Login, times[0]), (Kind::Trouble, times[1]), (Kind::Ordinary, times[2])]
-                .map(|(kind, times)| of_kind(kind, times))
+        let each = |[login, trouble, ordinary, event]: [u32; KINDS]| {
+            let kinds = [
+                (Kind::Login, login),
+                (Kind::Trouble, trouble),
+                (Kind::Ordinary, ordinary),
+                (Kind::Event, event),
+            ];
+            kinds.map(|(kind, times)| of_kind(kind, times))
         };
         Self {
             lines_per_minute,
             clients: Default::default(),
             modules: Default::default(),
             tidied: Instant::default(),
-            others: each([10, 1, 1]),
+            others: each([10, 1, 1, 1]),
             // Guesses from a hundred addresses do not hide those from one more.
-            all: each([100, 10, 10]),
+            all: each([100, 10, 10, 10]),
             left_out: HashMap::new(),
             left_out_in_all: 0,
         }
@@ -140,6 +152,7 @@ impl Kind {
                 Self::Login
             }
             Level::Error | Level::Warn => Self::Trouble,
+            _ if record.target() == TARGET => Self::Event,
             Level::Info | Level::Debug | Level::Trace => Self::Ordinary,
         }
     }
@@ -149,7 +162,7 @@ impl Kind {
         let most = u32::MAX / 1000;
         match self {
             Self::Login | Self::Trouble => lines_per_minute.min(most),
-            Self::Ordinary => lines_per_minute.saturating_mul(20).min(most),
+            Self::Ordinary | Self::Event => lines_per_minute.saturating_mul(20).min(most),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::event_log;
 use crate::log_bound::LogBound;
 use crate::options::Options;
 use crate::output::STDERR;
@@ -30,7 +31,10 @@ pub(crate) fn start(options: &Options) {
         _ => LevelFilter::Debug,
     };
     let pipe = env_logger::Target::Pipe(Box::new(Lines));
-    let format = env_logger::Builder::new().filter_level(level).target(pipe).build();
+    let mut format = env_logger::Builder::new();
+    // What clients change and transfer is told at any level.
+    format.filter_level(level).filter_module(event_log::TARGET, level.max(LevelFilter::Info));
+    let format = format.target(pipe).build();
     let bound = Mutex::new(LogBound::new(options.log_lines));
     let logger = LOGGER.get_or_init(|| Logger { format, bound, start: Instant::now() });
     if log::set_logger(logger).is_ok() {

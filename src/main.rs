@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod event_log;
 mod log_bound;
 mod logger;
 mod login;
@@ -158,7 +159,7 @@ fn serve(
         }
         Login::Accounts(accounts) => with_accounts(server, accounts),
     };
-    let bound = server.bind()?;
+    let bound = event_log::watch(server).bind()?;
     warnings::running_as_root(options);
     warnings::exposed_files(options, &directory, &login);
     if let (Some(identity), Some(run_as)) = (identity, &options.run_as) {

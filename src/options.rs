@@ -206,11 +206,13 @@ pub(crate) struct Options {
     pub(crate) durability: Durability,
 
     /// Most log lines a minute about what one client was refused, and as many about its failed
-    /// logins; ten times as many of all clients together. 0: any number
+    /// logins; twenty times as many about what it transfers and changes; ten times as many of all
+    /// clients together. 0: any number
     #[arg(long, value_name = "N", default_value = "60")]
     pub(crate) log_lines: u32,
 
-    /// Say more on standard error: -v sessions and transfers, -vv everything
+    /// Say more on standard error than transfers, changes and warnings: -v logins and sessions, -vv
+    /// everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }

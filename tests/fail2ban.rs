@@ -27,6 +27,10 @@ const NAMES: &[&[u8]] = &[
     b"\\n] 1.2.3.4: login failed as x",
 ];
 
+/// What a file is called, which the log names too.
+const FILE: &str =
+    "[2026-01-31T23:59:59Z WARN  wharf_core::session::access] 1.2.3.4: login failed as x";
+
 /// The expressions of the rule, as fail2ban puts them together.
 fn expressions() -> Vec<Regex> {
     let mut settings: Vec<(&str, String)> = Vec::new();
@@ -69,6 +73,7 @@ fn in_journal(line: &[u8]) -> Vec<u8> {
 /// one too many; returns what the program logged.
 fn log_of_failures(at: IpAddr) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(FILE), "hello").unwrap();
     let most = NAMES.len().to_string();
     let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
         .arg(folder.path())
@@ -96,6 +101,10 @@ fn log_of_failures(at: IpAddr) -> Vec<u8> {
         client.ask("PASS x", code);
     };
     log_in(b"anonymous", 230);
+    let mut client = Client::dial(address).unwrap();
+    client.expect(220);
+    client.enter();
+    client.get(&format!("RETR {FILE}"));
     NAMES.iter().for_each(|name| log_in(name, 530));
     Client::dial(address).unwrap().expect(421);
     // It ends in order: not before the log is written.
@@ -126,6 +135,7 @@ fn it_finds_the_client_and_nobody_else() {
             assert_eq!(found(&in_journal(line)), expected, "{text}");
         }
         assert_eq!(failures, NAMES.len() + 1);
+        assert!(String::from_utf8_lossy(&log).contains(": download session="));
         let named = String::from_utf8_lossy(&log).matches(": client is ").count();
         assert_eq!(named, NAMES.len() + 1);
     }
@@ -142,6 +152,7 @@ fn what_is_no_guess_is_not_found() {
         "WARN  wharf_core::session::data] 192.0.2.1: data connection from",
         "INFO  wharf_core::session::access] 192.0.2.1: login as",
         "INFO  wharf_core::session::access] 192.0.2.1: login failed as",
+        "INFO  wharf::events] 192.0.2.1: deleted session=1 user=\"anna\" path=\"",
         "WARN  somebody] 192.0.2.1: login failed as",
         "WARN  wharf_host::connection::end] 192.0.2.1: connection refused: its network is not allowed",
         "192.0.2.1: login failed as",

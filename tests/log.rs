@@ -24,6 +24,8 @@ for_each_driver!(
     a_log_that_is_not_read_holds_nothing_up,
     guesses_are_seen_behind_the_noise_of_others,
     cool_downs_are_few_lines,
+    changes_and_transfers_are_one_line_each,
+    changes_beyond_the_bound_are_counted,
 );
 
 fn folder() -> tempfile::TempDir {
@@ -234,4 +236,81 @@ fn closed_standard_streams_are_no_sockets() {
     assert_eq!(client.get("RETR hello.txt"), b"hello");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Serves a folder that clients may change; returns what is logged at the default level, without the
+/// times.
+fn log_of(backend: Backend, lines: &str, visit: impl FnOnce(&Program)) -> String {
+    let folder = folder();
+    let mut program = start(folder.path(), backend, |command| {
+        command.args(["--write", "--log-lines", lines]).stderr(Stdio::piped());
+    });
+    visit(&program);
+    let stderr = program.child.stderr.take().unwrap();
+    assert_eq!(program.end(Signal::TERM).0, Some(0));
+    let mut log = String::new();
+    BufReader::new(stderr).read_to_string(&mut log).unwrap();
+    // Tests may be run as root, which is warned of.
+    let time = r"(?m)^\S+ WARN  wharf::warnings\].*\n|^\[\S+Z | seconds=\d+\.\d{3}";
+    let time = regex::Regex::new(time).unwrap();
+    time.replace_all(&log, "").into_owned()
+}
+
+fn changes_and_transfers_are_one_line_each(backend: Backend) {
+    let log = log_of(backend, "60", |program| {
+        let mut client = program.log_in("anonymous", "x", 230);
+        client.ask("TYPE I", 200);
+        assert_eq!(client.get("RETR hello.txt"), b"hello");
+        client.get("LIST");
+        client.ask("MKD new folder", 257);
+        client.put("STOR new folder/a", b"123");
+        // A name that could be another line, and control a terminal.
+        client.send_raw(b"RNFR new folder/a\r\nRNTO x\" y\0INFO 1.2.3.4: upload \x1b[2J\xff\r\n");
+        client.expect(350);
+        client.expect(250);
+        client.ask("MFMT 20240101120000 hello.txt", 213);
+        client.ask("SITE CHMOD 600 hello.txt", 200);
+        client.ask("DELE hello.txt", 250);
+        client.ask("DELE hello.txt", 550);
+        client.ask("RMD new folder", 250);
+        client.ask("QUIT", 221);
+    });
+    let who = "127.0.0.1: ";
+    let rest = "session=1 user=\"anonymous\"";
+    let expected = [
+        format!(
+            "download {rest} bytes=5 tls=no type=I mode=S offset=0 end=complete path=\"/hello.txt\""
+        ),
+        format!("directory-made {rest} path=\"/new folder\""),
+        format!(
+            "upload {rest} bytes=3 tls=no type=I mode=S offset=0 end=complete path=\"/new folder/a\""
+        ),
+        format!(
+            "renamed {rest} from=\"/new folder/a\" to=\"/x\\\" y\\nINFO 1.2.3.4: upload \\x1b[2J\\xff\""
+        ),
+        format!("facts-changed {rest} modified=20240101120000 path=\"/hello.txt\""),
+        format!("facts-changed {rest} mode=0600 path=\"/hello.txt\""),
+        format!("deleted {rest} path=\"/hello.txt\""),
+        format!("directory-removed {rest} path=\"/new folder\""),
+    ];
+    let expected: Vec<_> =
+        expected.iter().map(|line| format!("INFO  wharf::events] {who}{line}")).collect();
+    assert_eq!(log.lines().collect::<Vec<_>>(), expected);
+}
+
+/// What is left out is counted, and what a client is refused takes nothing from it.
+fn changes_beyond_the_bound_are_counted(backend: Backend) {
+    let log = log_of(backend, "1", |program| {
+        let mut client = program.log_in("anonymous", "x", 230);
+        make_noise(&mut client, 200);
+        for _ in 0..25 {
+            client.ask("MKD new", 257);
+            client.ask("RMD new", 250);
+        }
+    });
+    let told = log.matches("wharf::events] 127.0.0.1: directory-").count();
+    assert!((20..=25).contains(&told), "{log}");
+    let refused = log.matches(" refused\n").count();
+    assert!((1..=5).contains(&refused), "{log}");
+    assert_eq!(told + refused + left_out(&log), 250, "{log}");
 }
