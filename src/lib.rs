@@ -52,7 +52,9 @@ pub use wharf_host::{
     SimpleAccounts, SiteRequest, Stop, Storage, Upload, UploadedFile, Wanted, WriteFile, exposures,
 };
 #[cfg(feature = "accounts-file")]
-pub use wharf_host::{AccountsError, AccountsFile, FileHost, hash_password};
+pub use wharf_host::{
+    AccountsError, AccountsFile, AccountsText, FileHost, ListedUser, NewUser, hash_password,
+};
 #[cfg(feature = "directory")]
 pub use wharf_host::{Directory, Durability};
 

@@ -7,6 +7,7 @@
 //! | [`Account`] | what a login gives: a storage, rights, limits |
 //! | [`SimpleAccounts`] | anonymous, and single users with a password each |
 //! | `AccountsFile`, `hash_password` | a TOML file with Argon2id hashes, read anew without a restart |
+//! | `AccountsText`, `NewUser` | changes in such a file that leave the rest as it is, to the byte |
 //! | [`ClientCertificate`] | a certificate of the TLS handshake |
 //!
 //! ```
@@ -56,7 +57,9 @@ use wharf_storage::Storage;
 
 pub use certificate::ClientCertificate;
 #[cfg(feature = "file")]
-pub use file::{AccountsError, AccountsFile, FileHost, hash_password};
+pub use file::{
+    AccountsError, AccountsFile, AccountsText, FileHost, ListedUser, NewUser, hash_password,
+};
 pub use simple::SimpleAccounts;
 pub use wharf_core::{
     Denial, Grant, NetworkError, NetworkRules, Networks, Password, Permissions, Rates, Rights,

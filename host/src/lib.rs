@@ -43,7 +43,9 @@ pub use wharf_accounts::{
     Account, Accounts, Attempt, ClientCertificate, Credential, SimpleAccounts,
 };
 #[cfg(feature = "accounts-file")]
-pub use wharf_accounts::{AccountsError, AccountsFile, FileHost, hash_password};
+pub use wharf_accounts::{
+    AccountsError, AccountsFile, AccountsText, FileHost, ListedUser, NewUser, hash_password,
+};
 pub use wharf_core as proto;
 pub use wharf_storage as storage;
 pub use wharf_storage::{

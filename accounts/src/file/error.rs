@@ -59,6 +59,12 @@ impl<'a> Source<'a> {
         self.found.push((line, one_line(&format!("{file}:{line}: {what}"))));
     }
 
+    /// Makes an error of one mistake at this place.
+    pub(super) fn one(mut self, at: &Range<usize>, what: impl fmt::Display) -> AccountsError {
+        self.mistake(at, what);
+        AccountsError { mistakes: self.found.into_iter().map(|(_, mistake)| mistake).collect() }
+    }
+
     /// Returns the mistakes, if there are any.
     pub(super) fn finish(mut self) -> Result<(), AccountsError> {
         self.found.sort_by_key(|(line, _)| *line);

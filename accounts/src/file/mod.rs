@@ -2,9 +2,10 @@
 //!
 //! `docs/accounts.md` describes the file. Here `format` is its shape, `fields` what its fields may
 //! hold, `read` makes a `book` of it, and `error` says what is wrong with it; `password`,
-//! `remember` and `places` are what a login needs besides.
+//! `remember` and `places` are what a login needs besides. `edit` changes the file's text.
 
 mod book;
+mod edit;
 mod error;
 mod fields;
 mod format;
@@ -33,6 +34,7 @@ use self::scratch::Scratch;
 use super::{Account, Accounts, Attempt, Credential};
 use wharf_storage::Directory;
 
+pub use self::edit::{AccountsText, ListedUser, NewUser};
 pub use self::error::AccountsError;
 pub use self::password::hash_password;
 

@@ -36,8 +36,21 @@ pub(super) fn read(
         let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();
         AccountsError::whole(file, format!("line {line} is not UTF-8 text"))
     })?;
-    let source = Source::new(file, &text);
-    let written = match toml::from_str::<format::File>(&text) {
+    let book = parse(file, &text, Some(base), places)?;
+    warn_of_exposures(file, Content::Secret);
+    Ok(book)
+}
+
+/// Makes accounts of the text of a file. Without a base no folder is opened, and the accounts are
+/// not to be used: all but their folders is checked.
+pub(super) fn parse(
+    file: &Path,
+    text: &str,
+    base: Option<&Arc<Directory>>,
+    places: &Places,
+) -> Result<Book, AccountsError> {
+    let source = Source::new(file, text);
+    let written = match toml::from_str::<format::File>(text) {
         Ok(written) => written,
         Err(error) => return Err(source.toml(&error)),
     };
@@ -50,7 +63,6 @@ pub(super) fn read(
         hashes.flat_map(|realm| realm.users.values()).filter_map(|user| user.hash.as_ref());
     let decoy = StoredHash::decoy(hashes.max_by_key(|hash| hash.cost()));
     let decoy = decoy.map_err(|error| AccountsError::whole(file, error))?;
-    warn_of_exposures(file, Content::Secret);
     Ok(Book { default, hosts, decoy })
 }
 
@@ -58,7 +70,8 @@ struct Reader<'a> {
     source: Source<'a>,
     /// The folder that holds the accounts file.
     beside: &'a Path,
-    base: &'a Arc<Directory>,
+    /// `None`: folders are not opened.
+    base: Option<&'a Arc<Directory>>,
     places: &'a Places,
     /// The folders that are open already: users of one root share it.
     roots: HashMap<String, Arc<Directory>>,
@@ -296,7 +309,7 @@ impl Reader<'_> {
 
     /// Opens the folder that is the account's root; relative ones do not leave the base.
     fn root(&mut self, owner: Owner<'_>, given: Option<&Text>) -> Option<Arc<Directory>> {
-        let Some(given) = given else { return Some(Arc::clone(self.base)) };
+        let Some(given) = given else { return self.base.cloned() };
         let mut root = given.get_ref().clone();
         if root.contains(USER) {
             let name = owner.user.ok_or("{user} stands for a login name, and there is none here");
@@ -315,7 +328,7 @@ impl Reader<'_> {
         if let Some(open) = self.roots.get(&root) {
             return Some(Arc::clone(open));
         }
-        match self.open(&root) {
+        match open(self.base?, &root) {
             Ok(directory) => {
                 let directory = Arc::new(directory);
                 self.roots.insert(root, Arc::clone(&directory));
@@ -325,14 +338,6 @@ impl Reader<'_> {
                 self.mistake(owner, "root", &given.span(), error);
                 None
             }
-        }
-    }
-
-    fn open(&self, root: &str) -> io::Result<Directory> {
-        if Path::new(root).is_absolute() {
-            self.base.open_likewise(root)
-        } else {
-            self.base.open_beneath(root)
         }
     }
 
@@ -374,4 +379,8 @@ impl Reader<'_> {
     ) {
         self.source.mistake(at, format!("{}{field}: {what}", owner.label()));
     }
+}
+
+fn open(base: &Directory, root: &str) -> io::Result<Directory> {
+    if Path::new(root).is_absolute() { base.open_likewise(root) } else { base.open_beneath(root) }
 }
