@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         }
         Ok(Task::Check(options)) => commands::check(&options),
         Ok(Task::Passwd) => commands::passwd(),
+        Ok(Task::User(command)) => commands::user(&command),
         Err(Exit::Show(text)) => {
             print(&text);
             ExitCode::SUCCESS

@@ -14,6 +14,10 @@ use crate::networks::NetworkOptions;
 use crate::run_as::RunAs;
 use crate::tls::TlsOptions;
 
+pub(crate) use self::user::{AddUser, InFile, UserCommand, WhichUser};
+
+mod user;
+
 /// Serves a folder by FTP.
 ///
 /// Without options: the current folder, read-only, to anybody on this computer. A folder that is
@@ -43,6 +47,13 @@ enum Command {
     /// The password is asked for twice on a terminal, and not shown there; elsewhere it is the
     /// first line of standard input. The hash alone goes to standard output.
     Passwd,
+
+    /// Add, remove and list the users of an accounts file, and set their passwords
+    ///
+    /// All else in the file stays as it is, comments and order too. What the server would not take
+    /// is not written. A running server reads the file again on SIGHUP.
+    #[command(subcommand, disable_help_subcommand = true)]
+    User(UserCommand),
 }
 
 /// What the program is asked to do.
@@ -54,6 +65,8 @@ pub(crate) enum Task {
     Check(Box<Options>),
     /// Make the hash of a password.
     Passwd,
+    /// Change an accounts file, or show what is in it.
+    User(UserCommand),
 }
 
 /// How a folder is to be served.
@@ -237,6 +250,7 @@ impl Task {
             None => line.options.checked().map(Self::Serve),
             Some(Command::Check(options)) => options.checked().map(Self::Check),
             Some(Command::Passwd) => Ok(Self::Passwd),
+            Some(Command::User(command)) => Ok(Self::User(command)),
         }
     }
 }

@@ -175,9 +175,14 @@ fn echoes(terminal: &File) -> bool {
 
 /// Types two lines at `wharf passwd`, or sends a signal after the first.
 fn type_passwords(first: &str, second: Result<&str, Signal>) -> Output {
+    type_at(wharf("passwd"), first, second)
+}
+
+/// Does the same at another command that asks for a password.
+fn type_at(mut command: Command, first: &str, second: Result<&str, Signal>) -> Output {
     let (mut keyboard, terminal) = terminal();
     assert!(echoes(&terminal));
-    let mut child = wharf("passwd")
+    let mut child = command
         .stdin(terminal.try_clone().unwrap())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -213,6 +218,32 @@ fn a_terminal_is_asked_twice_and_echoes_again() {
 
     let output = type_passwords("secret", Err(Signal::INT));
     assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
+}
+
+#[test]
+fn the_password_of_a_user_is_typed_twice_too() {
+    let place = Place::new(&anna(OLD));
+    let before = fs::read_to_string(place.file()).unwrap();
+    let password = || {
+        let mut command = wharf("user");
+        command.args(["password", "anna", "--accounts"]).arg(place.file());
+        command
+    };
+    let output = type_at(password(), "secret", Ok("sekret"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("not the same"), "{output:?}");
+    let output = type_at(password(), "secret", Err(Signal::INT));
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(fs::read_to_string(place.file()).unwrap(), before);
+
+    let (program, mut log) = place.serve();
+    let output = type_at(password(), "secret", Ok("secret"));
+    assert!(output.status.success(), "{output:?}");
+    program.log_in("anna", "old", 230);
+    program.signal(Signal::HUP);
+    log.wait_for("accounts reloaded: 1 user");
+    program.log_in("anna", "secret", 230);
+    program.log_in("anna", "old", 530);
 }
 
 #[test]

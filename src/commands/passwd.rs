@@ -24,7 +24,8 @@ pub(crate) fn passwd() -> ExitCode {
     }
 }
 
-fn read_password() -> io::Result<Vec<u8>> {
+/// Asks for a password twice on a terminal; elsewhere takes the first line of standard input.
+pub(super) fn read_password() -> io::Result<Vec<u8>> {
     if !isatty(io::stdin()) {
         return read_line();
     }

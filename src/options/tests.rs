@@ -40,6 +40,36 @@ fn commands_are_told_from_folders() {
 }
 
 #[test]
+fn users_are_added_with_what_the_file_has() {
+    let add = |args: &[&str]| {
+        let args = [&["user", "add", "anna", "--accounts", "a.toml"], args].concat();
+        task(&args).map(|task| match task {
+            Task::User(UserCommand::Add(options)) => options,
+            other => panic!("not to add a user: {other:?}"),
+        })
+    };
+    let user = add(&["--folder", "/a=b=eln", "--folder", "/none=", "--sessions", "2"]).unwrap();
+    let folders = [("/a=b", "eln"), ("/none", "")].map(|(path, may)| (path.into(), may.into()));
+    assert_eq!((user.folder.as_slice(), user.sessions), (&folders[..], Some(2)));
+    for (args, part) in [
+        (&["--write", "--permissions", "el"][..], "--permissions"),
+        (&["--folder", "in=el"], "/incoming=eln"),
+        (&["--folder", "/in"], "/incoming=eln"),
+        (&["--no-password"], "--certificate"),
+        (&["--sessions", "0"], "1 to"),
+        (&["--upload-rate", "0"], "at least 1"),
+        (&["--download-rate", "9223372036854775808"], "at least 1"),
+    ] {
+        let mistake = add(args).unwrap_err();
+        assert!(mistake.contains(part) && !mistake.contains('\n'), "{args:?}: {mistake}");
+    }
+    for args in [&["user"][..], &["user", "list"], &["user", "remove", "--accounts", "x"]] {
+        assert!(task(args).is_err(), "{args:?}");
+    }
+    assert_eq!(parse(&["./user"]).unwrap().directory, PathBuf::from("./user"));
+}
+
+#[test]
 fn several_addresses() {
     let options = parse(&["--listen", "127.0.0.1:1", "--listen", "[::1]:2"]).unwrap();
     assert_eq!(options.listen.len(), 2);

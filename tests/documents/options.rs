@@ -7,13 +7,17 @@ use super::documents;
 
 #[test]
 fn each_option_is_in_a_document() {
-    let output = Command::new(env!("CARGO_BIN_EXE_wharf")).arg("--help").output().unwrap();
-    let help = String::from_utf8(output.stdout).unwrap();
+    let help = help(&["--help"]) + &help(&["user", "add", "--help"]);
     let text: String = documents().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let options: Vec<&str> = help.lines().filter_map(option).collect();
     assert!(options.len() > 40, "{options:?}");
     let missing: Vec<_> = options.iter().filter(|option| !text.contains(**option)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+fn help(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_wharf")).args(args).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Returns the long option that a line of the help describes, if it begins with one.
