@@ -52,7 +52,7 @@ enum Command {
     ///
     /// All else in the file stays as it is, comments and order too. What the server would not take
     /// is not written. A running server reads the file again on SIGHUP.
-    #[command(subcommand, disable_help_subcommand = true)]
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
     User(UserCommand),
 }
 

@@ -63,7 +63,9 @@ fn users_are_added_with_what_the_file_has() {
         let mistake = add(args).unwrap_err();
         assert!(mistake.contains(part) && !mistake.contains('\n'), "{args:?}: {mistake}");
     }
-    for args in [&["user"][..], &["user", "list"], &["user", "remove", "--accounts", "x"]] {
+    let mistake = task(&["user"]).unwrap_err();
+    assert!(mistake.contains("add, remove, list, password"), "{mistake}");
+    for args in [&["user", "list"][..], &["user", "remove", "--accounts", "x"]] {
         assert!(task(args).is_err(), "{args:?}");
     }
     assert_eq!(parse(&["./user"]).unwrap().directory, PathBuf::from("./user"));
