@@ -14,7 +14,7 @@ use crate::networks::NetworkOptions;
 use crate::run_as::RunAs;
 use crate::tls::TlsOptions;
 
-pub(crate) use self::user::{AddUser, InFile, UserCommand, WhichUser};
+pub(crate) use self::user::{AddUser, ListUsers, UserCommand, WhichUser};
 
 mod user;
 

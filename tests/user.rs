@@ -124,6 +124,13 @@ anna  -     homes/anna  write        password
 ben   -     .           read+1       disabled
 ";
     assert_eq!(list, expected);
+    let json = place.done(&["list", "--json"]);
+    let expected = r#"[
+  {"name": "anna", "host": null, "root": "homes/{user}", "permissions": "write", "folders": 0, "enabled": true, "password": true, "certificate": false},
+  {"name": "ben", "host": null, "root": null, "permissions": "read", "folders": 1, "enabled": false, "password": true, "certificate": false}
+]
+"#;
+    assert_eq!(json, expected);
     place.done(&["remove", "anna"]);
     assert!(!place.text().contains("anna"));
     assert_eq!(place.others(), [""; 0]);

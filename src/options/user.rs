@@ -19,7 +19,7 @@ pub(crate) enum UserCommand {
     Remove(WhichUser),
 
     /// Show all users: name, host, root, permissions, and what lets them in
-    List(InFile),
+    List(ListUsers),
 
     /// Give a user another password
     ///
@@ -28,12 +28,23 @@ pub(crate) enum UserCommand {
     Password(WhichUser),
 }
 
-/// The file, and what is served by it.
+/// Which file.
 #[derive(Debug, Args)]
 pub(crate) struct InFile {
     /// The accounts file
     #[arg(long, value_name = "FILE")]
     pub(crate) accounts: PathBuf,
+}
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(crate) struct ListUsers {
+    #[command(flatten)]
+    pub(crate) file: InFile,
+
+    /// Show an array in JSON instead of columns, as the file has the values
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A user of a file.

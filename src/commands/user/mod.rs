@@ -1,15 +1,16 @@
 //! `wharf user`: changes an accounts file, or shows what is in it.
 
 mod file;
+mod list;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use wharf::{AccountsText, Directory, ListedUser, NewUser, hash_password};
+use wharf::{AccountsText, Directory, NewUser, hash_password};
 
 use self::file::Held;
 use super::passwd::read_password;
-use crate::options::{AddUser, InFile, UserCommand, WhichUser};
+use crate::options::{AddUser, ListUsers, UserCommand, WhichUser};
 use crate::{fail, print};
 
 /// Exit code for what could not be done.
@@ -30,7 +31,7 @@ pub(crate) fn user(command: &UserCommand) -> ExitCode {
     let done = match command {
         UserCommand::Add(options) => add(options),
         UserCommand::Remove(which) => remove(which),
-        UserCommand::List(file) => list(file),
+        UserCommand::List(options) => list(options),
         UserCommand::Password(which) => set_password(which),
     };
     match done {
@@ -108,52 +109,18 @@ fn set_password(which: &WhichUser) -> Done {
     Ok(format!("{}: {} has the new password\n{RELOAD}", path.display(), label(which)))
 }
 
-fn list(file: &InFile) -> Done {
-    let mut rows = vec![["NAME", "HOST", "ROOT", "PERMISSIONS", "LOGIN"].map(String::from)];
-    let there = look(&file.accounts, |text| {
-        rows.extend(text.users().map_err(mistakes)?.iter().map(row));
+fn list(options: &ListUsers) -> Done {
+    let path = &options.file.accounts;
+    let mut users = Vec::new();
+    let there = look(path, |text| {
+        users = text.users().map_err(mistakes)?;
         Ok(())
     })?;
-    if !there {
-        return Err(missing(&file.accounts));
+    match (there, options.json) {
+        (false, _) => Err(missing(path)),
+        (true, false) => Ok(list::columns(&users)),
+        (true, true) => Ok(list::json(&users)),
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..5).map(|column| width(column).unwrap_or_default()).collect();
-    let lines = rows.iter().map(|row| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_string() + "\n"
-    });
-    Ok(lines.collect())
-}
-
-/// Returns a line of the list; what has no value is a hyphen.
-fn row(user: &ListedUser) -> [String; 5] {
-    let or_hyphen = |text: &str| if text.is_empty() { "-".to_string() } else { plain(text) };
-    let name = user.name.as_deref();
-    let root = user.root.as_deref().unwrap_or(".");
-    let permissions = match user.folders {
-        0 => or_hyphen(&user.permissions),
-        folders => format!("{}+{folders}", or_hyphen(&user.permissions)),
-    };
-    let login = match (user.enabled, user.has_password, user.has_certificate) {
-        (false, ..) => "disabled",
-        _ if name.is_none() => "anybody",
-        (_, true, true) => "password,certificate",
-        (_, true, false) => "password",
-        (_, false, _) => "certificate",
-    };
-    [
-        plain(name.unwrap_or("anonymous")),
-        or_hyphen(user.host.as_deref().unwrap_or_default()),
-        plain(&root.replace("{user}", name.unwrap_or("{user}"))),
-        permissions,
-        login.to_string(),
-    ]
-}
-
-/// Keeps what a file has from making lines of its own, or worse on a terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Looks at a file as it is now; returns `false` where there is none.
