@@ -78,6 +78,16 @@ impl AccountsText {
         &self.text
     }
 
+    /// Returns the file's name, as the errors have it.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Names the file otherwise in errors.
+    pub fn named(self, file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), ..self }
+    }
+
     /// Checks the text as the server does that reads it. With the folder that is served, the
     /// folders of the accounts are opened too.
     pub fn check(&self, served: Option<&Directory>) -> Result<(), AccountsError> {
@@ -284,16 +294,6 @@ impl AccountsText {
 
     fn toml(&self, error: &toml::de::Error) -> AccountsError {
         Source::new(&self.file, &self.text).toml(error)
-    }
-
-    /// Returns the file's name, as the errors have it.
-    pub fn file(&self) -> &Path {
-        &self.file
-    }
-
-    /// Names the file otherwise in errors.
-    pub fn named(self, file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), ..self }
     }
 }
 
