@@ -304,3 +304,40 @@ fn threads_that_are_missing_at_the_start_are_named() {
     assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
     assert!(text.contains("cannot start a thread"), "{text}");
 }
+
+#[test]
+fn an_accounts_file_keeps_its_owner() {
+    if !is_root() {
+        return;
+    }
+    let (owner, other) = (stranger(1), stranger(2));
+    let folder = folder(other);
+    let file = folder.path().join("accounts.toml");
+    fs::write(&file, "[anonymous]\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+    chown(&file, Some(owner), Some(other)).unwrap();
+    let owned = || {
+        let metadata = fs::metadata(&file).unwrap();
+        (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777)
+    };
+    // Where all users can get at it.
+    let program = folder.path().join("wharf");
+    fs::copy(env!("CARGO_BIN_EXE_wharf"), &program).unwrap();
+    let add = |name: &str, by: u32| {
+        let mut command = Command::new(&program);
+        command.args(["user", "add", name, "--no-password", "--certificate", &"ab".repeat(32)]);
+        command.arg("--accounts").arg(&file).stdin(Stdio::null());
+        command.uid(by).gid(if by == 0 { 0 } else { other }).output().unwrap()
+    };
+    let output = add("anna", 0);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(owned(), (owner, other, 0o666));
+
+    // Another user may write in the folder, and to the file, and cannot give it to its owner.
+    let before = fs::read(&file).unwrap();
+    let output = add("ben", other);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && told.contains("cannot keep its owner"), "{told}");
+    assert_eq!((fs::read(&file).unwrap(), owned()), (before, (owner, other, 0o666)));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+}
