@@ -330,4 +330,6 @@ fn utc_offset(text: &str) -> Result<i16, String> {
 }
 
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod tests;
