@@ -27,6 +27,11 @@ pub(crate) struct NetworkOptions {
     #[arg(long, value_name = "[ADDR:PORT=]IP|NAME[,!NET]...",
           value_parser = for_listener::<PublicAddress>)]
     public_address: Vec<ForListener<PublicAddress>>,
+
+    /// Take connections from proxies in these networks alone, each beginning with a PROXY header
+    /// (version 1 or 2) that names the client
+    #[arg(long, value_name = "[ADDR:PORT=]NET,...", value_parser = for_listener::<Networks>)]
+    proxy_protocol: Vec<ForListener<Networks>>,
 }
 
 /// A value for one listener, or for all.
@@ -62,6 +67,9 @@ impl NetworkOptions {
         }
         for ForListener { listener, value } in &self.deny_from {
             add(*listener, &|rules| rules.deny(value.clone()));
+        }
+        for ForListener { listener, value } in &self.proxy_protocol {
+            add(*listener, &|rules| rules.proxy_protocol(value.clone()));
         }
         for ForListener { listener, value } in &self.public_address {
             add(*listener, &|rules| rules.public_address(value.clone()));

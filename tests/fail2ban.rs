@@ -154,7 +154,7 @@ fn what_is_no_guess_is_not_found() {
         "INFO  wharf_core::session::access] 192.0.2.1: login failed as",
         "INFO  wharf::events] 192.0.2.1: deleted session=1 user=\"anna\" path=\"",
         "WARN  somebody] 192.0.2.1: login failed as",
-        "WARN  wharf_host::connection::end] 192.0.2.1: connection refused: its network is not allowed",
+        "WARN  wharf_host::connection::entrance] 192.0.2.1: connection refused: its network is not allowed",
         "192.0.2.1: login failed as",
     ] {
         let line = format!("[2026-01-31T23:59:59Z {line} {user}");

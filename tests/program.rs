@@ -154,3 +154,25 @@ fn a_denied_client_is_told_and_logged() {
     let line = "] 127.0.0.1: connection refused: its network is not allowed\n";
     assert_eq!(told.matches(line).count(), 1, "{told}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_proxy_names_its_client_on_its_own_listener_alone() {
+    let folder = folder();
+    let mut program = Program::start(folder.path(), |command| {
+        command.args(["--listen", "127.0.0.2:0", "--proxy-protocol", "127.0.0.2:0=127.0.0.1"]);
+        command.arg("-v").stderr(Stdio::piped());
+    });
+    Client::dial(program.address).unwrap().expect(220);
+    let (_, rest) = program.welcome.split_once("ftp://127.0.0.2").unwrap();
+    let port = rest.trim_start_matches(':').split(|it: char| !it.is_ascii_digit()).next().unwrap();
+    let mut client = Client::dial(format!("127.0.0.2:{port}").parse().unwrap()).unwrap();
+    client.send_raw(b"PROXY TCP4 192.0.2.1 127.0.0.1 4000 21\r\n");
+    client.expect(220);
+    client.enter();
+    let mut log = BufReader::new(program.child.stderr.take().unwrap());
+    assert_eq!(program.end(Signal::TERM).0, Some(0));
+    let mut told = String::new();
+    log.read_to_string(&mut told).unwrap();
+    assert!(told.contains("] 192.0.2.1: login as anonymous"), "{told}");
+}

@@ -185,6 +185,11 @@ impl Endpoint {
         self.peer
     }
 
+    /// Says otherwise whether there is room.
+    pub fn with_admission(self, admission: Admission) -> Self {
+        Self { admission, ..self }
+    }
+
     /// Returns whether there is room.
     pub fn admission(&self) -> Admission {
         self.admission

@@ -152,8 +152,23 @@ impl ServerBuilder {
         self
     }
 
+    /// Expects each connection to come from a proxy in these networks, such as HAProxy or a load
+    /// balancer, and to begin with a header that names the client: PROXY protocol, version 1 or 2,
+    /// before TLS where that comes first. Limits, networks, logs and PORT's checks then go by the
+    /// client's own address. Other connections are closed, and so are those that send anything else,
+    /// or no header within [`login_timeout`](Self::login_timeout).
+    ///
+    /// Data connections come without a header: see [`public_address`](Self::public_address) for
+    /// clients that reach the server itself, and [`allow_foreign_data`](Self::allow_foreign_data) for
+    /// proxies that pass data connections on too.
+    pub fn proxy_protocol(mut self, proxies: Networks) -> Self {
+        self.rules = self.rules.proxy_protocol(proxies);
+        self
+    }
+
     /// Sets what holds for the clients of all listeners, in place of what has been set by
-    /// [`allow`](Self::allow), [`deny`](Self::deny) and [`public_address`](Self::public_address).
+    /// [`allow`](Self::allow), [`deny`](Self::deny), [`public_address`](Self::public_address) and
+    /// [`proxy_protocol`](Self::proxy_protocol).
     pub fn rules(mut self, rules: ListenerRules) -> Self {
         self.rules = rules;
         self

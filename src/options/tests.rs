@@ -96,6 +96,8 @@ fn a_mistake_is_one_line_that_names_it() {
         (&["--allow-from", "10.0.0.1/8"], "10.0.0.0/8 is the network"),
         (&["--allow-from", ""], "192.168.0.0/16"),
         (&["--deny-from", "office"], "--deny-from"),
+        (&["--proxy-protocol", "proxy.example"], "--proxy-protocol"),
+        (&["--proxy-protocol", "10.0.0.1:9=10.0.0.7"], "10.0.0.1:9 that is named"),
         (&["--deny-from", "127.0.0.1:9=::1"], "127.0.0.1:9 that is named"),
         (&["check", "--deny-from", "10.0.0.0/40"], "from 0 to 32"),
         (&["--user", ""], "--user"),

@@ -21,6 +21,7 @@ mod overtaking;
 mod panics;
 mod passive;
 mod ports;
+mod proxied;
 mod rates;
 mod refusals;
 mod rights;

@@ -27,7 +27,7 @@ const MOST_DRAINED: usize = 256 * 1024;
 pub(super) struct Control {
     socket: Arc<Socket>,
     /// Its place in the count; a client that is only told to go may have none.
-    _descriptor: Option<Taken>,
+    descriptor: Option<Taken>,
     /// For the log.
     peer: IpAddr,
     wire: Wire,
@@ -59,7 +59,7 @@ impl Control {
     pub(super) fn new(socket: Socket, descriptor: Option<Taken>, peer: IpAddr) -> Self {
         Self {
             socket: Arc::new(socket),
-            _descriptor: descriptor,
+            descriptor,
             peer,
             wire: Wire::unheard(),
             state: State::Open,
@@ -75,6 +75,31 @@ impl Control {
 
     pub(super) fn set_ready(&mut self, ready: Readiness) {
         self.wire.set_ready(ready);
+    }
+
+    pub(super) fn has_descriptor(&self) -> bool {
+        self.descriptor.is_some()
+    }
+
+    /// Reads what has come before there is a session; it will be given that first.
+    pub(super) fn read_ahead(&mut self) -> Flow {
+        let mut buffer = [0; READ];
+        let flow = self.wire.read(&self.socket, &mut buffer);
+        if let Flow::Moved(count) = flow {
+            self.unread.extend_from_slice(&buffer[..count]);
+        }
+        flow
+    }
+
+    /// Returns what has been [read ahead](Self::read_ahead).
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
+    /// Drops a header that was read ahead, which has named the client.
+    pub(super) fn pass_header(&mut self, length: usize, client: IpAddr) {
+        self.peer = client;
+        self.unread = self.unread.split_off(length);
     }
 
     /// Returns `true` if the client has closed its side in order; it may still read.

@@ -3,12 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use socket2::Socket;
 use wharf_core::{Action, Admission, Endpoint, Event, Instant, Notice, Now, Session};
 
 use super::job::Job;
 use super::{Connection, Turn};
-use crate::server::Service;
 use crate::server::admission::Eviction;
 use crate::workers::Presence;
 
@@ -18,6 +16,9 @@ pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
+    /// A proxy has not named the client yet, for which there is no session so far. It may take until
+    /// then.
+    AwaitingHeader(Instant),
     /// The session goes on.
     Alive,
     /// The last reply has been sent, and the client has not closed its side: lingering close, until
@@ -25,19 +26,6 @@ pub(super) enum Life {
     LingeringClose(Instant),
     /// Nothing more will happen.
     Over,
-}
-
-/// Tells a client that has just come why it is not let in, and keeps nothing of it: it counts among no
-/// sessions. Where it would have to shake hands first, it is not told.
-pub(super) fn refuse(service: &Service, socket: &Socket, endpoint: Endpoint, implicit_tls: bool) {
-    service.observers.refused(endpoint);
-    let client = endpoint.peer().ip();
-    wharf_storage::log_limited!(Warn, "{client}: connection refused: its network is not allowed");
-    if !implicit_tls {
-        let session = Session::new(service.session.clone(), endpoint, service.clock.now());
-        // A new socket has room for it; a client that has gone already needs none.
-        let _ = socket.send(session.transmit());
-    }
 }
 
 impl Connection {

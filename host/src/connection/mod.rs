@@ -12,6 +12,8 @@
 //! | `control`, `data` | the two channels, and what they work with: `context` |
 //! | `descriptors` | the open files that it may have |
 //! | `login`, `security` | accounts; TLS |
+//! | `entrance` | which clients are let in |
+//! | `proxied` | the beginning of a connection that comes by a proxy |
 //! | `end` | the end of the client, of the server and of the session |
 //! | `sockets` | how a driver holds them, and how they are opened |
 
@@ -21,9 +23,11 @@ mod control;
 mod data;
 mod descriptors;
 mod end;
+mod entrance;
 pub(crate) mod job;
 mod login;
 mod outcomes;
+mod proxied;
 mod security;
 mod sockets;
 #[cfg(test)]
@@ -43,6 +47,7 @@ use crate::server::Service;
 use crate::server::admission::Permit;
 use crate::server::descriptors::{OF_A_SESSION, Taken};
 use crate::server::listener::{Arrival, network_address};
+use crate::server::rules::ListenerRules;
 use crate::server::stop::StopWhenDropped;
 use crate::tls::Owner;
 use crate::transfer::digest::Digesting;
@@ -177,6 +182,8 @@ pub struct Connection {
     /// What the workers know of this session.
     job_owner: Arc<JobOwner>,
     implicit_tls: bool,
+    /// The rules of its listener, while the header of a proxy has not come.
+    awaited_by: Option<Arc<ListenerRules>>,
     /// Where there are observers.
     teller: Option<Box<Teller>>,
     /// Stops the server when its last connection is gone.
@@ -202,28 +209,31 @@ impl Connection {
         let Arrival { socket, peer, implicit_tls, rules, stops } = arrival;
         let now = service.clock.now();
         let local = network_address(&socket.local_addr().ok()?).ok()?;
-        if rules.as_ref().is_some_and(|rules| !rules.networks.admit(peer.ip())) {
-            let endpoint = Endpoint::new(local, peer, Admission::NotAllowed);
-            end::refuse(service, &socket, endpoint, implicit_tls);
-            return None;
-        }
+        let mut endpoint = Endpoint::new(local, peer, Admission::Welcome);
+        let awaited_by = rules.as_ref().filter(|rules| rules.expect_header()).cloned();
         let descriptor = service.descriptors.take(OF_A_SESSION);
-        let refused = if service.failures.is_cooling(peer.ip(), now.instant) {
-            Some(Admission::CoolingDown)
+        let (mut permit, life, teller);
+        if let Some(rules) = &awaited_by {
+            if !rules.proxies.contains(peer.ip()) {
+                entrance::refuse_stranger(service, endpoint);
+                return None;
+            }
+            descriptor.as_ref()?;
+            permit = service.sessions.wait_outside()?;
+            // Until the header is there, the session is a placeholder.
+            (life, teller) =
+                (Life::AwaitingHeader(now.instant + service.session.login_timeout), None);
         } else {
-            descriptor.is_none().then_some(Admission::ServerFull)
-        };
-        let admitted = match refused {
-            Some(why) => service.sessions.refuse().map(|permit| (why, permit)).ok_or(why),
-            None => service.sessions.enter(peer.ip()),
-        };
-        let told = |why| service.observers.refused(Endpoint::new(local, peer, why));
-        let (admission, mut permit) = admitted.map_err(told).ok()?;
-        let public_address = rules.and_then(|rules| rules.public_address_for(peer.ip()));
-        let endpoint = Endpoint::new(local, peer, admission);
-        let mut endpoint = endpoint.with_public_address(public_address);
-        if implicit_tls {
-            endpoint = endpoint.with_implicit_tls();
+            let has_descriptor = descriptor.is_some();
+            (endpoint, permit) = entrance::enter(
+                service,
+                &socket,
+                endpoint,
+                implicit_tls,
+                rules.as_deref(),
+                has_descriptor,
+            )?;
+            (life, teller) = (Life::Alive, service.observers.teller(endpoint));
         }
         let session = Session::new(service.session.clone(), endpoint, now);
         let control = Control::new(socket, descriptor, endpoint.peer().ip());
@@ -242,14 +252,15 @@ impl Connection {
             local: endpoint.local(),
             jobs: VecDeque::new(),
             out: 0,
-            life: Life::Alive,
+            life,
             shut_down_by: None,
             look_again: None,
             permit,
             for_transfer: None,
             job_owner: Arc::new(JobOwner::new(peer.ip())),
             implicit_tls,
-            teller: service.observers.teller(endpoint),
+            awaited_by,
+            teller,
             _stops: stops,
         })
     }
@@ -258,6 +269,11 @@ impl Connection {
     /// [contract](Connection).
     pub fn turn(&mut self) -> Turn {
         let now = self.service.clock.now();
+        if let Life::AwaitingHeader(until) = self.life
+            && let Some(turn) = self.read_header(until, now)
+        {
+            return turn;
+        }
         if self.life != Life::Alive {
             return self.linger(now);
         }
@@ -353,6 +369,10 @@ impl Connection {
     /// `deadline`.
     pub fn shut_down(&mut self, deadline: Instant) {
         self.hurry(deadline);
+        if let Life::AwaitingHeader(_) = self.life {
+            self.life = Life::Over;
+            return;
+        }
         self.session.handle(Event::Shutdown { deadline }, self.service.clock.now());
     }
 
@@ -364,7 +384,7 @@ impl Connection {
                     [self.session.poll_timeout(), self.look_again, self.data.deadline()];
                 deadlines.into_iter().flatten().min()
             }
-            Life::LingeringClose(until) => Some(until),
+            Life::AwaitingHeader(until) | Life::LingeringClose(until) => Some(until),
             Life::Over => None,
         }
     }
@@ -378,7 +398,7 @@ impl Connection {
     pub fn control_interest(&self) -> Readiness {
         match self.life {
             Life::Alive => self.control.interest(&self.session),
-            Life::LingeringClose(_) => self.control.last_interest(),
+            Life::AwaitingHeader(_) | Life::LingeringClose(_) => self.control.last_interest(),
             Life::Over => Readiness::NEITHER,
         }
     }

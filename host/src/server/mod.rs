@@ -11,6 +11,7 @@
 //! | `passive` | where passive ports are opened: [`PassivePorts`] |
 //! | `ports` | which are open, and whose: [`OpenPorts`] |
 //! | `public_address` | the address that PASV names: [`PublicAddress`] |
+//! | `proxy_header` | how a proxy names the client: the PROXY protocol |
 //! | `sockets` | how sockets are opened and accepted |
 //! | `descriptors` | the open files that the process's limit leaves to sessions |
 //! | `seats` | how many sessions each thread of a driver has: [`Seats`] |
@@ -25,6 +26,7 @@ pub(crate) mod failures;
 pub(crate) mod listener;
 pub(crate) mod passive;
 pub(crate) mod ports;
+pub(crate) mod proxy_header;
 pub(crate) mod public_address;
 pub(crate) mod rules;
 mod seats;

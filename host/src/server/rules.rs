@@ -12,6 +12,8 @@ use crate::server::public_address::PublicAddress;
 pub struct ListenerRules {
     pub(crate) networks: NetworkRules,
     pub(crate) public_address: Option<PublicAddress>,
+    /// Connections come from these alone, and name their clients first.
+    pub(crate) proxies: Networks,
 }
 
 impl ListenerRules {
@@ -38,6 +40,19 @@ impl ListenerRules {
         self
     }
 
+    /// Expects each connection to come from a proxy in these networks, and to begin with a header that
+    /// names the client (PROXY protocol, version 1 or 2), before TLS where that comes first. All that
+    /// looks at the client's address goes by the header's. Other connections are closed.
+    pub fn proxy_protocol(mut self, proxies: Networks) -> Self {
+        self.proxies.extend(proxies);
+        self
+    }
+
+    /// Returns `true` if connections begin with a header.
+    pub(crate) fn expect_header(&self) -> bool {
+        !self.proxies.is_empty()
+    }
+
     /// Returns the address that PASV names, if it is set.
     #[doc(hidden)]
     pub fn named_address(&self) -> Option<&PublicAddress> {
@@ -54,6 +69,7 @@ impl ListenerRules {
         };
         fill(&mut self.networks.allow, &others.networks.allow);
         fill(&mut self.networks.deny, &others.networks.deny);
+        fill(&mut self.proxies, &others.proxies);
         self.public_address = self.public_address.or_else(|| others.public_address.clone());
         self
     }

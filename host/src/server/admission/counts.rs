@@ -19,6 +19,8 @@ pub(super) const EVICTED_AT_MOST: usize = 64;
 pub(super) struct Counts {
     pub(super) admitted: usize,
     pub(super) refused: usize,
+    /// How many connections have not said whose they are.
+    pub(super) outside: usize,
     /// Only clients that are there; none has a count of zero.
     pub(super) clients: HashMap<ClientAddress, usize>,
     pub(super) last_number: u64,
@@ -42,6 +44,8 @@ pub(super) struct Stranger {
 pub(super) enum Place {
     Counted(ClientAddress),
     Refused,
+    /// Its client is not known yet.
+    Outside,
     /// The session goes on without.
     Vacated,
 }

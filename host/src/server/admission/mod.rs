@@ -73,6 +73,18 @@ impl AdmissionControl {
         Some(Permit::new(self, place, 0))
     }
 
+    /// Takes a permit for a connection whose client is not known yet: it counts as no client's.
+    /// There may be as many of these as sessions.
+    pub(crate) fn wait_outside(self: &Arc<Self>) -> Option<Permit> {
+        let mut counts = self.lock();
+        if counts.outside >= self.max_sessions {
+            return None;
+        }
+        counts.outside += 1;
+        drop(counts);
+        Some(Permit::new(self, Place::Outside, 0))
+    }
+
     /// Returns how many sessions there are that were welcome.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
@@ -148,6 +160,7 @@ impl Drop for Permit {
         let mut counts = self.sessions.lock();
         counts.strangers.remove(&self.number);
         match self.place {
+            Place::Outside => counts.outside -= 1,
             Place::Refused => counts.refused -= 1,
             Place::Vacated => counts.vacated -= 1,
             Place::Counted(_) if self.eviction() != Eviction::No => counts.evicted -= 1,
