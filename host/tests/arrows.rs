@@ -6,9 +6,10 @@ use std::path::Path;
 
 /// Each folder may name those below it in this list, and names only those that are given.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("connection", &["workers", "server", "transfer", "wire", "tls"]),
+    ("connection", &["workers", "server", "observers", "transfer", "wire", "tls"]),
     ("workers", &["server", "tls"]),
-    ("server", &["transfer", "tls"]),
+    ("server", &["observers", "transfer", "tls"]),
+    ("observers", &[]),
     ("transfer", &["wire"]),
     ("wire", &["tls"]),
     ("tls", &[]),
