@@ -130,6 +130,7 @@ fn no_header_comes_in_time(backend: Backend) {
     for part in [&b""[..], b"PROXY TCP4"] {
         assert!(is_closed(&dial(address(&server), part)));
     }
+    let server = proxied(backend).login_timeout(Duration::from_secs(2)).spawn().unwrap();
     let mut client = dial(address(&server), &v2(1));
     client.expect(220);
     // From then on the time of a login counts.

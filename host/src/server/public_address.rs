@@ -308,6 +308,5 @@ mod tests {
         assert_eq!(clone.address(), None);
         address.look_up().unwrap();
         assert_eq!(clone.address(), Some(Ipv4Addr::LOCALHOST));
-        assert!("name.invalid".parse::<PublicAddress>().unwrap().look_up().is_err());
     }
 }
