@@ -249,10 +249,10 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// Returns `true` if a character could do more to a line than stand in it: besides control
-/// characters, Unicode's line ends, and what turns the direction of writing.
+/// characters, Unicode's line ends, what is not seen, and what turns the direction of writing.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
@@ -271,8 +271,8 @@ mod tests {
         assert_eq!(quoted(b"a\" end=\"b\\"), r#""a\" end=\"b\\""#);
         assert_eq!(quoted(b"a\r\n\t\0\x1b[2K\x7f\xff\xc3"), r#""a\r\n\t\x00\x1b[2K\x7f\xff\xc3""#);
         assert_eq!(
-            quoted("\u{9b}\u{2028}\u{202e}".as_bytes()),
-            r#""\xc2\x9b\xe2\x80\xa8\xe2\x80\xae""#
+            quoted("\u{9b}\u{2028}\u{202e}\u{61c}".as_bytes()),
+            r#""\xc2\x9b\xe2\x80\xa8\xe2\x80\xae\xd8\x9c""#
         );
     }
 
