@@ -111,7 +111,8 @@ impl Session {
                 self.login = Login::In { user, grant };
                 self.reply(232, "User logged in, authorized by certificate.");
             }
-            Err(Denial::Refused) => self.ask_for_password(user),
+            // The password's answer tells why it failed, once.
+            Err(Denial::Refused | Denial::WrongNetwork) => self.ask_for_password(user),
             Err(denial) => {
                 self.tell_denial(denial, &user);
                 match denial {
