@@ -59,7 +59,7 @@ impl ListenerRules {
         self.public_address.as_ref()
     }
 
-    /// Takes from `others` what these rules say nothing of.
+    /// Takes from `others` what these rules say nothing of; what either denies is denied.
     #[doc(hidden)]
     pub fn or(mut self, others: &Self) -> Self {
         let fill = |own: &mut Networks, other: &Networks| {
@@ -68,7 +68,7 @@ impl ListenerRules {
             }
         };
         fill(&mut self.networks.allow, &others.networks.allow);
-        fill(&mut self.networks.deny, &others.networks.deny);
+        self.networks.deny.extend(others.networks.deny.clone());
         fill(&mut self.proxies, &others.proxies);
         self.public_address = self.public_address.or_else(|| others.public_address.clone());
         self
@@ -94,6 +94,7 @@ mod tests {
         let networks = |text: &str| text.parse::<Networks>().unwrap();
         let all = ListenerRules::new().allow(networks("10.0.0.0/8")).deny(networks("10.0.0.1"));
         let own = ListenerRules::new().allow(networks("192.0.2.0/24"));
+        let own = own.deny(networks("192.0.2.9"));
         let both = own.clone().deny(networks("10.0.0.1"));
         assert_eq!(own.or(&all), both);
         assert_eq!(ListenerRules::new().or(&all), all);
