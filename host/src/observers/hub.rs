@@ -12,6 +12,9 @@ use wharf_storage::Storage;
 use super::queue::Queue;
 use super::{Observer, SessionEvent, Wanted};
 
+/// For how long the end of observers is waited for where no bound is wanted.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The observers of a server.
 pub(crate) struct Observers {
     observers: Vec<(Wanted, Arc<Queue>)>,
@@ -62,7 +65,7 @@ impl Observers {
     /// taken too long for it.
     pub(crate) fn finish(&self) {
         self.close();
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.patience.min(LONGEST_PATIENCE);
         self.observers.iter().for_each(|(_, queue)| queue.wait(deadline));
     }
 
