@@ -170,6 +170,31 @@ fn a_link_is_followed() {
     assert!(!place.file().exists());
 }
 
+/// Of an ACL, the mode's group bits are the mask: a file with that mode alone would be open to the
+/// group.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_list_of_who_may_read_it_is_not_lost() {
+    let place = Place::with(&[account("anna"), account("bob")].concat());
+    let entry = |tag: u16, rights: u16, id: u32| {
+        [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat()
+    };
+    let (nobody, none) = (65_534, u32::MAX);
+    // acl(5): the owner, another user, the group, the mask, all others.
+    let entries = [(1, 6, none), (2, 4, nobody), (4, 0, none), (0x10, 4, none), (0x20, 0, none)];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    list.extend(entries.into_iter().flat_map(|(tag, rights, id)| entry(tag, rights, id)));
+    let flags = rustix::fs::XattrFlags::empty();
+    let name = "system.posix_acl_access";
+    if let Err(error) = rustix::fs::setxattr(place.file(), name, &list, flags) {
+        return println!("skipped, this file system keeps no ACL: {error}");
+    }
+    let told = place.refused(&["remove", "anna"]);
+    assert!(told.contains("access control list") && told.contains("setfacl -b"), "{told}");
+    let mut kept = [0; 64];
+    assert_eq!(rustix::fs::getxattr(place.file(), name, &mut kept).unwrap(), list.len());
+}
+
 #[test]
 fn many_at_once_lose_nothing() {
     let place = Place::new();

@@ -51,6 +51,13 @@ impl Held {
         let failed = |what: &str, error: io::Error| {
             format!("{}: {what}: {error}; it is as it was", self.named.display())
         };
+        if has_acl(&self.file) {
+            return Err(format!(
+                "{}: it has an access control list, which would be lost; edit it by hand, or remove \
+                 the list (setfacl -b)",
+                self.named.display()
+            ));
+        }
         let old = self.file.metadata().map_err(|error| failed("cannot look at it", error))?;
         let new = Temporary::beside(&self.path);
         let mut new = new.map_err(|error| failed("cannot make a file beside it", error))?;
@@ -123,6 +130,15 @@ fn lock(file: &File) -> io::Result<()> {
             done => return Ok(done?),
         }
     }
+}
+
+/// Returns `true` if more than the mode says who may read the file: then the mode's group bits are not
+/// the group's, and a copy with them would be open to others.
+fn has_acl(file: &File) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return rustix::fs::fgetxattr(file, c"system.posix_acl_access", &mut [0u8; 0]).is_ok();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return false;
 }
 
 /// Makes a change of names survive a power cut. Not every file system can.
