@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use wharf::{Backend, Memory, Notice, ServerBuilder, SessionEvent, SiteReply};
 
 use crate::support::{
-    Client, ClientTls, Gate, LIMIT, address, for_each_driver, read_all, reset, server, tls_server,
+    Call, Client, ClientTls, Faulty, Gate, LIMIT, address, for_each_driver, read_all, reset,
+    server, tls_server,
 };
 
 for_each_driver!(
@@ -18,6 +19,7 @@ for_each_driver!(
     hosts_and_tls_are_told,
     refusals_are_told,
     uploads_that_are_cut_off_are_told,
+    a_change_whose_client_is_lost_is_told,
     sessions_that_a_stop_ends_are_told,
     finished_uploads_are_processed,
     a_slow_observer_holds_nothing_up,
@@ -189,6 +191,25 @@ fn uploads_that_are_cut_off_are_told(backend: Backend) {
         "logged-out user=\"anonymous\"",
         "disconnected why=lost",
     ];
+    assert_eq!(events.iter().map(text).collect::<Vec<_>>(), expected);
+}
+
+fn a_change_whose_client_is_lost_is_told(backend: Backend) {
+    let gate = Gate::new();
+    let files = Faulty::new(Call::Remove, Some(gate.clone()));
+    let (server, told) = observed(server(backend, files));
+    let server = server.spawn().unwrap();
+    let mut client = Client::log_in(&server);
+    client.send("DELE bad");
+    gate.wait_for(1);
+    client.reset();
+    // Others are served meanwhile, so the loss has been seen by most drivers.
+    Client::visit(&server);
+    assert_eq!(until_disconnected(&told).len(), 2 + 6);
+    gate.open();
+    let events = until_disconnected(&told);
+    let expected =
+        ["deleted path=\"/bad\"", "logged-out user=\"anonymous\"", "disconnected why=lost"];
     assert_eq!(events.iter().map(text).collect::<Vec<_>>(), expected);
 }
 

@@ -47,8 +47,22 @@ impl Session {
         self.replies.shut();
         match self.work {
             Work::Securing { .. } => self.abandon_handshake(now),
-            _ if self.upload_outlives_control() => {}
+            _ if self.upload_outlives_control() || self.has_to_tell() => {}
             _ => self.leave(now),
+        }
+    }
+
+    /// Returns `true` if something changes that observers are told of when the answer comes.
+    fn has_to_tell(&self) -> bool {
+        let Work::Waiting { awaiting, .. } = &self.work else { return false };
+        match awaiting {
+            Awaiting::Storage(
+                Continuation::Reply(_, _, notice)
+                | Continuation::RenameTo(notice)
+                | Continuation::Changed(_, notice),
+            ) => notice.is_some(),
+            Awaiting::Site(_) => self.config.notices,
+            _ => false,
         }
     }
 
