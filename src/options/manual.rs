@@ -24,7 +24,7 @@ The password of \fB\-\-user\fR, where there is no \fB\-\-password\-file\fR.
 Stop. Transfers may finish; a second signal ends the program at once.
 .TP
 \fBSIGHUP\fR
-Read the accounts again.
+Read the accounts again, and look up the name of \fB\-\-public\-address\fR.
 .SH EXIT STATUS
 .TP
 \fB0\fR
