@@ -12,7 +12,7 @@ use crate::storage::WriteMode;
 use crate::time::Instant;
 
 use super::Session;
-use super::state::{Login, Transfer, What, Work};
+use super::state::{Login, Stage, Transfer, What, Work};
 use super::stop::StopReason;
 
 /// What has to be remembered for a notice that is yet to come.
@@ -153,14 +153,20 @@ impl Session {
         true
     }
 
-    /// Tells of the transfer that goes on that it is cut off, if it was announced.
+    /// Tells of the transfer that goes on that it is cut off, if it was announced. One that has been sent
+    /// whole is not, though 226 was still to come.
     pub(super) fn tell_cut_off(&mut self, why: CutOff) {
         if !matches!(self.work, Work::Transferring(_)) {
             return;
         }
         let work = core::mem::replace(&mut self.work, Work::Idle);
         if let Work::Transferring(transfer) = &work {
-            self.tell_transfer(transfer, Some(why));
+            let is_sent = match transfer.stage {
+                Stage::Closing { .. } => true,
+                Stage::Stopping { file: None } => transfer.stop.is_none(),
+                _ => false,
+            };
+            self.tell_transfer(transfer, (!is_sent).then_some(why));
         }
         self.work = work;
     }
