@@ -34,6 +34,9 @@ const DECOMPRESSOR: u64 = 64 * 1024;
 /// What an open directory keeps: names that are sorted, and what the system gave of them at once.
 const DIRECTORY: u64 = 256 * 1024;
 
+/// What a listing keeps of entries that are sorted, and of folders to come, where there is little.
+const LEAST_LISTED: u32 = 64 * 1024;
+
 /// What is read of TLS records at once, at first.
 pub(crate) const TLS_FIRST: usize = 16 * 1024;
 
@@ -61,6 +64,25 @@ impl TransferMemory {
     #[cfg(test)]
     pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
+    }
+
+    /// As [`share`](Self::share), for a plan: where memory is short, a listing keeps less, sorts a
+    /// part, and says so.
+    pub(crate) fn share_for(
+        self: &Arc<Self>,
+        plan: &mut Plan,
+        mode: Mode,
+        encrypted: bool,
+    ) -> Option<Arc<Share>> {
+        let share = self.share(Needs::of(plan, mode, encrypted));
+        match plan {
+            Plan::List { format, .. } if share.is_none() => {
+                let bounds = &mut format.bounds;
+                bounds.memory_bytes = bounds.memory_bytes.min(LEAST_LISTED);
+                self.share(Needs::of(plan, mode, encrypted))
+            }
+            _ => share,
+        }
     }
 
     /// Takes what a transfer needs, until the share is dropped; `None` if it is not to be had.
@@ -145,7 +167,8 @@ impl Needs {
             buffers += if sends { 1 } else { TLS_READ_BUFFERS as u64 };
         }
         let largest = if encrypted && sends { LARGEST_ENCRYPTED } else { LARGEST };
-        Self { fixed, buffers, largest, is_much: deflates && sends || listed > 0 }
+        let is_much = deflates && sends || listed > 2 * u64::from(LEAST_LISTED);
+        Self { fixed, buffers, largest, is_much }
     }
 
     fn bytes(self, buffer: usize) -> u64 {
@@ -212,6 +235,26 @@ mod tests {
                 shares.push(memory.share(upload(false)).unwrap());
             }
         }
+    }
+
+    #[test]
+    fn listings_keep_less_where_memory_is_short() {
+        let memory = TransferMemory::new(16 * MIB);
+        let mut shares = Vec::new();
+        let list = || {
+            let mut format = ListingFormat::new(Style::Long, Permissions::ALL, WallTime::default());
+            format.order.reversed = true;
+            let (head, directory) = (Vec::new(), Some(RequestId(1)));
+            let mut plan = Plan::List { head, directory, format: Box::new(format) };
+            let share = memory.share_for(&mut plan, Mode::Stream, false)?;
+            let Plan::List { format, .. } = plan else { return None };
+            shares.push(share);
+            Some(format.bounds.memory_bytes)
+        };
+        let kept: Vec<_> = std::iter::from_fn(list).collect();
+        let much = kept.iter().filter(|&&kept| kept > LEAST_LISTED).count();
+        assert!((3..8).contains(&much) && kept.len() > 20, "{kept:?}");
+        assert_eq!(kept.last(), Some(&LEAST_LISTED));
     }
 
     #[test]

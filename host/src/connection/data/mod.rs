@@ -29,7 +29,7 @@ use crate::server::Clock;
 use crate::server::listener::accept;
 use crate::server::ports::{OpenPort, OpenPorts};
 use crate::tls::{DataOrigin, ServerConnection};
-use crate::transfer::memory::{Needs, TLS_FIRST, TLS_READ_BUFFERS, TransferMemory};
+use crate::transfer::memory::{TLS_FIRST, TLS_READ_BUFFERS, TransferMemory};
 use crate::transfer::pump::Pump;
 use crate::wire::{Readiness, Wire};
 
@@ -286,13 +286,13 @@ impl DataChannel {
         order: Order,
         cx: &mut Context<'_>,
     ) -> Result<(), TransferEnd> {
-        let Order { plan, mode, rate, storage } = order;
+        let Order { mut plan, mode, rate, storage } = order;
         let State::Open { wire, using, .. } = &mut self.state else {
             return Err(TransferEnd::DataLost);
         };
         let encrypted = wire.tls().is_some();
-        let share =
-            self.memory.share(Needs::of(&plan, mode, encrypted)).ok_or(TransferEnd::NoMemory)?;
+        let share = self.memory.share_for(&mut plan, mode, encrypted);
+        let share = share.ok_or(TransferEnd::NoMemory)?;
         let buffer = share.buffer();
         let pump = Pump::new(plan, mode, cx.files, storage, encrypted, share)
             .ok_or(TransferEnd::DataLost)?;
