@@ -7,7 +7,7 @@ use std::time::Duration;
 use wharf::{Backend, Memory, Networks, Server, ServerBuilder};
 
 use crate::support::{
-    Client, ClientTls, address, for_each_driver, reset, server, tls_server, wait_until,
+    Client, ClientTls, LIMIT, address, for_each_driver, reset, server, tls_server, wait_until,
 };
 
 for_each_driver!(
@@ -20,6 +20,7 @@ for_each_driver!(
     a_client_that_is_denied_is_told_after_the_header,
     the_header_comes_before_tls,
     connections_without_a_header_take_no_place,
+    a_header_that_there_is_no_room_for_is_told,
     a_stop_waits_for_no_header,
 );
 
@@ -184,6 +185,17 @@ fn connections_without_a_header_take_no_place(backend: Backend) {
         greeted.count() == 4
     };
     wait_until("four clients are in", sessions);
+}
+
+fn a_header_that_there_is_no_room_for_is_told(backend: Backend) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = proxied(backend).max_sessions(1).observer(move |event: &wharf::SessionEvent| {
+        let _ = tell.send(event.notice.to_string());
+    });
+    let server = server.spawn().unwrap();
+    let _waiting = TcpStream::connect(address(&server)).unwrap();
+    assert!(is_closed(&Client::dial(address(&server)).unwrap()));
+    assert_eq!(told.recv_timeout(LIMIT).unwrap(), "refused why=server-full");
 }
 
 fn a_stop_waits_for_no_header(backend: Backend) {

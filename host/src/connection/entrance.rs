@@ -52,6 +52,16 @@ fn refuse(service: &Service, socket: &Socket, endpoint: Endpoint, implicit_tls: 
     }
 }
 
+/// Refuses a proxy whose header there is no room to wait for.
+pub(super) fn refuse_proxy(service: &Service, endpoint: Endpoint) {
+    service.observers.refused(endpoint.with_admission(Admission::ServerFull));
+    let proxy = endpoint.peer().ip();
+    wharf_storage::log_limited!(
+        Warn,
+        "{proxy}: connection dropped: as many as there may be sessions wait for a PROXY header"
+    );
+}
+
 /// Refuses a client where only proxies may connect: it could name any address as its own.
 pub(super) fn refuse_stranger(service: &Service, endpoint: Endpoint) {
     service.observers.refused(endpoint.with_admission(Admission::NotAllowed));

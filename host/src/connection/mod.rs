@@ -218,8 +218,12 @@ impl Connection {
                 entrance::refuse_stranger(service, endpoint);
                 return None;
             }
-            descriptor.as_ref()?;
-            permit = service.sessions.wait_outside()?;
+            let place = descriptor.as_ref().and_then(|_| service.sessions.wait_outside());
+            let Some(place) = place else {
+                entrance::refuse_proxy(service, endpoint);
+                return None;
+            };
+            permit = place;
             // Until the header is there, the session is a placeholder.
             (life, teller) =
                 (Life::AwaitingHeader(now.instant + service.session.login_timeout), None);
