@@ -10,7 +10,6 @@ use wharf_core::{Event, Session};
 
 use super::context::Context;
 use crate::server::admission::Eviction;
-use crate::server::descriptors::Taken;
 use crate::tls::{ServerConnection, client_certificate};
 use crate::wire::{End, Flow, Progress, Readiness, Wire, look_for_end};
 
@@ -26,8 +25,6 @@ const MOST_DRAINED: usize = 256 * 1024;
 /// The control connection, and what was read from it too early.
 pub(super) struct Control {
     socket: Arc<Socket>,
-    /// Its place in the count; a client that is only told to go may have none.
-    descriptor: Option<Taken>,
     /// For the log.
     peer: IpAddr,
     wire: Wire,
@@ -56,10 +53,9 @@ enum State {
 }
 
 impl Control {
-    pub(super) fn new(socket: Socket, descriptor: Option<Taken>, peer: IpAddr) -> Self {
+    pub(super) fn new(socket: Socket, peer: IpAddr) -> Self {
         Self {
             socket: Arc::new(socket),
-            descriptor,
             peer,
             wire: Wire::unheard(),
             state: State::Open,
@@ -75,10 +71,6 @@ impl Control {
 
     pub(super) fn set_ready(&mut self, ready: Readiness) {
         self.wire.set_ready(ready);
-    }
-
-    pub(super) fn has_descriptor(&self) -> bool {
-        self.descriptor.is_some()
     }
 
     /// Reads what has come before there is a session; it will be given that first.

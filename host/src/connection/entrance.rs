@@ -15,7 +15,6 @@ pub(super) fn enter(
     endpoint: Endpoint,
     implicit_tls: bool,
     rules: Option<&ListenerRules>,
-    has_descriptor: bool,
 ) -> Option<(Endpoint, Permit)> {
     let client = endpoint.peer().ip();
     if rules.is_some_and(|rules| !rules.networks.admit(client)) {
@@ -23,14 +22,11 @@ pub(super) fn enter(
         refuse(service, socket, endpoint, implicit_tls);
         return None;
     }
-    let refused = if service.failures.is_cooling(client, service.clock.now().instant) {
-        Some(Admission::CoolingDown)
+    let admitted = if service.failures.is_cooling(client, service.clock.now().instant) {
+        let why = Admission::CoolingDown;
+        service.sessions.refuse().map(|permit| (why, permit)).ok_or(why)
     } else {
-        (!has_descriptor).then_some(Admission::ServerFull)
-    };
-    let admitted = match refused {
-        Some(why) => service.sessions.refuse().map(|permit| (why, permit)).ok_or(why),
-        None => service.sessions.enter(client),
+        service.sessions.enter(client)
     };
     let told = |why| service.observers.refused(endpoint.with_admission(why));
     let (admission, permit) = admitted.map_err(told).ok()?;

@@ -45,7 +45,7 @@ use wharf_storage::Storage;
 use crate::observers::Teller;
 use crate::server::Service;
 use crate::server::admission::Permit;
-use crate::server::descriptors::{OF_A_SESSION, Taken};
+use crate::server::descriptors::Taken;
 use crate::server::listener::{Arrival, network_address};
 use crate::server::rules::ListenerRules;
 use crate::server::stop::StopWhenDropped;
@@ -211,15 +211,13 @@ impl Connection {
         let local = network_address(&socket.local_addr().ok()?).ok()?;
         let mut endpoint = Endpoint::new(local, peer, Admission::Welcome);
         let awaited_by = rules.as_ref().filter(|rules| rules.expect_header()).cloned();
-        let descriptor = service.descriptors.take(OF_A_SESSION);
         let (mut permit, life, teller);
         if let Some(rules) = &awaited_by {
             if !rules.proxies.contains(peer.ip()) {
                 entrance::refuse_stranger(service, endpoint);
                 return None;
             }
-            let place = descriptor.as_ref().and_then(|_| service.sessions.wait_outside());
-            let Some(place) = place else {
+            let Some(place) = service.sessions.wait_outside() else {
                 entrance::refuse_proxy(service, endpoint);
                 return None;
             };
@@ -228,19 +226,12 @@ impl Connection {
             (life, teller) =
                 (Life::AwaitingHeader(now.instant + service.session.login_timeout), None);
         } else {
-            let has_descriptor = descriptor.is_some();
-            (endpoint, permit) = entrance::enter(
-                service,
-                &socket,
-                endpoint,
-                implicit_tls,
-                rules.as_deref(),
-                has_descriptor,
-            )?;
+            (endpoint, permit) =
+                entrance::enter(service, &socket, endpoint, implicit_tls, rules.as_deref())?;
             (life, teller) = (Life::Alive, service.observers.teller(endpoint));
         }
         let session = Session::new(service.session.clone(), endpoint, now);
-        let control = Control::new(socket, descriptor, endpoint.peer().ip());
+        let control = Control::new(socket, endpoint.peer().ip());
         permit.await_login(control.socket());
         Some(Self {
             service: service.clone(),

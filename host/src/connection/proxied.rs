@@ -42,14 +42,8 @@ impl Connection {
         let rules = self.awaited_by.take();
         let endpoint = Endpoint::new(self.local, client, Admission::Welcome);
         let (service, socket) = (&self.service, self.control.socket());
-        let entered = entrance::enter(
-            service,
-            socket,
-            endpoint,
-            self.implicit_tls,
-            rules.as_deref(),
-            self.control.has_descriptor(),
-        );
+        let entered =
+            entrance::enter(service, socket, endpoint, self.implicit_tls, rules.as_deref());
         let Some((endpoint, permit)) = entered else { return self.leave() };
         self.session = Session::new(self.service.session.clone(), endpoint, now);
         self.peer = endpoint.peer();

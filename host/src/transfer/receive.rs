@@ -7,7 +7,7 @@ use socket2::Socket;
 use wharf_core::{Mode, RequestId, TransferEnd};
 
 use crate::transfer::files::OpenFile;
-use crate::transfer::memory::{SMALLEST, Share};
+use crate::transfer::memory::{LARGEST, SMALLEST, Share};
 use crate::wire::{Flow, Wire};
 
 use super::sink::{Chunk, Sink};
@@ -111,7 +111,7 @@ impl Receive {
     fn splice(&mut self, wire: &mut Wire, socket: &Socket) -> Option<PumpStep> {
         let file = self.sink.plain_file()?;
         if self.pipe.is_none() {
-            self.pipe = Pipe::new();
+            self.pipe = Pipe::new(self.share.buffer() == LARGEST);
         }
         let Some(pipe) = &mut self.pipe else {
             self.spliced_at_once = 0;

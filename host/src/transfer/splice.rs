@@ -13,9 +13,12 @@ use wharf_storage::WriteFile;
 
 use crate::wire::{Flow, Wire};
 
-/// How much a pipe may hold, in bytes: the first that the system allows. With less it is no gain; and
-/// those who are not root get large ones for some dozens of uploads.
-const ROOM: [usize; 2] = [1024 * 1024, 256 * 1024];
+/// How much a pipe may hold, in bytes, while there is plenty. Those who are not root get such ones for some
+/// dozens of uploads.
+const LARGE: usize = 1024 * 1024;
+
+/// The same where there is not. With less it is no gain.
+const SMALL: usize = 256 * 1024;
 
 /// A pipe, which is empty between two portions.
 pub(super) struct Pipe {
@@ -38,10 +41,12 @@ pub(super) enum Spliced {
 }
 
 impl Pipe {
-    /// Makes one; `None` where there is none, or the user has many already.
-    pub(super) fn new() -> Option<Self> {
+    /// Makes one, with room for much where there is `plenty` of memory; `None` where there is none, or
+    /// the user has many already.
+    pub(super) fn new(plenty: bool) -> Option<Self> {
         let (out, into) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-        let room = ROOM.into_iter().find(|&room| fcntl_setpipe_size(&into, room).is_ok())?;
+        let mut rooms = [LARGE, SMALL].into_iter().skip(usize::from(!plenty));
+        let room = rooms.find(|&room| fcntl_setpipe_size(&into, room).is_ok())?;
         Some(Self { out: out.into(), into, room })
     }
 
