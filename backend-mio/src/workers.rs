@@ -9,6 +9,7 @@ use wharf_host::{Arrival, Done, Job, Seat, Seats, Workers};
 pub(crate) struct Mailbox {
     messages: Mutex<Vec<Message>>,
     waker: Waker,
+    /// How many sessions the reactor has, or is about to have.
     pub(crate) sessions: Seats,
 }
 

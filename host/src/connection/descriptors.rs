@@ -1,14 +1,13 @@
 //! The open files that a session may have beside its control connection.
 
 use super::Connection;
-use crate::server::descriptors::OF_A_TRANSFER;
 
 impl Connection {
     /// Takes what a transfer may open, unless the session has it already; `false` where others have all
     /// that the limit of open files allows.
     pub(super) fn take_descriptors(&mut self) -> bool {
         if self.for_transfer.is_none() {
-            self.for_transfer = self.service.descriptors.take(OF_A_TRANSFER);
+            self.for_transfer = self.service.descriptors.take();
         }
         if self.for_transfer.is_none() {
             wharf_storage::log_limited!(

@@ -16,7 +16,7 @@ const OF_A_SESSION: u64 = 1;
 /// What a session may have open beside: a passive port and the client that has just connected to it;
 /// for an upload a file, the folder it is in, and one that a path leads through, or the two ends of a
 /// pipe; and the two ends by which a worker wakes the thread that waits for it. A listing has as many.
-pub(crate) const OF_A_TRANSFER: u64 = 7;
+const OF_A_TRANSFER: u64 = 7;
 
 /// One part in so many is for transfers only: idle sessions cannot take all.
 const SHARE_OF_TRANSFERS: u64 = 3;
@@ -37,7 +37,6 @@ pub(crate) struct Descriptors {
 #[must_use = "they are given back at once when this is dropped"]
 pub(crate) struct Taken {
     of: Arc<Descriptors>,
-    count: u64,
 }
 
 impl Descriptors {
@@ -84,17 +83,17 @@ impl Descriptors {
         self.sessions
     }
 
-    /// Takes so many; `None` where fewer are left.
-    pub(crate) fn take(self: &Arc<Self>, count: u64) -> Option<Taken> {
-        let less = |left: u64| left.checked_sub(count);
+    /// Takes what a transfer may open; `None` where less is left.
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Taken> {
+        let less = |left: u64| left.checked_sub(OF_A_TRANSFER);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok()?;
-        Some(Taken { of: self.clone(), count })
+        Some(Taken { of: self.clone() })
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.of.left.fetch_add(self.count, Ordering::Relaxed);
+        self.of.left.fetch_add(OF_A_TRANSFER, Ordering::Relaxed);
     }
 }
 
@@ -140,7 +139,7 @@ mod tests {
         for count in [0, 1, 8, 9, 15] {
             let descriptors = Arc::new(Descriptors::of(Some(count), 1000));
             assert!(descriptors.sessions() > 0, "{count}");
-            assert!(descriptors.take(OF_A_TRANSFER).is_some(), "{count}");
+            assert!(descriptors.take().is_some(), "{count}");
         }
     }
 
@@ -148,17 +147,17 @@ mod tests {
     fn what_is_taken_comes_back() {
         // One for the session, and two transfers' worth.
         let descriptors = Arc::new(Descriptors::of(Some(20), 1));
-        let first = descriptors.take(OF_A_TRANSFER).unwrap();
-        let _second = descriptors.take(OF_A_TRANSFER).unwrap();
-        assert!(descriptors.take(OF_A_TRANSFER).is_none());
+        let first = descriptors.take().unwrap();
+        let _second = descriptors.take().unwrap();
+        assert!(descriptors.take().is_none());
         drop(first);
-        assert!(descriptors.take(OF_A_TRANSFER).is_some());
+        assert!(descriptors.take().is_some());
     }
 
     #[test]
     fn without_a_limit_there_are_always_some() {
         let descriptors = Arc::new(Descriptors::of(None, 1));
-        let taken: Vec<_> = (0..1000).map(|_| descriptors.take(OF_A_TRANSFER)).collect();
+        let taken: Vec<_> = (0..1000).map(|_| descriptors.take()).collect();
         assert!(taken.iter().all(Option::is_some));
     }
 }
