@@ -10,26 +10,12 @@ pub(crate) const TARGET: &str = "wharf::events";
 
 /// Lets the log hear of changes and transfers.
 pub(crate) fn watch(server: ServerBuilder) -> ServerBuilder {
-    server.observer_of(is_logged, |event: &SessionEvent| {
+    server.observer_of(Notice::is_operation, |event: &SessionEvent| {
         if event.lost > 0 {
             log::warn!(target: TARGET, "{} changes and transfers are not in the log", event.lost);
         }
         log::info!(target: TARGET, "{}", Line(event));
     })
-}
-
-fn is_logged(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        Notice::Download(_)
-            | Notice::Upload(_)
-            | Notice::Deleted { .. }
-            | Notice::Renamed { .. }
-            | Notice::DirectoryMade { .. }
-            | Notice::DirectoryRemoved { .. }
-            | Notice::FactsChanged { .. }
-            | Notice::SiteCalled { .. }
-    )
 }
 
 /// A line of the log. As all that are about a client, it begins with the client's address. Names come

@@ -245,6 +245,26 @@ impl Notice {
         }
     }
 
+    /// Returns `true` for what a client does that has logged in: transfers, changes and SITE commands.
+    pub fn is_operation(&self) -> bool {
+        match self {
+            Self::Download(_)
+            | Self::Upload(_)
+            | Self::Deleted { .. }
+            | Self::Renamed { .. }
+            | Self::DirectoryMade { .. }
+            | Self::DirectoryRemoved { .. }
+            | Self::FactsChanged { .. }
+            | Self::SiteCalled { .. } => true,
+            Self::Connected { .. }
+            | Self::Refused { .. }
+            | Self::LoggedIn { .. }
+            | Self::LoginFailed { .. }
+            | Self::LoggedOut { .. }
+            | Self::Disconnected { .. } => false,
+        }
+    }
+
     /// Returns the rest as text: each field as `name=value` after a space. What a client may have
     /// chosen stands in quotes, and escaped; paths come last.
     pub fn fields(&self) -> impl fmt::Display + '_ {

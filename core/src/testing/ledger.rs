@@ -153,17 +153,7 @@ impl Ledger {
             (Told::Connected, Notice::LoginFailed { .. }) => Told::Connected,
             (Told::Connected, Notice::Disconnected { .. }) => Told::End,
             (Told::LoggedIn, Notice::LoggedOut { .. }) => Told::Connected,
-            (
-                Told::LoggedIn,
-                Notice::Download(_)
-                | Notice::Upload(_)
-                | Notice::Deleted { .. }
-                | Notice::Renamed { .. }
-                | Notice::DirectoryMade { .. }
-                | Notice::DirectoryRemoved { .. }
-                | Notice::FactsChanged { .. }
-                | Notice::SiteCalled { .. },
-            ) => Told::LoggedIn,
+            (Told::LoggedIn, notice) if notice.is_operation() => Told::LoggedIn,
             (told, notice) => panic!("{notice} is told when {told:?}"),
         };
     }
